@@ -1,0 +1,39 @@
+#pragma once
+/// THE list of ops. One line per op; a backend that misses one does not compile, and so does a test without a case table.
+
+#include "engine/ops/batch_norm.h"
+#include "engine/ops/conv2d.h"
+#include "engine/ops/cross_entropy.h"
+#include "engine/ops/gemm.h"
+#include "engine/ops/pointwise.h"
+#include "engine/ops/pooling.h"
+#include "engine/ops/sgd_step.h"
+
+namespace gnc {
+
+template <class... Ops>
+struct OpList {
+  static constexpr int kSize = sizeof...(Ops);
+};
+
+using AllOps = OpList<AveragePoolBackward,
+                      AveragePoolForward,
+                      BatchNormBackward,
+                      BatchNormForward,
+                      BatchNormInference,
+                      BiasBackward,
+                      BiasForward,
+                      Conv2dBackwardInput,
+                      Conv2dBackwardWeights,
+                      Conv2dForward,
+                      ConvertLayout,
+                      CrossEntropy,
+                      Gemm,
+                      MaxPoolBackward,
+                      MaxPoolForward,
+                      NormalizeFlip,
+                      ReluBackward,
+                      ReluForward,
+                      SgdStep>;
+
+}  // namespace gnc

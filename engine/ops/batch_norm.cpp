@@ -1,0 +1,65 @@
+#include "engine/ops/batch_norm.h"
+
+#include "engine/ops/op.h"
+
+namespace gnc {
+namespace {
+
+/// All of `images` have the shape and layout of the first, all of `channels` are [C].
+void check_batch_norm(std::string_view op, std::initializer_list<Operand> images,
+                      std::initializer_list<Operand> channels) {
+  const ConstTensor& x = images.begin()->tensor;
+  check_operands(op, x.runs(), images);
+  check_operands(op, x.runs(), channels);
+  for (const Operand& image : images) {
+    check_shape(op, image, x.shape());
+    check_dtype(op, image, x.dtype());
+    require<ShapeError>(image.tensor.layout() == x.layout(), "{}: {} is in layout {} but {} is in {}", op, image.name,
+                        to_string(image.tensor.layout()), images.begin()->name, to_string(x.layout()));
+  }
+  for (const Operand& channel : channels) {
+    check_shape(op, channel, {x.shape()[1]});
+    check_dtype(op, channel, x.dtype());
+  }
+  require<ShapeError>(x.shape().elements() > 0, "{}: x {} is empty", op, x.to_string());
+}
+
+}  // namespace
+
+void BatchNormForward::check() const {
+  check_batch_norm(kName, {{"x", x}, {"y", y}},
+                   {{"scale", scale},
+                    {"shift", shift},
+                    {"running_mean", running_mean},
+                    {"running_variance", running_variance},
+                    {"mean", mean},
+                    {"invstd", invstd}});
+  for (const Operand& written : {Operand{"y", y}, Operand{"mean", mean}, Operand{"invstd", invstd},
+                                 Operand{"running_mean", running_mean}, Operand{"running_variance", running_variance}})
+    check_written(kName, written);
+  require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
+}
+
+void BatchNormInference::check() const {
+  check_batch_norm(kName, {{"x", x}, {"y", y}},
+                   {{"scale", scale},
+                    {"shift", shift},
+                    {"running_mean", running_mean},
+                    {"running_variance", running_variance}});
+  check_written(kName, {"y", y});
+}
+
+void BatchNormBackward::check() const {
+  check_batch_norm(kName, {{"x", x}, {"y_grad", y_grad}, {"x_grad", x_grad}},
+                   {{"scale", scale},
+                    {"shift", shift},
+                    {"mean", mean},
+                    {"invstd", invstd},
+                    {"scale_grad", scale_grad},
+                    {"shift_grad", shift_grad}});
+  for (const Operand& written :
+       {Operand{"x_grad", x_grad}, Operand{"scale_grad", scale_grad}, Operand{"shift_grad", shift_grad}})
+    check_written(kName, written);
+}
+
+}  // namespace gnc

@@ -1,0 +1,53 @@
+#include "engine/ops/conv2d.h"
+
+#include "engine/ops/op.h"
+
+namespace gnc {
+namespace {
+
+void check_convolution(std::string_view op, const Conv2dGeometry& geometry, const Operand& x, const Operand& weights,
+                       const Operand& bias, const Operand& y) {
+  check_operands(op, y.tensor.runs(), {x, weights, y});
+  const Shape& input = x.tensor.shape();
+  const Shape& kernel = weights.tensor.shape();
+  require<ShapeError>(kernel[1] == input[1], "{}: {} have {} input channels but {} {} has {}", op, weights.name,
+                      kernel[1], x.name, input.to_string(), input[1]);
+  check_shape(op, weights, {kernel[0], input[1], geometry.kernel, geometry.kernel});
+  check_shape(op, y, geometry.output_shape(input, kernel[0]));
+  check_dtype(op, weights, x.tensor.dtype());
+  check_dtype(op, y, x.tensor.dtype());
+  if (!bias.tensor) return;
+  check_operands(op, y.tensor.runs(), {x, bias});
+  check_shape(op, bias, {kernel[0]});
+  check_dtype(op, bias, x.tensor.dtype());
+}
+
+}  // namespace
+
+Shape Conv2dGeometry::output_shape(const Shape& x, int channels) const {
+  require<ShapeError>(kernel >= 1 && stride >= 1 && padding >= 0 && padding < kernel,
+                      "a window of kernel {}, stride {} and padding {} makes no sense", kernel, stride, padding);
+  require<ShapeError>(x[2] + 2 * padding >= kernel && x[3] + 2 * padding >= kernel,
+                      "a window of {}x{} with padding {} does not fit into images {}", kernel, kernel, padding,
+                      x.to_string());
+  return Shape({x[0], channels, output_extent(x[2]), output_extent(x[3])}, x.runs());
+}
+
+void Conv2dForward::check() const {
+  check_convolution(kName, geometry, {"x", x}, {"weights", weights}, {"bias", bias}, {"y", y});
+  check_written(kName, {"y", y});
+}
+
+void Conv2dBackwardInput::check() const {
+  check_convolution(kName, geometry, {"x_grad", x_grad}, {"weights", weights}, {"bias", {}}, {"y_grad", y_grad});
+  check_written(kName, {"x_grad", x_grad});
+}
+
+void Conv2dBackwardWeights::check() const {
+  check_convolution(kName, geometry, {"x", x}, {"weights_grad", weights_grad}, {"bias_grad", bias_grad},
+                    {"y_grad", y_grad});
+  check_written(kName, {"weights_grad", weights_grad});
+  if (bias_grad) check_written(kName, {"bias_grad", bias_grad});
+}
+
+}  // namespace gnc

@@ -1,0 +1,57 @@
+#pragma once
+/// Two-dimensional convolution (cross-correlation, as the field uses the word), forward and both gradients.
+
+#include <string_view>
+
+#include "engine/tensor.h"
+
+namespace gnc {
+
+/// Square geometry of a convolution or a pooling window; padding is zeros on all four sides.
+struct Conv2dGeometry {
+  int kernel = 3;
+  int stride = 1;
+  int padding = 1;
+
+  /// floor((extent + 2·padding − kernel) / stride) + 1.
+  int output_extent(int extent) const { return (extent + 2 * padding - kernel) / stride + 1; }
+  /// Shape [N,channels,H',W'] of the output for an input [N,C,H,W]. Throws ShapeError when the window does not fit.
+  Shape output_shape(const Shape& x, int channels) const;
+  friend bool operator==(const Conv2dGeometry&, const Conv2dGeometry&) = default;
+};
+
+/// y[n,o,i,j] = bias[o] + Σ_{c,k,l} weights[o,c,k,l] · x[n, c, i·stride+k−padding, j·stride+l−padding].
+/// x [N,C,H,W]; weights [O,C,K,K]; bias [O] or not given; y [N,O,H',W']. x may be shared by the runs (run stride 0).
+struct Conv2dForward {
+  Conv2dGeometry geometry;
+  ConstTensor x;
+  ConstTensor weights;
+  ConstTensor bias;
+  Tensor y;
+  static constexpr std::string_view kName = "Conv2dForward";
+  void check() const;
+};
+
+/// Gradient with respect to the input: x_grad [N,C,H,W] from y_grad [N,O,H',W'] and weights [O,C,K,K]. Overwrites.
+struct Conv2dBackwardInput {
+  Conv2dGeometry geometry;
+  ConstTensor weights;
+  ConstTensor y_grad;
+  Tensor x_grad;
+  static constexpr std::string_view kName = "Conv2dBackwardInput";
+  void check() const;
+};
+
+/// Gradients with respect to the weights [O,C,K,K] (in the layout of the weights) and, where given, the bias [O], summed
+/// over the batch. Overwrites; padding of blocked layouts becomes zero.
+struct Conv2dBackwardWeights {
+  Conv2dGeometry geometry;
+  ConstTensor x;
+  ConstTensor y_grad;
+  Tensor weights_grad;
+  Tensor bias_grad;
+  static constexpr std::string_view kName = "Conv2dBackwardWeights";
+  void check() const;
+};
+
+}  // namespace gnc

@@ -1,0 +1,27 @@
+#pragma once
+/// What the `check()` of every op shares.
+
+#include <initializer_list>
+#include <string_view>
+
+#include "engine/tensor.h"
+
+namespace gnc {
+
+/// A named operand, for error messages.
+struct Operand {
+  std::string_view name;
+  const ConstTensor& tensor;
+};
+
+/// Throws ShapeError unless every operand is given, on one memory resource, and has `runs` runs (or is shared by
+/// them: run stride 0). `op` is the name in the message.
+void check_operands(std::string_view op, int runs, std::initializer_list<Operand> operands);
+/// Throws ShapeError unless `operand` is given and has exactly this shape (runs apart).
+void check_shape(std::string_view op, const Operand& operand, const Shape& expected);
+/// Throws ShapeError unless the dtype is the expected one.
+void check_dtype(std::string_view op, const Operand& operand, DType expected);
+/// Throws ShapeError if two runs of a written operand would be the same memory.
+void check_written(std::string_view op, const Operand& operand);
+
+}  // namespace gnc

@@ -1,0 +1,74 @@
+#include "engine/ops/pointwise.h"
+
+#include "engine/ops/op.h"
+
+namespace gnc {
+namespace {
+
+void check_alike(std::string_view op, const Operand& written, std::initializer_list<Operand> others) {
+  check_operands(op, written.tensor.runs(), {written});
+  check_operands(op, written.tensor.runs(), others);
+  for (const Operand& other : others) {
+    check_shape(op, other, written.tensor.shape());
+    check_dtype(op, other, written.tensor.dtype());
+    require<ShapeError>(other.tensor.layout() == written.tensor.layout(), "{}: {} is in layout {} but {} is in {}", op,
+                        other.name, to_string(other.tensor.layout()), written.name,
+                        to_string(written.tensor.layout()));
+  }
+  check_written(op, written);
+}
+
+void check_bias(std::string_view op, const Operand& bias, const Operand& y) {
+  check_operands(op, y.tensor.runs(), {bias, y});
+  check_shape(op, y, {y.tensor.shape()[0], y.tensor.shape()[1]});
+  check_shape(op, bias, {y.tensor.shape()[1]});
+  check_dtype(op, bias, y.tensor.dtype());
+}
+
+}  // namespace
+
+void ReluForward::check() const { check_alike(kName, {"y", y}, {{"x", x}}); }
+
+void ReluBackward::check() const { check_alike(kName, {"x_grad", x_grad}, {{"y", y}, {"y_grad", y_grad}}); }
+
+void BiasForward::check() const {
+  check_bias(kName, {"bias", bias}, {"y", y});
+  check_written(kName, {"y", y});
+}
+
+void BiasBackward::check() const {
+  check_bias(kName, {"bias_grad", bias_grad}, {"y_grad", y_grad});
+  check_written(kName, {"bias_grad", bias_grad});
+}
+
+void ConvertLayout::check() const {
+  check_operands(kName, y.runs(), {{"x", x}, {"y", y}});
+  check_shape(kName, {"y", y}, x.shape());
+  check_dtype(kName, {"y", y}, x.dtype());
+  check_written(kName, {"y", y});
+  require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x", kName);
+}
+
+void NormalizeFlip::check() const {
+  check_operands(kName, y.runs(), {{"pixels", pixels},
+                                   {"indices", indices},
+                                   {"flips", flips},
+                                   {"scale", scale},
+                                   {"offset", offset},
+                                   {"y", y}});
+  const Shape& image = pixels.shape();
+  const int batch = y.shape()[0];
+  check_shape(kName, {"y", y}, {batch, image[1], image[2], image[3]});
+  check_shape(kName, {"indices", indices}, {batch});
+  check_shape(kName, {"flips", flips}, {batch});
+  check_shape(kName, {"scale", scale}, {1, image[1], image[2], image[3]});
+  check_shape(kName, {"offset", offset}, {1, image[1], image[2], image[3]});
+  check_dtype(kName, {"pixels", pixels}, DType::kU8);
+  check_dtype(kName, {"indices", indices}, DType::kI32);
+  check_dtype(kName, {"flips", flips}, DType::kU8);
+  check_dtype(kName, {"scale", scale}, y.dtype());
+  check_dtype(kName, {"offset", offset}, y.dtype());
+  check_written(kName, {"y", y});
+}
+
+}  // namespace gnc

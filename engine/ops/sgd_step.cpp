@@ -1,0 +1,19 @@
+#include "engine/ops/sgd_step.h"
+
+#include "engine/ops/op.h"
+
+namespace gnc {
+
+void SgdStep::check() const {
+  check_operands(kName, values.runs(),
+                 {{"values", values}, {"gradients", gradients}, {"momentum_buffer", momentum_buffer}});
+  for (const Operand& operand :
+       {Operand{"values", values}, Operand{"gradients", gradients}, Operand{"momentum_buffer", momentum_buffer}}) {
+    check_shape(kName, operand, {values.shape()[0]});
+    check_dtype(kName, operand, values.dtype());
+  }
+  check_written(kName, {"values", values});
+  check_written(kName, {"momentum_buffer", momentum_buffer});
+}
+
+}  // namespace gnc
