@@ -1,0 +1,105 @@
+#include "engine/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "engine/error.h"
+
+namespace gnc {
+namespace {
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  int value() const { return value_; }
+
+ private:
+  int value_;
+};
+
+[[noreturn]] void fail(const std::filesystem::path& path, std::string_view what, int code) {
+  throw FileError(fmt::format("{}: {}: {}", path.string(), what, std::strerror(code)));
+}
+
+int open_retrying(const std::filesystem::path& path, int flags, mode_t mode = 0) {
+  int descriptor = -1;
+  do {
+    descriptor = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  } while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path, "cannot write", errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+/// Makes the rename itself survive a power cut. Directories of some file systems refuse fsync; nothing is lost then
+/// that the file system promised to keep.
+void sync_directory(const std::filesystem::path& directory) {
+  const Descriptor handle(open_retrying(directory, O_RDONLY | O_DIRECTORY));
+  if (handle.value() >= 0) ::fsync(handle.value());
+}
+
+}  // namespace
+
+void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  std::filesystem::path temporary = path;
+  temporary += fmt::format(".tmp-{}", ::getpid());
+  try {
+    const Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    if (file.value() < 0) fail(path, "cannot create", errno);
+    write_all(file.value(), bytes, path);
+    if (::fsync(file.value()) != 0) fail(path, "cannot sync", errno);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_directory(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  const Descriptor file(open_retrying(path, O_RDONLY));
+  if (file.value() < 0) fail(path, "cannot open", errno);
+  struct stat status {};
+  if (::fstat(file.value(), &status) != 0) fail(path, "cannot stat", errno);
+  require<FileError>(!S_ISDIR(status.st_mode), "{}: is a directory, expected a file", path.string());
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(status.st_size));
+  char chunk[1 << 16];
+  for (;;) {
+    const ssize_t got = ::read(file.value(), chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(path, "cannot read", errno);
+    if (got == 0) return bytes;
+    bytes.append(chunk, static_cast<std::size_t>(got));
+  }
+}
+
+void make_writable_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  require<FileError>(!error && std::filesystem::is_directory(path), "{}: cannot create the directory: {}",
+                     path.string(), error ? error.message() : "a file of that name is in the way");
+  const std::filesystem::path probe = path / fmt::format(".probe-{}", ::getpid());
+  const Descriptor file(open_retrying(probe, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  if (file.value() < 0) fail(path, "cannot create files in the directory", errno);
+  ::unlink(probe.c_str());
+}
+
+}  // namespace gnc
