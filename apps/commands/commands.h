@@ -1,0 +1,11 @@
+#pragma once
+/// The commands of `gnc`: one file and one line each. A command adds its flags to `app` and sets a callback
+/// that runs it; errors are thrown (engine/error.h), and `main` prints them.
+
+#include <CLI/CLI.hpp>
+
+namespace gnc {
+
+void add_frame_command(CLI::App& app);
+
+}  // namespace gnc

@@ -1,0 +1,17 @@
+/// gnc: one program, one subcommand for each job. This is the composition root: nothing but the list of
+/// commands.
+
+#include <CLI/CLI.hpp>
+
+#include "apps/command_line.h"
+#include "apps/commands/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Generalized neural collapse: Grassmannian frames as fixed classifiers of deep networks.",
+               "gnc");
+  app.set_version_flag("--version", std::string("gnc ") + GNC_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(38);
+  gnc::add_frame_command(app);
+  return gnc::run_command_line(app, argc, argv);
+}

@@ -1,0 +1,72 @@
+#include "apps/options.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "engine/nearest_name.h"
+
+namespace gnc {
+
+CLI::Option* restrict_to(CLI::Option* option, std::vector<std::string> names) {
+  option->type_name(fmt::format("{}", fmt::join(names, "|")));
+  return option->check([names = std::move(names)](const std::string& given) {
+    const bool is_known = std::find(names.begin(), names.end(), given) != names.end();
+    return is_known ? std::string() : unknown_name(given, "a choice", names);
+  });
+}
+
+CLI::Option* add_choice_option(CLI::App& app, const std::string& flag, std::string& value,
+                               std::vector<std::string> names, const std::string& description) {
+  return restrict_to(app.add_option(flag, value, description)->capture_default_str(), std::move(names));
+}
+
+void add_device_option(CLI::App& app, CommonOptions& options) {
+  add_choice_option(app, "--device", options.device, {"auto", "cpu", "cuda", "simt", "reference"},
+                    "Where to compute; auto is cuda where there is a usable GPU, else cpu");
+}
+
+void add_seed_option(CLI::App& app, CommonOptions& options) {
+  app.add_option("--seed", options.seed, "Seed of every random number")
+      ->capture_default_str()
+      ->type_name("N");
+}
+
+void add_threads_option(CLI::App& app, CommonOptions& options) {
+  app.add_option("--threads", options.threads, "Host threads; 0: all cores. Changes no result")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+}
+
+void add_precision_option(CLI::App& app, CommonOptions& options) {
+  add_choice_option(app, "--precision", options.precision, {"fp32", "tf32", "bf16"},
+                    "Arithmetic of the network");
+}
+
+void add_json_option(CLI::App& app, CommonOptions& options) {
+  app.add_flag("--json", options.is_json,
+               "Print the result as one JSON object, the last line of standard output")
+      ->configurable(false);
+}
+
+void add_common_options(CLI::App& app, CommonOptions& options) {
+  add_device_option(app, options);
+  add_seed_option(app, options);
+  add_threads_option(app, options);
+  add_precision_option(app, options);
+  add_json_option(app, options);
+}
+
+void use_threads(const CommonOptions& options) {
+  if (options.threads > 0) omp_set_num_threads(options.threads);
+}
+
+void print_json(const nlohmann::ordered_json& result) {
+  fmt::print("{}\n", result.dump());
+  std::fflush(stdout);
+}
+
+}  // namespace gnc

@@ -1,0 +1,66 @@
+#pragma once
+/// Flags that mean the same in every command.
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gnc {
+
+/// What the shared flags say.
+struct CommonOptions {
+  std::string device = "auto";     ///< auto, cpu, cuda, simt or reference: what open_backend() takes
+  std::uint64_t seed = 1;          ///< of every random number of the command
+  int threads = 0;                 ///< of the host; 0: all cores
+  std::string precision = "fp32";  ///< fp32, tf32 or bf16
+  bool is_json = false;            ///< print the result as one JSON object, the last line of standard output
+};
+
+/// All of --device --seed --threads --precision --json. A command to which one of them means nothing adds the
+/// others singly, so that it is an error to give it. `options` must outlive the parse.
+void add_common_options(CLI::App& app, CommonOptions& options);
+void add_device_option(CLI::App& app, CommonOptions& options);
+void add_seed_option(CLI::App& app, CommonOptions& options);
+void add_threads_option(CLI::App& app, CommonOptions& options);
+void add_precision_option(CLI::App& app, CommonOptions& options);
+void add_json_option(CLI::App& app, CommonOptions& options);
+
+/// Tells OpenMP how many threads to use; call it first in a command's callback.
+void use_threads(const CommonOptions& options);
+
+/// A result as one line of JSON on standard output. NaN and infinities become null.
+void print_json(const nlohmann::ordered_json& result);
+
+/// Makes every value of `option` that is not among `names` a usage error that names the nearest one.
+CLI::Option* restrict_to(CLI::Option* option, std::vector<std::string> names);
+
+/// An option that takes one of `names`.
+CLI::Option* add_choice_option(CLI::App& app, const std::string& flag, std::string& value,
+                               std::vector<std::string> names, const std::string& description);
+
+/// The same for an enum: `choices` pairs each name with its value; `value` as it stands is the default.
+template <class Enum>
+CLI::Option* add_choice_option(CLI::App& app, const std::string& flag, Enum& value,
+                               std::vector<std::pair<std::string, Enum>> choices,
+                               const std::string& description) {
+  std::vector<std::string> names;
+  std::string default_name;
+  for (const auto& [name, choice] : choices) {
+    names.push_back(name);
+    if (choice == value) default_name = name;
+  }
+  const auto assign = [&value, choices = std::move(choices)](const std::string& given) {
+    for (const auto& [name, choice] : choices) {
+      if (name == given) value = choice;
+    }
+  };
+  CLI::Option* option =
+      app.add_option_function<std::string>(flag, assign, description)->default_str(default_name);
+  return restrict_to(option, std::move(names));
+}
+
+}  // namespace gnc
