@@ -1,0 +1,98 @@
+#include <cmath>
+
+#include "engine/backends/reference/logical_array.h"
+#include "engine/backends/reference/reference_ops.h"
+
+namespace gnc {
+namespace {
+
+/// Elements that one channel's statistics are taken over: N·H·W.
+double elements_per_channel(const Shape& shape) {
+  return static_cast<double>(shape.elements()) / static_cast<double>(shape[1]);
+}
+
+double activated(double value, Activation activation) {
+  return activation == Activation::kRelu && value < 0 ? 0.0 : value;  // NaN stays NaN
+}
+
+}  // namespace
+
+void execute(ReferenceBackend&, const BatchNormForward& op) {
+  const Shape& shape = op.x.shape();
+  const int channels = shape[1];
+  const double count = elements_per_channel(shape);
+  const double momentum = op.momentum;
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
+    LogicalArray mean(op.mean.shape()), variance(op.mean.shape()), invstd(op.mean.shape());
+    for_each_element(shape, [&](int n, int c, int h, int w) { mean(c) += x(n, c, h, w) / count; });
+    for_each_element(shape, [&](int n, int c, int h, int w) {
+      const double deviation = x(n, c, h, w) - mean(c);
+      variance(c) += deviation * deviation / count;
+    });
+    LogicalArray running_mean(op.running_mean, run), running_variance(op.running_variance, run);
+    for (int c = 0; c < channels; ++c) {
+      invstd(c) = 1.0 / std::sqrt(variance(c) + double{op.epsilon});
+      const double unbiased = count > 1 ? variance(c) * count / (count - 1) : variance(c);
+      running_mean(c) = (1 - momentum) * running_mean(c) + momentum * mean(c);
+      running_variance(c) = (1 - momentum) * running_variance(c) + momentum * unbiased;
+    }
+    mean.store(op.mean, run);
+    invstd.store(op.invstd, run);
+    running_mean.store(op.running_mean, run);
+    running_variance.store(op.running_variance, run);
+
+    // From the statistics as they were stored: the backward pass has only those, and must find the same ReLU
+    // mask.
+    const LogicalArray stored_mean(op.mean, run), stored_invstd(op.invstd, run);
+    LogicalArray y(shape);
+    for_each_element(shape, [&](int n, int c, int h, int w) {
+      const double normalized = (x(n, c, h, w) - stored_mean(c)) * stored_invstd(c);
+      y(n, c, h, w) = activated(scale(c) * normalized + shift(c), op.activation);
+    });
+    y.store(op.y, run);
+  }
+}
+
+void execute(ReferenceBackend&, const BatchNormInference& op) {
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
+    const LogicalArray mean(op.running_mean, run), variance(op.running_variance, run);
+    LogicalArray y(op.y.shape());
+    for_each_element(op.y.shape(), [&](int n, int c, int h, int w) {
+      const double normalized = (x(n, c, h, w) - mean(c)) / std::sqrt(variance(c) + double{op.epsilon});
+      y(n, c, h, w) = activated(scale(c) * normalized + shift(c), op.activation);
+    });
+    y.store(op.y, run);
+  }
+}
+
+void execute(ReferenceBackend&, const BatchNormBackward& op) {
+  const Shape& shape = op.x.shape();
+  const double count = elements_per_channel(shape);
+  for (int run = 0; run < op.x_grad.runs(); ++run) {
+    const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
+    const LogicalArray mean(op.mean, run), invstd(op.invstd, run);
+    LogicalArray gradient(op.y_grad, run);  // becomes g: masked by the activation
+    LogicalArray normalized(shape), scale_grad(op.scale_grad.shape()), shift_grad(op.shift_grad.shape());
+    for_each_element(shape, [&](int n, int c, int h, int w) {
+      normalized(n, c, h, w) = (x(n, c, h, w) - mean(c)) * invstd(c);
+      const bool is_off =
+          op.activation == Activation::kRelu && !(scale(c) * normalized(n, c, h, w) + shift(c) > 0);
+      if (is_off) gradient(n, c, h, w) = 0;
+      shift_grad(c) += gradient(n, c, h, w);
+      scale_grad(c) += gradient(n, c, h, w) * normalized(n, c, h, w);
+    });
+    LogicalArray x_grad(shape);
+    for_each_element(shape, [&](int n, int c, int h, int w) {
+      x_grad(n, c, h, w) =
+          scale(c) * invstd(c) *
+          (gradient(n, c, h, w) - shift_grad(c) / count - normalized(n, c, h, w) * scale_grad(c) / count);
+    });
+    x_grad.store(op.x_grad, run);
+    scale_grad.store(op.scale_grad, run);
+    shift_grad.store(op.shift_grad, run);
+  }
+}
+
+}  // namespace gnc

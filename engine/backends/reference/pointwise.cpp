@@ -1,0 +1,77 @@
+#include <cstddef>
+#include <cstring>
+
+#include "engine/backends/reference/logical_array.h"
+#include "engine/backends/reference/reference_ops.h"
+
+namespace gnc {
+
+void execute(ReferenceBackend&, const ReluForward& op) {
+  for (int run = 0; run < op.y.runs(); ++run) {
+    LogicalArray y(op.x, run);
+    for (double& value : y.values())
+      if (value < 0) value = 0;  // NaN stays NaN
+    y.store(op.y, run);
+  }
+}
+
+void execute(ReferenceBackend&, const ReluBackward& op) {
+  for (int run = 0; run < op.x_grad.runs(); ++run) {
+    const LogicalArray y(op.y, run);
+    LogicalArray gradient(op.y_grad, run);
+    for (std::size_t i = 0; i < gradient.values().size(); ++i)
+      if (!(y.values()[i] > 0)) gradient.values()[i] = 0;
+    gradient.store(op.x_grad, run);
+  }
+}
+
+void execute(ReferenceBackend&, const BiasForward& op) {
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const LogicalArray bias(op.bias, run);
+    LogicalArray y(op.y, run);
+    for_each_element(op.y.shape(), [&](int n, int o, int, int) { y(n, o) += bias(o); });
+    y.store(op.y, run);
+  }
+}
+
+void execute(ReferenceBackend&, const BiasBackward& op) {
+  for (int run = 0; run < op.bias_grad.runs(); ++run) {
+    const LogicalArray y_grad(op.y_grad, run);
+    LogicalArray bias_grad(op.bias_grad.shape());
+    for_each_element(op.y_grad.shape(), [&](int n, int o, int, int) { bias_grad(o) += y_grad(n, o); });
+    bias_grad.store(op.bias_grad, run);
+  }
+}
+
+void execute(ReferenceBackend&, const ConvertLayout& op) {
+  // Bytes are moved, not numbers: any dtype will do.
+  const std::size_t size = size_of(op.x.dtype());
+  const auto bytes_of = [size](std::int64_t elements) { return static_cast<std::size_t>(elements) * size; };
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const auto* from = static_cast<const std::byte*>(op.x.run(run).raw());
+    auto* to = static_cast<std::byte*>(op.y.run(run).raw());
+    std::memset(to, 0, bytes_of(op.y.spec().storage_elements()));
+    for_each_element(op.y.shape(), [&](int n, int c, int h, int w) {
+      std::memcpy(to + bytes_of(op.y.offset(n, c, h, w)), from + bytes_of(op.x.offset(n, c, h, w)), size);
+    });
+  }
+}
+
+void execute(ReferenceBackend&, const NormalizeFlip& op) {
+  const int width = op.y.shape()[3];
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const LogicalArray scale(op.scale, run), offset(op.offset, run);
+    const auto* pixels = op.pixels.data<std::uint8_t>(run);
+    const auto* indices = op.indices.data<std::int32_t>(run);
+    const auto* flips = op.flips.data<std::uint8_t>(run);
+    LogicalArray y(op.y.shape());
+    for_each_element(op.y.shape(), [&](int b, int c, int h, int w) {
+      const int source = flips[b] != 0 ? width - 1 - w : w;
+      const double pixel = pixels[op.pixels.offset(indices[b], c, h, source)] / 255.0;
+      y(b, c, h, w) = pixel * scale(0, c, h, w) + offset(0, c, h, w);
+    });
+    y.store(op.y, run);
+  }
+}
+
+}  // namespace gnc

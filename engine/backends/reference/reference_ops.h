@@ -1,0 +1,39 @@
+#pragma once
+/// Inside the reference backend: its type, and one `execute` per op.
+
+#include <string_view>
+
+#include "engine/backend.h"
+
+namespace gnc {
+
+class ReferenceBackend final : public ImplementedBy<ReferenceBackend, AllOps> {
+ public:
+  std::string_view name() const override { return "reference"; }
+  MemoryResource& memory() override { return memory_; }
+
+ private:
+  HostMemory memory_;
+};
+
+void execute(ReferenceBackend&, const AveragePoolBackward& op);
+void execute(ReferenceBackend&, const AveragePoolForward& op);
+void execute(ReferenceBackend&, const BatchNormBackward& op);
+void execute(ReferenceBackend&, const BatchNormForward& op);
+void execute(ReferenceBackend&, const BatchNormInference& op);
+void execute(ReferenceBackend&, const BiasBackward& op);
+void execute(ReferenceBackend&, const BiasForward& op);
+void execute(ReferenceBackend&, const Conv2dBackwardInput& op);
+void execute(ReferenceBackend&, const Conv2dBackwardWeights& op);
+void execute(ReferenceBackend&, const Conv2dForward& op);
+void execute(ReferenceBackend&, const ConvertLayout& op);
+void execute(ReferenceBackend&, const CrossEntropy& op);
+void execute(ReferenceBackend&, const Gemm& op);
+void execute(ReferenceBackend&, const MaxPoolBackward& op);
+void execute(ReferenceBackend&, const MaxPoolForward& op);
+void execute(ReferenceBackend&, const NormalizeFlip& op);
+void execute(ReferenceBackend&, const ReluBackward& op);
+void execute(ReferenceBackend&, const ReluForward& op);
+void execute(ReferenceBackend&, const SgdStep& op);
+
+}  // namespace gnc

@@ -1,0 +1,24 @@
+#include <cstddef>
+
+#include "engine/backends/reference/logical_array.h"
+#include "engine/backends/reference/reference_ops.h"
+
+namespace gnc {
+
+void execute(ReferenceBackend&, const SgdStep& op) {
+  const double learning_rate = op.learning_rate, momentum = op.momentum, weight_decay = op.weight_decay;
+  for (int run = 0; run < op.values.runs(); ++run) {
+    const LogicalArray gradients(op.gradients, run);
+    LogicalArray values(op.values, run), buffer(op.momentum_buffer, run);
+    for (std::size_t i = 0; i < values.values().size(); ++i) {
+      double& value = values.values()[i];
+      double& velocity = buffer.values()[i];
+      velocity = momentum * velocity + (gradients.values()[i] + weight_decay * value);
+      value -= learning_rate * velocity;
+    }
+    values.store(op.values, run);
+    buffer.store(op.momentum_buffer, run);
+  }
+}
+
+}  // namespace gnc
