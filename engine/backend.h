@@ -29,26 +29,30 @@ class OpInterface<OpList<Op, Rest...>> : public OpInterface<OpList<Rest...>> {
   virtual void run(const Op& op) = 0;
 };
 
-/// A device that executes ops. Ops are executed in the order of the calls; results are there after `synchronize()`.
+/// A device that executes ops. Ops are executed in the order of the calls; results are there after
+/// `synchronize()`.
 class Backend : public OpInterface<AllOps> {
  public:
   /// "reference" | "cpu" | "cuda" | "simt".
   virtual std::string_view name() const = 0;
   virtual MemoryResource& memory() = 0;
   virtual void synchronize() {}
+  /// Bytes of scratch memory that the ops run so far have made the backend keep, beside what its users
+  /// allocated.
+  virtual std::size_t workspace_bytes() const { return 0; }
 
   /// The layout this backend computes images in.
   virtual Layout image_layout() const { return Layout::kNHWC; }
-  /// The layout in which this backend wants the weights of a convolution to be *stored*, so that no step reorders
-  /// them; `shape` is [O,I,KH,KW].
+  /// The layout in which this backend wants the weights of a convolution to be *stored*, so that no step
+  /// reorders them; `shape` is [O,I,KH,KW].
   virtual Layout weights_layout(const Shape& shape) const {
     static_cast<void>(shape);
     return Layout::kNHWC;
   }
 };
 
-/// Writes every `run()` of `Derived` as `op.check(); execute(derived, op)`. An op without an `execute` for this backend
-/// does not compile, and the message names both.
+/// Writes every `run()` of `Derived` as `op.check(); execute(derived, op)`. An op without an `execute` for
+/// this backend does not compile, and the message names both.
 template <class Derived, class List>
 class ImplementedBy;
 
@@ -65,8 +69,8 @@ class ImplementedBy<Derived, OpList<Op, Rest...>> : public ImplementedBy<Derived
   }
 };
 
-/// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cuda where there is a usable GPU, else cpu.
-/// Throws BackendError saying what is missing, UsageError for an unknown name.
+/// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cuda where there is a usable GPU, else
+/// cpu. Throws BackendError saying what is missing, UsageError for an unknown name.
 std::unique_ptr<Backend> open_backend(std::string_view name);
 
 /// Names of the backends that open on this machine, in the order reference, cpu, simt, cuda.

@@ -10,7 +10,8 @@
 
 namespace gnc {
 
-/// The pictures of one split, whole, as they are stored: decoded once, normalised on the device batch by batch.
+/// The pictures of one split, whole, as they are stored: decoded once, normalised on the device batch by
+/// batch.
 struct ImageSet {
   HostTensor pixels;                 ///< [M,C,H,W] uint8, layout NHWC
   std::vector<std::int32_t> labels;  ///< M class numbers in [0, num_classes)
@@ -25,8 +26,8 @@ struct Normalization {
   HostTensor offset;
 };
 
-/// The order of one epoch: which pictures, in which order, which of them flipped. Step s of a batch size B holds the
-/// positions [s·B, min((s+1)·B, M)), so the last batch may be short.
+/// The order of one epoch: which pictures, in which order, which of them flipped. Step s of a batch size B
+/// holds the positions [s·B, min((s+1)·B, M)), so the last batch may be short.
 struct EpochOrder {
   std::vector<std::int32_t> indices;
   std::vector<std::uint8_t> flips;
@@ -38,7 +39,8 @@ class BatchSource {
   virtual ~BatchSource() = default;
   virtual const ImageSet& images() const = 0;
   virtual const Normalization& normalization() const = 0;
-  /// A pure function of (seed, epoch): the same for every run of an ensemble, every backend and after a resume.
+  /// A pure function of (seed, epoch): the same for every run of an ensemble, every backend and after a
+  /// resume.
   virtual EpochOrder order(std::uint64_t seed, int epoch) const = 0;
 };
 

@@ -9,7 +9,8 @@
 
 namespace gnc {
 
-/// Base of every error gnc throws. `main` catches it, prints `what()` on one line and exits with `exit_status()`.
+/// Base of every error gnc throws. `main` catches it, prints `what()` on one line and exits with
+/// `exit_status()`.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

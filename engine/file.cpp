@@ -48,8 +48,8 @@ void write_all(int descriptor, std::string_view bytes, const std::filesystem::pa
   }
 }
 
-/// Makes the rename itself survive a power cut. Directories of some file systems refuse fsync; nothing is lost then
-/// that the file system promised to keep.
+/// Makes the rename itself survive a power cut. Directories of some file systems refuse fsync; nothing is
+/// lost then that the file system promised to keep.
 void sync_directory(const std::filesystem::path& directory) {
   const Descriptor handle(open_retrying(directory, O_RDONLY | O_DIRECTORY));
   if (handle.value() >= 0) ::fsync(handle.value());

@@ -7,15 +7,16 @@
 
 namespace gnc {
 
-/// Writes `bytes` to a temporary file beside `path`, syncs it and renames it over `path`, so that a reader, a crash or a
-/// full disk sees the old contents or the new ones, never a part. Throws FileError naming the path and the cause; the
-/// temporary file is removed then.
+/// Writes `bytes` to a temporary file beside `path`, syncs it and renames it over `path`, so that a reader, a
+/// crash or a full disk sees the old contents or the new ones, never a part. Throws FileError naming the path
+/// and the cause; the temporary file is removed then.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// The whole file. Throws FileError naming the path and the cause.
 std::string read_file(const std::filesystem::path& path);
 
-/// Creates the directory (and its parents) unless it is there, and checks that files can be made in it. Throws FileError.
+/// Creates the directory (and its parents) unless it is there, and checks that files can be made in it.
+/// Throws FileError.
 void make_writable_directory(const std::filesystem::path& path);
 
 }  // namespace gnc

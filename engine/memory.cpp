@@ -45,7 +45,9 @@ Buffer::Buffer(MemoryResource& memory, std::size_t bytes)
     : memory_(&memory), data_(memory.allocate(bytes)), bytes_(bytes) {}
 
 Buffer::Buffer(Buffer&& other) noexcept
-    : memory_(other.memory_), data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : memory_(other.memory_),
+      data_(std::exchange(other.data_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
@@ -75,8 +77,7 @@ Arena::Arena(MemoryResource& memory, std::size_t capacity, std::byte* base)
 Arena Arena::unbacked(MemoryResource& memory) {
   // Any non-null base will do: addresses of an unbacked arena are compared, never dereferenced.
   auto* base = reinterpret_cast<std::byte*>(std::uintptr_t{MemoryResource::kAlignment});
-  return Arena(memory, std::size_t{1} << 48,
-               base);
+  return Arena(memory, std::size_t{1} << 48, base);
 }
 
 std::size_t Arena::allocate(std::size_t bytes) {
@@ -88,18 +89,20 @@ std::size_t Arena::allocate(std::size_t bytes) {
     const std::size_t rest = block.bytes - wanted;
     block.bytes = wanted;
     block.is_free = false;
-    if (rest != 0) blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(i) + 1, {offset + wanted, rest, true});
+    if (rest != 0)
+      blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(i) + 1, {offset + wanted, rest, true});
     in_use_ += wanted;
     peak_ = std::max(peak_, offset + wanted);
     return offset;
   }
-  throw BackendError(fmt::format("the arena of {} bytes has no room for {} bytes more ({} in use)", capacity_, bytes,
-                                 in_use_));
+  throw BackendError(fmt::format("the arena of {} bytes has no room for {} bytes more ({} in use)", capacity_,
+                                 bytes, in_use_));
 }
 
 void Arena::release(std::size_t offset) noexcept {
-  const auto found = std::lower_bound(blocks_.begin(), blocks_.end(), offset,
-                                      [](const Block& block, std::size_t value) { return block.offset < value; });
+  const auto found =
+      std::lower_bound(blocks_.begin(), blocks_.end(), offset,
+                       [](const Block& block, std::size_t value) { return block.offset < value; });
   if (found == blocks_.end() || found->offset != offset || found->is_free) return;
   in_use_ -= found->bytes;
   found->is_free = true;

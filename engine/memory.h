@@ -1,5 +1,6 @@
 #pragma once
-/// Where bytes live: host or device memory behind one interface, owning buffers, and the arena of a training step.
+/// Where bytes live: host or device memory behind one interface, owning buffers, and the arena of a training
+/// step.
 
 #include <cstddef>
 #include <cstdint>
@@ -60,9 +61,9 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
-/// A slab of memory handed out in blocks by first fit. The same sequence of allocate and release calls gives the same
-/// offsets every time, so a training step that is static in shape is static in addresses, and a dry run of the step
-/// on an arena without memory (`Arena::unbacked`) tells the capacity the real one needs.
+/// A slab of memory handed out in blocks by first fit. The same sequence of allocate and release calls gives
+/// the same offsets every time, so a training step that is static in shape is static in addresses, and a dry
+/// run of the step on an arena without memory (`Arena::unbacked`) tells the capacity the real one needs.
 class Arena {
  public:
   /// `capacity` bytes from `memory`.
@@ -73,7 +74,8 @@ class Arena {
   Arena(Arena&&) = default;
   Arena& operator=(Arena&&) = default;
 
-  /// A block of at least `bytes`, aligned to MemoryResource::kAlignment. Throws BackendError when the slab is full.
+  /// A block of at least `bytes`, aligned to MemoryResource::kAlignment. Throws BackendError when the slab is
+  /// full.
   std::size_t allocate(std::size_t bytes);
   /// Gives back the block at `offset` (what `allocate` returned).
   void release(std::size_t offset) noexcept;

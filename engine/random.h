@@ -1,7 +1,7 @@
 #pragma once
-/// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
-/// A number is a pure function of (seed, purpose, position), so it is the same on every backend, for every run of an
-/// ensemble and after a resume, in whatever order it is asked for.
+/// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+/// SC 2011). A number is a pure function of (seed, purpose, position), so it is the same on every backend,
+/// for every run of an ensemble and after a resume, in whatever order it is asked for.
 
 #include <array>
 #include <cmath>
@@ -31,7 +31,8 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
 /// A named stream of a seed: `RandomStream(seed, "shuffle", epoch)`. Positions are independent of each other.
 class RandomStream {
  public:
-  /// `purpose` says what the numbers are for; `index` (an epoch, a run, a restart) separates streams of one purpose.
+  /// `purpose` says what the numbers are for; `index` (an epoch, a run, a restart) separates streams of one
+  /// purpose.
   constexpr RandomStream(std::uint64_t seed, std::string_view purpose, std::uint64_t index = 0)
       : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)} {
     std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a, 64 bits
@@ -43,8 +44,8 @@ class RandomStream {
 
   /// 128 random bits at `position`.
   constexpr std::array<std::uint32_t, 4> bits(std::uint64_t position) const {
-    return philox4x32({static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32), stream_[0],
-                       stream_[1]},
+    return philox4x32({static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32),
+                       stream_[0], stream_[1]},
                       key_);
   }
   /// Uniform in [0, 1), 53 bits.
@@ -59,7 +60,8 @@ class RandomStream {
     const double v = static_cast<double>((std::uint64_t{b[2]} << 21) ^ (b[3] >> 11)) * 0x1p-53;
     return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
   }
-  /// Uniform in {0, …, bound-1} without bias worth the name (64-bit multiply-shift; bias < bound·2⁻⁶⁴). bound >= 1.
+  /// Uniform in {0, …, bound-1} without bias worth the name (64-bit multiply-shift; bias < bound·2⁻⁶⁴). bound
+  /// >= 1.
   constexpr std::uint64_t below(std::uint64_t position, std::uint64_t bound) const {
     const auto b = bits(position);
     const std::uint64_t value = (std::uint64_t{b[0]} << 32) | b[1];
@@ -70,7 +72,8 @@ class RandomStream {
     std::vector<int> order(static_cast<std::size_t>(size));
     for (int i = 0; i < size; ++i) order[static_cast<std::size_t>(i)] = i;
     for (int i = size - 1; i > 0; --i) {
-      const auto j = static_cast<std::size_t>(below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(i) + 1));
+      const auto j =
+          static_cast<std::size_t>(below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(i) + 1));
       std::swap(order[static_cast<std::size_t>(i)], order[j]);
     }
     return order;

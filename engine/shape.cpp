@@ -4,7 +4,8 @@
 
 namespace gnc {
 
-Shape::Shape(std::initializer_list<int> extents, int runs) : rank_(static_cast<int>(extents.size())), runs_(runs) {
+Shape::Shape(std::initializer_list<int> extents, int runs)
+    : rank_(static_cast<int>(extents.size())), runs_(runs) {
   require<ShapeError>(extents.size() <= kMaxRank, "a shape has at most {} extents, not {}", kMaxRank,
                       extents.size());
   require<ShapeError>(runs >= 1, "a shape needs at least one run, not {}", runs);

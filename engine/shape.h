@@ -8,9 +8,9 @@
 
 namespace gnc {
 
-/// Up to four logical extents, e.g. [N,C,H,W] for images, [O,I,KH,KW] for convolution weights, [N,D] for features,
-/// and the number of runs R. The extents are those of *one* run. How they lie in memory is the tensor's `Layout`.
-/// Trailing extents that are not given are 1 to `operator[]`, so [N,C] reads as [N,C,1,1].
+/// Up to four logical extents, e.g. [N,C,H,W] for images, [O,I,KH,KW] for convolution weights, [N,D] for
+/// features, and the number of runs R. The extents are those of *one* run. How they lie in memory is the
+/// tensor's `Layout`. Trailing extents that are not given are 1 to `operator[]`, so [N,C] reads as [N,C,1,1].
 class Shape {
  public:
   static constexpr int kMaxRank = 4;

@@ -14,11 +14,16 @@ struct Blocking {
 /// Block sizes of the blocked weight layouts; {1,1} for the others.
 Blocking blocking_of(Layout layout) {
   switch (layout) {
-    case Layout::kOIhw16i16o: return {16, 16};
-    case Layout::kOhwi16o: return {16, 1};
-    case Layout::kOIhw8i8o: return {8, 8};
-    case Layout::kOhwi8o: return {8, 1};
-    default: return {1, 1};
+    case Layout::kOIhw16i16o:
+      return {16, 16};
+    case Layout::kOhwi16o:
+      return {16, 1};
+    case Layout::kOIhw8i8o:
+      return {8, 8};
+    case Layout::kOhwi8o:
+      return {8, 1};
+    default:
+      return {1, 1};
   }
 }
 
@@ -37,75 +42,101 @@ void for_each_index(const Shape& shape, Visit visit) {
 
 std::size_t size_of(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return 4;
-    case DType::kF64: return 8;
-    case DType::kBf16: return 2;
-    case DType::kU8: return 1;
-    case DType::kI32: return 4;
+    case DType::kF32:
+      return 4;
+    case DType::kF64:
+      return 8;
+    case DType::kBf16:
+      return 2;
+    case DType::kU8:
+      return 1;
+    case DType::kI32:
+      return 4;
   }
   return 0;
 }
 
 std::string_view to_string(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "fp32";
-    case DType::kF64: return "fp64";
-    case DType::kBf16: return "bf16";
-    case DType::kU8: return "uint8";
-    case DType::kI32: return "int32";
+    case DType::kF32:
+      return "fp32";
+    case DType::kF64:
+      return "fp64";
+    case DType::kBf16:
+      return "bf16";
+    case DType::kU8:
+      return "uint8";
+    case DType::kI32:
+      return "int32";
   }
   return "?";
 }
 
 std::string_view to_string(Layout layout) {
   switch (layout) {
-    case Layout::kRowMajor: return "row-major";
-    case Layout::kNHWC: return "NHWC";
-    case Layout::kHWNC: return "HWNC";
-    case Layout::kOIhw16i16o: return "OIhw16i16o";
-    case Layout::kOhwi16o: return "Ohwi16o";
-    case Layout::kOIhw8i8o: return "OIhw8i8o";
-    case Layout::kOhwi8o: return "Ohwi8o";
+    case Layout::kRowMajor:
+      return "row-major";
+    case Layout::kNHWC:
+      return "NHWC";
+    case Layout::kHWNC:
+      return "HWNC";
+    case Layout::kOIhw16i16o:
+      return "OIhw16i16o";
+    case Layout::kOhwi16o:
+      return "Ohwi16o";
+    case Layout::kOIhw8i8o:
+      return "OIhw8i8o";
+    case Layout::kOhwi8o:
+      return "Ohwi8o";
   }
   return "?";
 }
 
 std::int64_t storage_elements(const Shape& shape, Layout layout) {
   const Blocking block = blocking_of(layout);
-  return std::int64_t{blocks(shape[0], block.output)} * block.output * blocks(shape[1], block.input) * block.input *
-         shape[2] * shape[3];
+  return std::int64_t{blocks(shape[0], block.output)} * block.output * blocks(shape[1], block.input) *
+         block.input * shape[2] * shape[3];
 }
 
 std::int64_t offset_of(const Shape& shape, Layout layout, int n, int c, int h, int w) {
   const std::int64_t channels = shape[1], height = shape[2], width = shape[3];
   switch (layout) {
-    case Layout::kRowMajor: return ((n * channels + c) * height + h) * width + w;
-    case Layout::kNHWC: return ((n * height + h) * width + w) * channels + c;
-    case Layout::kHWNC: return ((h * width + w) * shape[0] + n) * channels + c;
-    default: break;
+    case Layout::kRowMajor:
+      return ((n * channels + c) * height + h) * width + w;
+    case Layout::kNHWC:
+      return ((n * height + h) * width + w) * channels + c;
+    case Layout::kHWNC:
+      return ((h * width + w) * shape[0] + n) * channels + c;
+    default:
+      break;
   }
   const Blocking block = blocking_of(layout);
   const int outer = n / block.output, outer_rest = n % block.output;
-  if (block.input == 1) return (((outer * height + h) * width + w) * channels + c) * block.output + outer_rest;
+  if (block.input == 1)
+    return (((outer * height + h) * width + w) * channels + c) * block.output + outer_rest;
   const int inner = c / block.input, inner_rest = c % block.input;
   const std::int64_t inner_blocks = blocks(shape[1], block.input);
-  return ((((outer * inner_blocks + inner) * height + h) * width + w) * block.input + inner_rest) * block.output +
+  return ((((outer * inner_blocks + inner) * height + h) * width + w) * block.input + inner_rest) *
+             block.output +
          outer_rest;
 }
 
 std::string TensorSpec::to_string() const {
-  return fmt::format("{} {}{}{}", shape.to_string(), gnc::to_string(dtype), layout == Layout::kRowMajor ? "" : " ",
+  return fmt::format("{} {}{}{}", shape.to_string(), gnc::to_string(dtype),
+                     layout == Layout::kRowMajor ? "" : " ",
                      layout == Layout::kRowMajor ? "" : gnc::to_string(layout));
 }
 
-ConstTensor::ConstTensor(const TensorSpec& spec, const void* data, MemoryResource& memory, std::int64_t run_stride)
+ConstTensor::ConstTensor(const TensorSpec& spec, const void* data, MemoryResource& memory,
+                         std::int64_t run_stride)
     : spec_(spec),
       data_(data),
       memory_(&memory),
       run_stride_(run_stride < 0 ? spec.storage_elements() : run_stride) {}
 
 void ConstTensor::check_access(DType wanted, int run) const {
-  require<ShapeError>(wanted == spec_.dtype, "a tensor {} was read as {}", to_string(), gnc::to_string(wanted));
+  require<ShapeError>(wanted == spec_.dtype, "a tensor {} was read as {}", to_string(),
+                      gnc::to_string(wanted));
   require<ShapeError>(run >= 0 && run < runs(), "run {} of a tensor {}", run, to_string());
 }
 
@@ -132,9 +163,16 @@ Tensor Tensor::run(int index) const {
   return result;
 }
 
+Tensor Tensor::shared_by(int runs) const {
+  Tensor result;
+  static_cast<ConstTensor&>(result) = ConstTensor::shared_by(runs);
+  return result;
+}
+
 Tensor Tensor::reshaped(const Shape& shape) const {
-  const bool same_order = layout() == Layout::kRowMajor || (layout() == Layout::kNHWC && this->shape()[2] == 1 &&
-                                                            this->shape()[3] == 1 && shape[2] == 1 && shape[3] == 1);
+  const bool same_order =
+      layout() == Layout::kRowMajor || (layout() == Layout::kNHWC && this->shape()[2] == 1 &&
+                                        this->shape()[3] == 1 && shape[2] == 1 && shape[3] == 1);
   require<ShapeError>(same_order && shape.elements() == this->shape().elements() && shape.runs() == runs(),
                       "{} cannot be seen as {}", to_string(), shape.to_string());
   Tensor result = *this;
@@ -145,13 +183,14 @@ Tensor Tensor::reshaped(const Shape& shape) const {
 
 HostTensor::HostTensor(const Shape& shape, std::span<const float> values)
     : HostTensor(TensorSpec{.shape = shape, .dtype = DType::kF32, .layout = Layout::kRowMajor}) {
-  require<ShapeError>(values.size() * sizeof(float) == bytes_.size(), "{} values for a tensor {}", values.size(),
-                      spec_.to_string());
+  require<ShapeError>(values.size() * sizeof(float) == bytes_.size(), "{} values for a tensor {}",
+                      values.size(), spec_.to_string());
   if (!values.empty()) std::memcpy(bytes_.data(), values.data(), bytes_.size());
 }
 
 void HostTensor::check(DType wanted) const {
-  require<ShapeError>(wanted == spec_.dtype, "a tensor {} was read as {}", spec_.to_string(), to_string(wanted));
+  require<ShapeError>(wanted == spec_.dtype, "a tensor {} was read as {}", spec_.to_string(),
+                      to_string(wanted));
 }
 
 HostTensor HostTensor::in_layout(Layout layout) const {

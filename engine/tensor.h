@@ -1,5 +1,6 @@
 #pragma once
-/// Tensors: non-owning views of device memory with shape, dtype, layout and run stride; owning host arrays beside them.
+/// Tensors: non-owning views of device memory with shape, dtype, layout and run stride; owning host arrays
+/// beside them.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,16 +32,18 @@ inline constexpr DType kDTypeOf<std::uint8_t> = DType::kU8;
 template <>
 inline constexpr DType kDTypeOf<std::int32_t> = DType::kI32;
 
-/// How the logical extents lie in memory. Images are [N,C,H,W] and convolution weights [O,I,KH,KW] logically, whatever
-/// the layout; the same names serve both: weights in kNHWC lie as O,KH,KW,I.
+/// How the logical extents lie in memory. Images are [N,C,H,W] and convolution weights [O,I,KH,KW] logically,
+/// whatever the layout; the same names serve both: weights in kNHWC lie as O,KH,KW,I.
 enum class Layout : std::uint8_t {
-  kRowMajor,     ///< as written, last extent fastest (NCHW, OIHW; and everything that is not an image)
-  kNHWC,         ///< channels fastest
-  kHWNC,         ///< pixel-major: one pixel of all images is one block of rows
-  kOIhw16i16o,   ///< blocked weights of 512-bit SIMD: 16 output channels fastest, then 16 input channels; zero-padded
-  kOhwi16o,      ///< blocked weights of a first layer (few input channels): 16 output channels fastest; zero-padded
-  kOIhw8i8o,     ///< blocked weights of 256-bit SIMD
-  kOhwi8o,       ///< blocked first-layer weights of 256-bit SIMD
+  kRowMajor,    ///< as written, last extent fastest (NCHW, OIHW; and everything that is not an image)
+  kNHWC,        ///< channels fastest
+  kHWNC,        ///< pixel-major: one pixel of all images is one block of rows
+  kOIhw16i16o,  ///< blocked weights of 512-bit SIMD: 16 output channels fastest, then 16 input channels;
+                ///< zero-padded
+  kOhwi16o,     ///< blocked weights of a first layer (few input channels): 16 output channels fastest;
+                ///< zero-padded
+  kOIhw8i8o,    ///< blocked weights of 256-bit SIMD
+  kOhwi8o,      ///< blocked first-layer weights of 256-bit SIMD
 };
 
 std::string_view to_string(Layout layout);
@@ -64,8 +67,8 @@ struct TensorSpec {
   friend bool operator==(const TensorSpec&, const TensorSpec&) = default;
 };
 
-/// Read-only view. Run r starts `r * run_stride` elements after `data`; a run stride of 0 means that all runs share
-/// one copy. A default-constructed tensor is "not given" (`!tensor`). Cheap to copy.
+/// Read-only view. Run r starts `r * run_stride` elements after `data`; a run stride of 0 means that all runs
+/// share one copy. A default-constructed tensor is "not given" (`!tensor`). Cheap to copy.
 class ConstTensor {
  public:
   ConstTensor() = default;
@@ -120,8 +123,9 @@ class Tensor : public ConstTensor {
   }
   void* raw() const { return const_cast<void*>(data_); }
   Tensor run(int index) const;
-  /// The same elements under another row-major shape, e.g. [N,C,1,1] as [N,C]. Throws ShapeError unless the order in
-  /// memory is the same for both.
+  Tensor shared_by(int runs) const;
+  /// The same elements under another row-major shape, e.g. [N,C,1,1] as [N,C]. Throws ShapeError unless the
+  /// order in memory is the same for both.
   Tensor reshaped(const Shape& shape) const;
 };
 

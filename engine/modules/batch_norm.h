@@ -1,0 +1,28 @@
+#pragma once
+/// Batch normalisation layer, with the ReLU behind it where there is one.
+
+#include "engine/modules/module.h"
+#include "engine/ops/batch_norm.h"
+
+namespace gnc {
+
+/// Parameters "weight" (scale, starts at 1) and "bias" (shift, starts at 0), buffers "running_mean" (0) and
+/// "running_var" (1), all [C]: torch.nn.BatchNorm2d's names and defaults (epsilon 1e-5, momentum 0.1).
+/// Normalises by the batch's statistics in training and by the running ones in evaluation.
+class BatchNorm final : public Module {
+ public:
+  BatchNorm(int channels, Activation activation);
+
+  LeasedTensor forward(LeasedTensor x, Pass& pass) override;
+  LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
+
+ private:
+  Activation activation_;
+  Parameter scale_;
+  Parameter shift_;
+  Parameter running_mean_;
+  Parameter running_variance_;
+};
+
+}  // namespace gnc

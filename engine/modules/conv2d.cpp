@@ -1,0 +1,62 @@
+#include "engine/modules/conv2d.h"
+
+#include <cmath>
+
+namespace gnc {
+
+Conv2d::Conv2d(const Options& options) : options_(options) {
+  const int kernel = options.geometry.kernel;
+  weights_.shape = {options.out_channels, options.in_channels, kernel, kernel};
+  weights_.is_convolution_weight = true;
+  bias_.shape = {options.out_channels};
+  const double fan_in = static_cast<double>(options.in_channels) * kernel * kernel;
+  const double fan_out = static_cast<double>(options.out_channels) * kernel * kernel;
+  switch (options.init) {
+    case ConvolutionInit::kKaimingNormalFanOut:
+      weights_.initializer = Initializer::normal(std::sqrt(2.0 / fan_out));
+      bias_.initializer = Initializer::constant(0);
+      break;
+    case ConvolutionInit::kPyTorchDefault:
+      weights_.initializer = Initializer::uniform(1.0 / std::sqrt(fan_in));
+      bias_.initializer = weights_.initializer;
+      break;
+  }
+}
+
+LeasedTensor Conv2d::forward(LeasedTensor x, Pass& pass) {
+  LeasedTensor y = pass.lease({.shape = options_.geometry.output_shape(x.shape(), options_.out_channels),
+                               .dtype = x.tensor().dtype(),
+                               .layout = pass.backend().image_layout()});
+  pass.backend().run(Conv2dForward{.geometry = options_.geometry,
+                                   .x = x.tensor(),
+                                   .weights = weights_.value,
+                                   .bias = bias_.value,
+                                   .y = y.tensor()});
+  pass.save(std::move(x));
+  return y;
+}
+
+LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
+  LeasedTensor x = pass.take();
+  const TensorSpec x_spec = x.tensor().spec();
+  pass.backend().run(Conv2dBackwardWeights{.geometry = options_.geometry,
+                                           .x = x.tensor(),
+                                           .y_grad = y_grad.tensor(),
+                                           .weights_grad = weights_.gradient,
+                                           .bias_grad = bias_.gradient});
+  if (options_.input_gradient == InputGradient::kSkip) return {};
+  x = {};  // gives the memory back before the gradient, of the same size, asks for some
+  LeasedTensor x_grad = pass.lease(x_spec);
+  pass.backend().run(Conv2dBackwardInput{.geometry = options_.geometry,
+                                         .weights = weights_.value,
+                                         .y_grad = y_grad.tensor(),
+                                         .x_grad = x_grad.tensor()});
+  return x_grad;
+}
+
+void Conv2d::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(prefix + ".weight", weights_);
+  if (options_.has_bias) visitor(prefix + ".bias", bias_);
+}
+
+}  // namespace gnc

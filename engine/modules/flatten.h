@@ -1,0 +1,15 @@
+#pragma once
+/// Images to rows of features.
+
+#include "engine/modules/module.h"
+
+namespace gnc {
+
+/// [N,C,H,W] to [N,C·H·W] in the order of torch.flatten (channel, row, column), whatever the images' layout.
+class Flatten final : public Module {
+ public:
+  LeasedTensor forward(LeasedTensor x, Pass& pass) override;
+  LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+};
+
+}  // namespace gnc

@@ -1,0 +1,40 @@
+#include "engine/modules/linear.h"
+
+#include <cmath>
+
+namespace gnc {
+
+Linear::Linear(const Options& options) : options_(options) {
+  weights_.shape = {options.out_features, options.in_features};
+  bias_.shape = {options.out_features};
+  weights_.initializer = Initializer::uniform(1.0 / std::sqrt(static_cast<double>(options.in_features)));
+  bias_.initializer = weights_.initializer;
+}
+
+LeasedTensor Linear::forward(LeasedTensor x, Pass& pass) {
+  const Tensor& input = x.tensor();
+  LeasedTensor y = pass.lease(
+      {.shape = Shape({input.shape()[0], options_.out_features}, input.runs()), .dtype = input.dtype()});
+  pass.backend().run(Gemm{.a = input, .b = weights_.value, .c = y.tensor(), .transpose_b = Transpose::kYes});
+  if (options_.bias == Bias::kYes) pass.backend().run(BiasForward{.bias = bias_.value, .y = y.tensor()});
+  pass.save(std::move(x));
+  return y;
+}
+
+LeasedTensor Linear::backward(LeasedTensor y_grad, Pass& pass) {
+  const LeasedTensor x = pass.take();
+  pass.backend().run(
+      Gemm{.a = y_grad.tensor(), .b = x.tensor(), .c = weights_.gradient, .transpose_a = Transpose::kYes});
+  if (options_.bias == Bias::kYes)
+    pass.backend().run(BiasBackward{.y_grad = y_grad.tensor(), .bias_grad = bias_.gradient});
+  LeasedTensor x_grad = pass.lease(x.tensor().spec());
+  pass.backend().run(Gemm{.a = y_grad.tensor(), .b = weights_.value, .c = x_grad.tensor()});
+  return x_grad;
+}
+
+void Linear::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(prefix + ".weight", weights_);
+  if (options_.bias == Bias::kYes) visitor(prefix + ".bias", bias_);
+}
+
+}  // namespace gnc

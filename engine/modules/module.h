@@ -1,0 +1,85 @@
+#pragma once
+/// Layers: a module computes forward, and backward explicitly; what forward saves in the pass, backward takes
+/// back.
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/modules/leased_tensor.h"
+#include "engine/modules/parameter.h"
+
+namespace gnc {
+
+enum class Mode : std::uint8_t { kTrain, kEvaluate };
+
+/// One forward pass and, in training, the backward pass that follows it: the backend, the arena, and the
+/// stack of what the layers saved. backward() takes it in reverse order, so a pass needs no tape.
+class Pass {
+ public:
+  Pass(Backend& backend, Arena& arena, Mode mode) : backend_(backend), arena_(arena), mode_(mode) {}
+
+  Backend& backend() const { return backend_; }
+  Mode mode() const { return mode_; }
+  bool is_training() const { return mode_ == Mode::kTrain; }
+  /// Memory for an intermediate result.
+  LeasedTensor lease(const TensorSpec& spec) { return LeasedTensor(arena_, spec); }
+  /// Keeps `tensor` for the backward pass; in evaluation there is none, and nothing is kept.
+  void save(LeasedTensor tensor) {
+    if (is_training()) saved_.push_back(std::move(tensor));
+  }
+  /// The last tensor saved and not yet taken.
+  LeasedTensor take() {
+    require<Error>(!saved_.empty(), "backward took more tensors than forward saved");
+    LeasedTensor last = std::move(saved_.back());
+    saved_.pop_back();
+    return last;
+  }
+  /// Keeps what a tensor was, where backward needs its shape but not its contents.
+  void save_spec(const TensorSpec& spec) {
+    if (is_training()) specs_.push_back(spec);
+  }
+  TensorSpec take_spec() {
+    require<Error>(!specs_.empty(), "backward took more shapes than forward saved");
+    const TensorSpec last = specs_.back();
+    specs_.pop_back();
+    return last;
+  }
+  /// Whether backward has taken everything that forward saved.
+  bool is_empty() const { return saved_.empty() && specs_.empty(); }
+
+ private:
+  Backend& backend_;
+  Arena& arena_;
+  Mode mode_;
+  std::vector<LeasedTensor> saved_;
+  std::vector<TensorSpec> specs_;
+};
+
+/// A layer or a whole network.
+class Module {
+ public:
+  Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+  virtual ~Module() = default;
+
+  /// Takes its input by value: a module that was given the last owner may write over it.
+  virtual LeasedTensor forward(LeasedTensor x, Pass& pass) = 0;
+  /// From the gradient of the output to the gradient of the input, in reverse order of forward. Writes the
+  /// gradients of its parameters. Not given (`!result`) where the module was told that nobody needs the
+  /// input's gradient.
+  virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
+  /// Shows every parameter and buffer under its full state_dict name, in a fixed order.
+  virtual void visit(const std::string& prefix, const ParameterVisitor& visitor) {
+    static_cast<void>(prefix);
+    static_cast<void>(visitor);
+  }
+};
+
+/// Whether a layer computes the gradient of its input; the first layer of a network does not have to.
+enum class InputGradient : std::uint8_t { kCompute, kSkip };
+
+}  // namespace gnc

@@ -1,0 +1,31 @@
+#pragma once
+/// Pooling layers.
+
+#include "engine/modules/module.h"
+#include "engine/ops/pooling.h"
+
+namespace gnc {
+
+/// Maximum over windows.
+class MaxPool final : public Module {
+ public:
+  explicit MaxPool(const Conv2dGeometry& geometry) : geometry_(geometry) {}
+  LeasedTensor forward(LeasedTensor x, Pass& pass) override;
+  LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+
+ private:
+  Conv2dGeometry geometry_;
+};
+
+/// Mean over windows.
+class AveragePool final : public Module {
+ public:
+  explicit AveragePool(const Conv2dGeometry& geometry) : geometry_(geometry) {}
+  LeasedTensor forward(LeasedTensor x, Pass& pass) override;
+  LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+
+ private:
+  Conv2dGeometry geometry_;
+};
+
+}  // namespace gnc

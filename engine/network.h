@@ -1,0 +1,57 @@
+#pragma once
+/// A network as the paper sees it: a feature extractor f(·; w) and a linear classifier M behind it.
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/modules/module.h"
+
+namespace gnc {
+
+/// logits = Mᵀ f(x; w). The features z = f(x; w) are what neural collapse is about, so they can be had beside
+/// the logits.
+class Network final : public Module {
+ public:
+  struct Output {
+    LeasedTensor features;  // [N,d]
+    LeasedTensor logits;    // [N,C]
+  };
+
+  /// `features` maps images [N,C,H,W] to [N,feature_dim]; `classifier` maps those to [N,num_classes].
+  /// Parameters of the classifier are named "classifier.…".
+  Network(std::unique_ptr<Module> features, std::unique_ptr<Module> classifier, int feature_dim,
+          int num_classes)
+      : features_(std::move(features)),
+        classifier_(std::move(classifier)),
+        feature_dim_(feature_dim),
+        num_classes_(num_classes) {}
+
+  Output forward_with_features(LeasedTensor x, Pass& pass) {
+    Output output;
+    output.features = features_->forward(std::move(x), pass);
+    output.logits = classifier_->forward(output.features, pass);
+    return output;
+  }
+  LeasedTensor forward(LeasedTensor x, Pass& pass) override {
+    return forward_with_features(std::move(x), pass).logits;
+  }
+  LeasedTensor backward(LeasedTensor logits_grad, Pass& pass) override {
+    return features_->backward(classifier_->backward(std::move(logits_grad), pass), pass);
+  }
+  void visit(const std::string& prefix, const ParameterVisitor& visitor) override {
+    features_->visit(prefix, visitor);
+    classifier_->visit(prefix.empty() ? "classifier" : prefix + ".classifier", visitor);
+  }
+
+  int feature_dim() const { return feature_dim_; }
+  int num_classes() const { return num_classes_; }
+
+ private:
+  std::unique_ptr<Module> features_;
+  std::unique_ptr<Module> classifier_;
+  int feature_dim_;
+  int num_classes_;
+};
+
+}  // namespace gnc

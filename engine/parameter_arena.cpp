@@ -1,0 +1,118 @@
+#include "engine/parameter_arena.h"
+
+#include <algorithm>
+#include <set>
+
+namespace gnc {
+namespace {
+
+/// Elements; 256 bytes of fp32, so that every parameter can be loaded in whole vectors.
+constexpr std::int64_t kGranularity = 64;
+
+TensorSpec spec_of(const Parameter& parameter, const Backend& backend, int runs, DType dtype) {
+  return {.shape = parameter.shape.with_runs(runs),
+          .dtype = dtype,
+          .layout =
+              parameter.is_convolution_weight ? backend.weights_layout(parameter.shape) : Layout::kRowMajor};
+}
+
+/// Appends one entry behind `total` elements and moves `total` past it.
+void append(std::vector<ParameterArena::Entry>& entries, std::int64_t& total, const std::string& name,
+            Parameter& parameter, const TensorSpec& spec) {
+  entries.push_back({name, &parameter, total});
+  total += (spec.storage_elements() + kGranularity - 1) / kGranularity * kGranularity;
+}
+
+template <class T>
+void draw(HostTensor& values, const Initializer& initializer, const RandomStream& stream) {
+  std::uint64_t index = 0;
+  for (T& value : values.values<T>()) value = static_cast<T>(initializer.draw(stream, index++));
+}
+
+}  // namespace
+
+ParameterArena::ParameterArena(Module& network, Backend& backend, int runs, DType dtype)
+    : backend_(backend), dtype_(dtype), runs_(runs) {
+  std::int64_t trained_total = 0, buffer_total = 0;
+  std::set<std::string> names;
+  network.visit("", [&](const std::string& name, Parameter& parameter) {
+    require<Error>(names.insert(name).second, "two parameters are called '{}'", name);
+    const bool is_trained = parameter.kind == ParameterKind::kTrained;
+    append(is_trained ? trained_ : buffers_, is_trained ? trained_total : buffer_total, name, parameter,
+           spec_of(parameter, backend, runs, dtype));
+  });
+  const auto range = [&](std::int64_t elements) {
+    const TensorSpec spec{.shape = Shape({static_cast<int>(elements)}, runs), .dtype = dtype};
+    DeviceTensor tensor(backend.memory(), spec);
+    backend.memory().fill_zero(tensor.view().raw(), spec.bytes());
+    return tensor;
+  };
+  values_ = range(trained_total);
+  gradients_ = range(trained_total);
+  momentum_ = range(trained_total);
+  buffer_values_ = range(buffer_total);
+  for (const Entry& entry : trained_) {
+    entry.parameter->value = place(values(), entry);
+    entry.parameter->gradient = place(gradients(), entry);
+  }
+  for (const Entry& entry : buffers_) entry.parameter->value = place(buffer_values_.view(), entry);
+}
+
+Tensor ParameterArena::place(const Tensor& range, const Entry& entry) const {
+  auto* start =
+      static_cast<std::byte*>(range.raw()) + entry.offset * static_cast<std::int64_t>(size_of(dtype_));
+  return Tensor(spec_of(*entry.parameter, backend_, runs_, dtype_), start, backend_.memory(),
+                range.run_stride());
+}
+
+Tensor ParameterArena::momentum_of(const Entry& entry) const { return place(momentum(), entry); }
+
+const ParameterArena::Entry& ParameterArena::find(std::string_view name) const {
+  for (const auto* entries : {&trained_, &buffers_}) {
+    const auto found = std::find_if(entries->begin(), entries->end(),
+                                    [&](const Entry& entry) { return entry.name == name; });
+    if (found != entries->end()) return *found;
+  }
+  throw Error(fmt::format("the network has no parameter '{}'", name));
+}
+
+void ParameterArena::initialize(int run, std::uint64_t seed) {
+  for (const auto* entries : {&trained_, &buffers_}) {
+    for (const Entry& entry : *entries) {
+      HostTensor values(TensorSpec{.shape = entry.parameter->shape, .dtype = dtype_});
+      const RandomStream stream(seed, entry.name);
+      if (dtype_ == DType::kF64)
+        draw<double>(values, entry.parameter->initializer, stream);
+      else
+        draw<float>(values, entry.parameter->initializer, stream);
+      write(entry.parameter->value, run, values);
+    }
+  }
+  const Tensor momentum_of_run = momentum().run(run);
+  backend_.memory().fill_zero(momentum_of_run.raw(), momentum_of_run.spec().bytes());
+}
+
+std::int64_t ParameterArena::trained_elements() const {
+  std::int64_t sum = 0;
+  for (const Entry& entry : trained_) sum += entry.parameter->shape.elements();
+  return sum;
+}
+
+std::size_t ParameterArena::bytes() const {
+  return 3 * values().spec().bytes() + buffer_values_.view().spec().bytes();
+}
+
+void ParameterArena::write(const Tensor& destination, int run, const HostTensor& row_major) const {
+  const Tensor target = destination.run(run);
+  require<ShapeError>(row_major.shape() == target.shape() && row_major.spec().dtype == target.dtype(),
+                      "a tensor {} cannot be written to {}", row_major.spec().to_string(),
+                      target.to_string());
+  const HostTensor stored = row_major.in_layout(target.layout());
+  backend_.memory().upload(target.raw(), stored.bytes().data(), stored.bytes().size());
+}
+
+HostTensor ParameterArena::read(const Tensor& source, int run) const {
+  return download(source.run(run)).in_layout(Layout::kRowMajor);
+}
+
+}  // namespace gnc

@@ -1,0 +1,69 @@
+#pragma once
+/// All parameters of a network in one piece of memory each for values, gradients and momentum.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/modules/module.h"
+
+namespace gnc {
+
+/// Gives every parameter of a network its memory: three contiguous ranges [R][total] (values, gradients,
+/// momentum buffers), so that one SgdStep updates the whole network of all runs, and one range for the
+/// buffers that are state but not trained. Parameters start at multiples of 64 elements; the gaps and the
+/// padding of blocked layouts are zero and stay zero under SGD.
+class ParameterArena {
+ public:
+  /// One tensor of the network under its state_dict name.
+  struct Entry {
+    std::string name;
+    Parameter* parameter;
+    std::int64_t offset;  // elements from the start of a run's range
+  };
+
+  /// Lays out what `network` shows and allocates it for `runs` runs; values are zero. The modules' tensors
+  /// point into this arena, so it must outlive their use. Throws Error when two parameters have one name.
+  ParameterArena(Module& network, Backend& backend, int runs, DType dtype);
+
+  const std::vector<Entry>& trained() const { return trained_; }
+  const std::vector<Entry>& buffers() const { return buffers_; }
+  /// Entry by name. Throws Error when there is none.
+  const Entry& find(std::string_view name) const;
+
+  /// Draws the initial values of run `run` from (seed, name). Momentum becomes zero.
+  void initialize(int run, std::uint64_t seed);
+
+  /// Flat views [total] of all trained parameters, for SgdStep.
+  const Tensor& values() const { return values_.view(); }
+  const Tensor& gradients() const { return gradients_.view(); }
+  const Tensor& momentum() const { return momentum_.view(); }
+  /// The momentum buffer that belongs to a trained entry.
+  Tensor momentum_of(const Entry& entry) const;
+
+  /// Numbers of trained elements of one run, padding not counted.
+  std::int64_t trained_elements() const;
+  /// Bytes of everything, all runs.
+  std::size_t bytes() const;
+
+  /// Writes a row-major host tensor of one run to the device, in the parameter's own layout, and back.
+  void write(const Tensor& destination, int run, const HostTensor& row_major) const;
+  HostTensor read(const Tensor& source, int run) const;
+
+ private:
+  Tensor place(const Tensor& range, const Entry& entry) const;
+
+  Backend& backend_;
+  DType dtype_;
+  int runs_;
+  std::vector<Entry> trained_;
+  std::vector<Entry> buffers_;
+  DeviceTensor values_;
+  DeviceTensor gradients_;
+  DeviceTensor momentum_;
+  DeviceTensor buffer_values_;
+};
+
+}  // namespace gnc

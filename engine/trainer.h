@@ -1,0 +1,117 @@
+#pragma once
+/// The training loop: R runs of one network, alike in everything but what the caller makes differ, trained
+/// together.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/batch.h"
+#include "engine/device_images.h"
+#include "engine/network.h"
+#include "engine/parameter_arena.h"
+#include "engine/schedule.h"
+
+namespace gnc {
+
+/// Settings of the optimisation; the defaults are those of appendix F.1.
+struct TrainerSettings {
+  int epochs = 200;
+  int batch_size = 256;
+  StepSchedule schedule;
+  double momentum = 0.9;
+  /// On every trained parameter, biases and batch norm included, as torch.optim.SGD does; the frozen frame is
+  /// not trained.
+  double weight_decay = 5e-4;
+  DType dtype = DType::kF32;
+};
+
+/// Where a training stands: `step` batches of epoch `epoch` (from 0) are done.
+struct Position {
+  int epoch = 0;
+  int step = 0;
+  friend bool operator==(const Position&, const Position&) = default;
+};
+
+/// What the training takes, in bytes, known before its first step.
+struct MemoryPlan {
+  std::size_t parameters = 0;   ///< values, gradients, momentum, buffers
+  std::size_t activations = 0;  ///< the arena of a step
+  std::size_t images = 0;       ///< both splits
+  std::size_t workspace = 0;    ///< the backend's scratch
+  std::size_t total() const { return parameters + activations + images + workspace; }
+};
+
+/// One run's outputs on a whole split, in the split's stored order, with running statistics.
+struct Evaluation {
+  std::vector<float> losses;              // [M] cross-entropy
+  std::vector<std::int32_t> predictions;  // [M]
+  std::vector<float> features;            // [M,d] row-major
+};
+
+enum class Split : std::uint8_t { kTrain, kTest };
+
+/// Trains the runs of an ensemble step by step. Seeds say which initial weights, batches and flips a run
+/// gets: runs with equal seeds share them (and their input batch); run i of R is bit-identical to the same
+/// run alone.
+class Trainer {
+ public:
+  /// Called after each step with the steps done and those of the epoch; false stops the training after this
+  /// step.
+  using StepObserver = std::function<bool(int done, int total)>;
+
+  /// Plans and allocates all memory, and runs one step on zero weights so that the backend's scratch is known
+  /// and warm. The weights are then drawn from `seeds`, one per run. Throws UsageError when a batch is larger
+  /// than the data.
+  Trainer(Backend& backend, Network& network, const BatchSource& train, const BatchSource& test,
+          const TrainerSettings& settings, std::vector<std::uint64_t> seeds);
+
+  int runs() const { return static_cast<int>(seeds_.size()); }
+  const MemoryPlan& memory_plan() const { return plan_; }
+  const TrainerSettings& settings() const { return settings_; }
+  ParameterArena& parameters() { return parameters_; }
+  int steps_per_epoch() const { return train_.steps(settings_.batch_size); }
+
+  Position position() const { return position_; }
+  /// Continues from there; the caller has restored the parameters.
+  void set_position(const Position& position) { position_ = position; }
+
+  /// Trains from the current position to the end of its epoch. False when the observer stopped it. Throws
+  /// DivergenceError naming run, epoch and step at the first loss that is not finite.
+  bool train_epoch(const StepObserver& observer);
+
+  /// Evaluates every run on a split.
+  std::vector<Evaluation> evaluate(Split split);
+
+ private:
+  struct EvaluatedBatch {
+    LeasedTensor features;
+    LeasedTensor losses;
+    LeasedTensor predictions;
+  };
+
+  void plan_and_allocate();
+  /// Loss, gradients and, where `learning_rate` is given, the update of one batch. Returns the losses [B].
+  LeasedTensor step(Backend& backend, Arena& arena, int step, std::optional<double> learning_rate);
+  void set_training_orders(int epoch);
+  void check_finite(const Tensor& losses) const;
+  EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int step);
+
+  Backend& backend_;
+  Network& network_;
+  const BatchSource& train_source_;
+  TrainerSettings settings_;
+  std::vector<std::uint64_t> seeds_;
+  DeviceImages train_;
+  DeviceImages test_;
+  ParameterArena parameters_;
+  std::optional<Arena> arena_;
+  MemoryPlan plan_;
+  Position position_;
+};
+
+}  // namespace gnc

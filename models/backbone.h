@@ -1,0 +1,41 @@
+#pragma once
+/// Feature extractors by name.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/modules/module.h"
+
+namespace gnc {
+
+/// What a backbone is built for.
+struct BackboneOptions {
+  int image_channels = 3;
+  int image_size = 32;  ///< height and width, pixels
+  /// Factor on every layer's channel count (rounded, at least 1), for small machines; 1 is the network of the
+  /// literature.
+  double width = 1.0;
+};
+
+/// Images [N,C,H,W] to features [N,features].
+struct Backbone {
+  std::unique_ptr<Module> module;
+  int features = 0;
+};
+
+/// A backbone of the registry.
+struct BackboneEntry {
+  std::string_view name;
+  std::string_view description;
+  int minimum_image_size;  ///< pixels; smaller pictures are padded by the data side
+  Backbone (*build)(const BackboneOptions& options);
+};
+
+/// All backbones, sorted by name.
+const std::vector<BackboneEntry>& backbones();
+/// Throws UsageError naming the nearest name and all there are.
+const BackboneEntry& find_backbone(std::string_view name);
+
+}  // namespace gnc
