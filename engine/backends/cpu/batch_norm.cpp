@@ -1,0 +1,318 @@
+#include "engine/ops/batch_norm.h"
+
+#include <cmath>
+
+#include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cpu/support.h"
+
+// Images lie as rows of channels. Every pass walks over chunks of rows that fit a core's cache, channels
+// innermost, so that the compiler vectorises over channels and no sum is ever reassociated. Sums of a chunk
+// are fp32; chunks are put together in double, in their order.
+
+namespace gnc {
+namespace {
+
+using cpu::Chunks;
+using cpu::parallel_for;
+using cpu::require_fp32;
+using cpu::require_nhwc;
+
+/// One run of a batch of images as a matrix [rows, channels].
+struct Extents {
+  std::int64_t rows;  // pixels of the batch
+  std::int64_t channels;
+  std::int64_t elements() const { return rows * channels; }
+};
+
+Extents extents_of(const Shape& x) { return {std::int64_t{x[0]} * x[2] * x[3], x[1]}; }
+
+/// Rows of a chunk: 32 KiB of floats, a core's first-level cache, so that the second pass over a chunk costs
+/// no memory traffic; at least 64 rows, so that the partial sums stay few beside the data, and at most 512,
+/// so that fp32 sums stay short.
+Chunks chunks_of(const Extents& extents) {
+  constexpr std::int64_t kElements = 8192;
+  return {extents.rows, std::clamp<std::int64_t>(kElements / extents.channels, 64, 512)};
+}
+
+/// Chunks for passes without sums.
+Chunks rows_of(const Extents& extents) {
+  return {extents.rows, std::max<std::int64_t>(1, 16384 / extents.channels)};
+}
+
+/// Channels of one task when partial sums are put together.
+Chunks channel_groups(std::int64_t channels) { return {channels, 16}; }
+
+/// The value before the activation. Forward and backward must agree on it to the last bit, or the backward
+/// pass would mask other elements than the forward pass did; this file is compiled without contraction into
+/// fused multiply-adds.
+inline float normalized(float x, float mean, float slope, float shift) { return (x - mean) * slope + shift; }
+
+template <Activation kActivation>
+inline float activated(float value) {
+  if constexpr (kActivation == Activation::kRelu) return value < 0.0F ? 0.0F : value;  // NaN stays NaN
+  return value;
+}
+
+template <Activation kActivation>
+inline float masked(float gradient, float value) {
+  if constexpr (kActivation == Activation::kRelu) return value > 0.0F ? gradient : 0.0F;
+  return gradient;
+}
+
+/// sums[c] += Σ_r x[r,c].
+void add_rows(const float* x, std::int64_t rows, std::int64_t channels, float* sums) {
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float* x0 = x + r * channels;
+    const float *x1 = x0 + channels, *x2 = x1 + channels, *x3 = x2 + channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) sums[c] += (x0[c] + x1[c]) + (x2[c] + x3[c]);
+  }
+  for (; r < rows; ++r) {
+    const float* x0 = x + r * channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) sums[c] += x0[c];
+  }
+}
+
+/// sums[c] += Σ_r (x[r,c] − mean[c])².
+void add_squares(const float* x, std::int64_t rows, std::int64_t channels, const float* mean, float* sums) {
+  const auto square = [](float value) { return value * value; };
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float* x0 = x + r * channels;
+    const float *x1 = x0 + channels, *x2 = x1 + channels, *x3 = x2 + channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c)
+      sums[c] += (square(x0[c] - mean[c]) + square(x1[c] - mean[c])) +
+                 (square(x2[c] - mean[c]) + square(x3[c] - mean[c]));
+  }
+  for (; r < rows; ++r) {
+    const float* x0 = x + r * channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) sums[c] += square(x0[c] - mean[c]);
+  }
+}
+
+/// y = act((x − mean)·slope + shift), all rows.
+template <Activation kActivation>
+void normalize(const Extents& extents, const float* x, const float* mean, const float* slope,
+               const float* shift, float* y) {
+  const Chunks chunks = rows_of(extents);
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    for (std::int64_t r = chunks.begin(i); r < chunks.end(i); ++r) {
+      const float* from = x + r * extents.channels;
+      float* to = y + r * extents.channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < extents.channels; ++c)
+        to[c] = activated<kActivation>(normalized(from[c], mean[c], slope[c], shift[c]));
+    }
+  });
+}
+
+void normalize(Activation activation, const Extents& extents, const float* x, const float* mean,
+               const float* slope, const float* shift, float* y) {
+  if (activation == Activation::kRelu) {
+    normalize<Activation::kRelu>(extents, x, mean, slope, shift, y);
+  } else {
+    normalize<Activation::kNone>(extents, x, mean, slope, shift, y);
+  }
+}
+
+/// Per chunk [2][C]: the chunk's mean and its sum of squared deviations from that mean.
+void chunk_moments(const Extents& extents, const Chunks& chunks, const float* x, float* moments) {
+  const std::int64_t channels = extents.channels;
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    const std::int64_t rows = chunks.end(i) - chunks.begin(i);
+    const float* first = x + chunks.begin(i) * channels;
+    float* mean = moments + 2 * i * channels;
+    float* squares = mean + channels;
+    std::fill_n(mean, 2 * channels, 0.0F);
+    add_rows(first, rows, channels, mean);
+    const float size = static_cast<float>(rows);
+    for (std::int64_t c = 0; c < channels; ++c) mean[c] /= size;
+    add_squares(first, rows, channels, mean, squares);
+  });
+}
+
+struct Moments {
+  double mean;
+  double squares;  // Σ (x − mean)²
+};
+
+/// Chan, Golub, LeVeque (1983): deviations within the chunks plus those of the chunks' means. No term is ever
+/// the small difference of large ones.
+Moments combined_moments(const Extents& extents, const Chunks& chunks, const float* moments,
+                         std::int64_t channel) {
+  const std::int64_t stride = 2 * extents.channels;
+  const auto size = [&](std::int64_t i) { return static_cast<double>(chunks.end(i) - chunks.begin(i)); };
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < chunks.count(); ++i) sum += size(i) * double{moments[i * stride + channel]};
+  const double mean = sum / static_cast<double>(extents.rows);
+  double squares = 0.0;
+  for (std::int64_t i = 0; i < chunks.count(); ++i) {
+    const double shift = double{moments[i * stride + channel]} - mean;
+    squares += double{moments[i * stride + extents.channels + channel]} + size(i) * shift * shift;
+  }
+  return {mean, squares};
+}
+
+struct BackwardOperands {
+  const float* x;
+  const float* y_grad;
+  const float* mean;
+  const float* slope;  // scale·invstd
+  const float* shift;
+};
+
+/// Per chunk [2][C]: Σ g and Σ g·(x − mean).
+template <Activation kActivation>
+void chunk_gradients(const Extents& extents, const Chunks& chunks, const BackwardOperands& in, float* sums) {
+  const std::int64_t channels = extents.channels;
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    float* shift_grad = sums + 2 * i * channels;
+    float* scale_grad = shift_grad + channels;
+    std::fill_n(shift_grad, 2 * channels, 0.0F);
+    const auto gradient = [&in](std::int64_t at, std::int64_t c) {
+      return masked<kActivation>(in.y_grad[at], normalized(in.x[at], in.mean[c], in.slope[c], in.shift[c]));
+    };
+    std::int64_t r = chunks.begin(i);
+    for (; r + 2 <= chunks.end(i); r += 2) {
+      const std::int64_t first = r * channels, second = first + channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const float g0 = gradient(first + c, c), g1 = gradient(second + c, c);
+        shift_grad[c] += g0 + g1;
+        scale_grad[c] += g0 * (in.x[first + c] - in.mean[c]) + g1 * (in.x[second + c] - in.mean[c]);
+      }
+    }
+    for (; r < chunks.end(i); ++r) {
+      const std::int64_t first = r * channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const float g0 = gradient(first + c, c);
+        shift_grad[c] += g0;
+        scale_grad[c] += g0 * (in.x[first + c] - in.mean[c]);
+      }
+    }
+  });
+}
+
+/// x_grad = slope·(g − mean_grad − (x − mean)·tilt), all rows; tilt = invstd·scale_grad/m.
+template <Activation kActivation>
+void input_gradient(const Extents& extents, const BackwardOperands& in, const float* mean_grad,
+                    const float* tilt, float* x_grad) {
+  const Chunks chunks = rows_of(extents);
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    for (std::int64_t r = chunks.begin(i); r < chunks.end(i); ++r) {
+      const float* x = in.x + r * extents.channels;
+      const float* y_grad = in.y_grad + r * extents.channels;
+      float* to = x_grad + r * extents.channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < extents.channels; ++c) {
+        const float g =
+            masked<kActivation>(y_grad[c], normalized(x[c], in.mean[c], in.slope[c], in.shift[c]));
+        to[c] = in.slope[c] * (g - mean_grad[c] - (x[c] - in.mean[c]) * tilt[c]);
+      }
+    }
+  });
+}
+
+template <Activation kActivation>
+void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
+  const Extents extents = extents_of(op.x.shape());
+  const std::int64_t channels = extents.channels;
+  const Chunks chunks = chunks_of(extents);
+  float* slope = static_cast<float*>(
+      cpu.workspace(static_cast<std::size_t>((3 + 2 * chunks.count()) * channels) * sizeof(float)));
+  float *mean_grad = slope + channels, *tilt = mean_grad + channels, *sums = tilt + channels;
+  const float *scale = op.scale.data<float>(run), *invstd = op.invstd.data<float>(run);
+  for (std::int64_t c = 0; c < channels; ++c) slope[c] = scale[c] * invstd[c];
+  const BackwardOperands in{op.x.data<float>(run), op.y_grad.data<float>(run), op.mean.data<float>(run),
+                            slope, op.shift.data<float>(run)};
+  chunk_gradients<kActivation>(extents, chunks, in, sums);
+
+  float *scale_grad = op.scale_grad.data<float>(run), *shift_grad = op.shift_grad.data<float>(run);
+  const double size = static_cast<double>(extents.rows);
+  const Chunks groups = channel_groups(channels);
+  parallel_for(groups.count(), 2 * chunks.count() * channels, [&](std::int64_t group) {
+    for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
+      double sum = 0.0, weighted = 0.0;
+      for (std::int64_t i = 0; i < chunks.count(); ++i) {
+        sum += double{sums[2 * i * channels + c]};
+        weighted += double{sums[(2 * i + 1) * channels + c]};
+      }
+      weighted *= double{invstd[c]};
+      shift_grad[c] = static_cast<float>(sum);
+      scale_grad[c] = static_cast<float>(weighted);
+      mean_grad[c] = static_cast<float>(sum / size);
+      tilt[c] = static_cast<float>(weighted * double{invstd[c]} / size);
+    }
+  });
+  input_gradient<kActivation>(extents, in, mean_grad, tilt, op.x_grad.data<float>(run));
+}
+
+}  // namespace
+
+void execute(CpuBackend& cpu, const BatchNormForward& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  require_nhwc(op.kName, {{"x", op.x}});
+  const Extents extents = extents_of(op.x.shape());
+  const std::int64_t channels = extents.channels;
+  const Chunks chunks = chunks_of(extents);
+  const double size = static_cast<double>(extents.rows), momentum = double{op.momentum};
+  float* slope = static_cast<float*>(
+      cpu.workspace(static_cast<std::size_t>((1 + 2 * chunks.count()) * channels) * sizeof(float)));
+  float* moments = slope + channels;
+  for (int run = 0; run < op.x.runs(); ++run) {
+    const float *x = op.x.data<float>(run), *scale = op.scale.data<float>(run);
+    float *mean = op.mean.data<float>(run), *invstd = op.invstd.data<float>(run);
+    float *running_mean = op.running_mean.data<float>(run),
+          *running_variance = op.running_variance.data<float>(run);
+    chunk_moments(extents, chunks, x, moments);
+    const Chunks groups = channel_groups(channels);
+    parallel_for(groups.count(), 2 * chunks.count() * channels, [&](std::int64_t group) {
+      for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
+        const Moments batch = combined_moments(extents, chunks, moments, c);
+        const double unbiased = batch.squares / std::max(size - 1.0, 1.0);
+        mean[c] = static_cast<float>(batch.mean);
+        invstd[c] = static_cast<float>(1.0 / std::sqrt(batch.squares / size + double{op.epsilon}));
+        slope[c] = scale[c] * invstd[c];
+        running_mean[c] =
+            static_cast<float>((1.0 - momentum) * double{running_mean[c]} + momentum * batch.mean);
+        running_variance[c] =
+            static_cast<float>((1.0 - momentum) * double{running_variance[c]} + momentum * unbiased);
+      }
+    });
+    normalize(op.activation, extents, x, mean, slope, op.shift.data<float>(run), op.y.data<float>(run));
+  }
+}
+
+void execute(CpuBackend& cpu, const BatchNormInference& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  require_nhwc(op.kName, {{"x", op.x}});
+  const Extents extents = extents_of(op.x.shape());
+  float* slope =
+      static_cast<float*>(cpu.workspace(static_cast<std::size_t>(extents.channels) * sizeof(float)));
+  for (int run = 0; run < op.x.runs(); ++run) {
+    const float *scale = op.scale.data<float>(run), *variance = op.running_variance.data<float>(run);
+    for (std::int64_t c = 0; c < extents.channels; ++c)
+      slope[c] = scale[c] * static_cast<float>(1.0 / std::sqrt(double{variance[c]} + double{op.epsilon}));
+    normalize(op.activation, extents, op.x.data<float>(run), op.running_mean.data<float>(run), slope,
+              op.shift.data<float>(run), op.y.data<float>(run));
+  }
+}
+
+void execute(CpuBackend& cpu, const BatchNormBackward& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  require_nhwc(op.kName, {{"x", op.x}});
+  for (int run = 0; run < op.x.runs(); ++run) {
+    if (op.activation == Activation::kRelu) {
+      backward<Activation::kRelu>(cpu, op, run);
+    } else {
+      backward<Activation::kNone>(cpu, op, run);
+    }
+  }
+}
+
+}  // namespace gnc

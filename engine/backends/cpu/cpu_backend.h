@@ -1,0 +1,70 @@
+#pragma once
+/// The backend of machines without a GPU: convolutions and matrix products of oneDNN, OpenMP loops for the
+/// rest.
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "engine/backend.h"
+
+namespace gnc {
+
+class CpuBackend;
+class PrimitiveCache;
+
+// One overload per op; each is defined in the file named as the op's header.
+void execute(CpuBackend& cpu, const AveragePoolBackward& op);
+void execute(CpuBackend& cpu, const AveragePoolForward& op);
+void execute(CpuBackend& cpu, const BatchNormBackward& op);
+void execute(CpuBackend& cpu, const BatchNormForward& op);
+void execute(CpuBackend& cpu, const BatchNormInference& op);
+void execute(CpuBackend& cpu, const BiasBackward& op);
+void execute(CpuBackend& cpu, const BiasForward& op);
+void execute(CpuBackend& cpu, const Conv2dBackwardInput& op);
+void execute(CpuBackend& cpu, const Conv2dBackwardWeights& op);
+void execute(CpuBackend& cpu, const Conv2dForward& op);
+void execute(CpuBackend& cpu, const ConvertLayout& op);
+void execute(CpuBackend& cpu, const CrossEntropy& op);
+void execute(CpuBackend& cpu, const Gemm& op);
+void execute(CpuBackend& cpu, const MaxPoolBackward& op);
+void execute(CpuBackend& cpu, const MaxPoolForward& op);
+void execute(CpuBackend& cpu, const NormalizeFlip& op);
+void execute(CpuBackend& cpu, const ReluBackward& op);
+void execute(CpuBackend& cpu, const ReluForward& op);
+void execute(CpuBackend& cpu, const SgdStep& op);
+
+/// Runs every op in fp32, images in NHWC. Ops run on the calling thread's OpenMP team; one thread may call at
+/// a time. The loops of this backend give the same bits on any number of threads; the convolutions and matrix
+/// products of oneDNN give the same bits again and again on the same number of threads (their split of a sum
+/// depends on it).
+class CpuBackend final : public ImplementedBy<CpuBackend, AllOps> {
+ public:
+  CpuBackend();
+  ~CpuBackend() override;
+
+  std::string_view name() const override { return "cpu"; }
+  MemoryResource& memory() override { return memory_; }
+  /// The blocked format in which oneDNN's direct convolutions read weights beside NHWC images; never depends
+  /// on the batch size. With other formats oneDNN 2.6 falls back on slower kernels, of small images above
+  /// all.
+  Layout weights_layout(const Shape& shape) const override;
+
+  PrimitiveCache& primitives() { return *primitives_; }
+  /// Scratch memory of one op: at least `bytes`, contents unspecified, valid until the next call. Grows,
+  /// never shrinks.
+  void* workspace(std::size_t bytes);
+  /// Bytes the backend holds for itself, beside the tensors: the workspace and oneDNN's scratchpad. The same
+  /// after every step that repeats the first one's shapes.
+  std::size_t scratch_bytes() const;
+
+ private:
+  HostMemory memory_;
+  std::unique_ptr<PrimitiveCache> primitives_;
+  Buffer workspace_;
+};
+
+/// The backend "cpu".
+std::unique_ptr<Backend> open_cpu_backend();
+
+}  // namespace gnc

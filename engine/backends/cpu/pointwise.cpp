@@ -1,0 +1,163 @@
+#include "engine/ops/pointwise.h"
+
+#include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cpu/support.h"
+
+namespace gnc {
+namespace {
+
+using cpu::Chunks;
+using cpu::parallel_for;
+using cpu::require_fp32;
+using cpu::require_nhwc;
+
+/// Elements of one task of an elementwise loop.
+constexpr std::int64_t kChunk = 16384;
+
+/// Where the elements of a tensor lie: offset(n,c,h,w) = n[n] + c[c] + h[h] + w[w], which holds for every
+/// layout.
+struct OffsetTable {
+  const std::int64_t* n;
+  const std::int64_t* c;
+  const std::int64_t* h;
+  const std::int64_t* w;
+};
+
+std::int64_t table_size(const Shape& shape) {
+  return std::int64_t{shape[0]} + shape[1] + shape[2] + shape[3];
+}
+
+OffsetTable fill_offsets(const ConstTensor& tensor, std::int64_t* table) {
+  const Shape& shape = tensor.shape();
+  std::int64_t *n = table, *c = n + shape[0], *h = c + shape[1], *w = h + shape[2];
+  for (int i = 0; i < shape[0]; ++i) n[i] = tensor.offset(i);
+  for (int i = 0; i < shape[1]; ++i) c[i] = tensor.offset(0, i);
+  for (int i = 0; i < shape[2]; ++i) h[i] = tensor.offset(0, 0, i);
+  for (int i = 0; i < shape[3]; ++i) w[i] = tensor.offset(0, 0, 0, i);
+  return {n, c, h, w};
+}
+
+}  // namespace
+
+void execute(CpuBackend& cpu, const ReluForward& op) {
+  static_cast<void>(cpu);
+  require_fp32(op.kName, {{"x", op.x}});
+  const Chunks chunks(op.x.spec().storage_elements(), kChunk);
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const float* x = op.x.data<float>(run);
+    float* y = op.y.data<float>(run);
+    parallel_for(chunks.count(), op.x.spec().storage_elements(), [&](std::int64_t chunk) {
+#pragma omp simd
+      for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) y[i] = x[i] < 0.0F ? 0.0F : x[i];
+    });
+  }
+}
+
+void execute(CpuBackend& cpu, const ReluBackward& op) {
+  static_cast<void>(cpu);
+  require_fp32(op.kName, {{"y", op.y}});
+  const Chunks chunks(op.y.spec().storage_elements(), kChunk);
+  for (int run = 0; run < op.x_grad.runs(); ++run) {
+    const float *y = op.y.data<float>(run), *y_grad = op.y_grad.data<float>(run);
+    float* x_grad = op.x_grad.data<float>(run);
+    parallel_for(chunks.count(), op.y.spec().storage_elements(), [&](std::int64_t chunk) {
+#pragma omp simd
+      for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i)
+        x_grad[i] = y[i] > 0.0F ? y_grad[i] : 0.0F;
+    });
+  }
+}
+
+void execute(CpuBackend& cpu, const BiasForward& op) {
+  static_cast<void>(cpu);
+  require_fp32(op.kName, {{"y", op.y}});
+  const int rows = op.y.shape()[0], columns = op.y.shape()[1];
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const float* bias = op.bias.data<float>(run);
+    float* y = op.y.data<float>(run);
+    parallel_for(rows, std::int64_t{rows} * columns, [&](std::int64_t row) {
+      float* to = y + row * columns;
+#pragma omp simd
+      for (int o = 0; o < columns; ++o) to[o] += bias[o];
+    });
+  }
+}
+
+void execute(CpuBackend& cpu, const BiasBackward& op) {
+  static_cast<void>(cpu);
+  require_fp32(op.kName, {{"y_grad", op.y_grad}});
+  constexpr std::int64_t kGroup = 16;  // columns summed side by side
+  const int rows = op.y_grad.shape()[0], columns = op.y_grad.shape()[1];
+  const Chunks groups(columns, kGroup);
+  for (int run = 0; run < op.bias_grad.runs(); ++run) {
+    const float* y_grad = op.y_grad.data<float>(run);
+    float* bias_grad = op.bias_grad.data<float>(run);
+    parallel_for(groups.count(), std::int64_t{rows} * columns, [&](std::int64_t group) {
+      double sums[kGroup] = {};
+      const std::int64_t first = groups.begin(group), width = groups.end(group) - first;
+      for (int row = 0; row < rows; ++row) {
+        const float* from = y_grad + std::int64_t{row} * columns + first;
+        for (std::int64_t o = 0; o < width; ++o) sums[o] += double{from[o]};
+      }
+      for (std::int64_t o = 0; o < width; ++o) bias_grad[first + o] = static_cast<float>(sums[o]);
+    });
+  }
+}
+
+void execute(CpuBackend& cpu, const ConvertLayout& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  const Shape& shape = op.x.shape();
+  const std::int64_t size = table_size(shape), stored = op.y.spec().storage_elements();
+  auto* table =
+      static_cast<std::int64_t*>(cpu.workspace(static_cast<std::size_t>(2 * size) * sizeof(std::int64_t)));
+  const OffsetTable from = fill_offsets(op.x, table), to = fill_offsets(op.y, table + size);
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const float* x = op.x.data<float>(run);
+    float* y = op.y.data<float>(run);
+    if (stored != shape.elements()) std::fill_n(y, stored, 0.0F);
+    parallel_for(shape[0], shape.elements(), [&](std::int64_t n) {
+      for (int h = 0; h < shape[2]; ++h)
+        for (int w = 0; w < shape[3]; ++w) {
+          const float* source = x + from.n[n] + from.h[h] + from.w[w];
+          float* destination = y + to.n[n] + to.h[h] + to.w[w];
+          for (int c = 0; c < shape[1]; ++c) destination[to.c[c]] = source[from.c[c]];
+        }
+    });
+  }
+}
+
+void execute(CpuBackend& cpu, const NormalizeFlip& op) {
+  static_cast<void>(cpu);
+  require_fp32(op.kName, {{"y", op.y}});
+  require_nhwc(op.kName, {{"pixels", op.pixels}, {"scale", op.scale}, {"offset", op.offset}, {"y", op.y}});
+  const Shape& shape = op.y.shape();
+  const std::int64_t channels = shape[1], height = shape[2], width = shape[3];
+  const std::int64_t line = width * channels, image = height * line;
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const std::uint8_t *pixels = op.pixels.data<std::uint8_t>(run), *flips = op.flips.data<std::uint8_t>(run);
+    const std::int32_t* indices = op.indices.data<std::int32_t>(run);
+    const float *scale = op.scale.data<float>(run), *offset = op.offset.data<float>(run);
+    float* y = op.y.data<float>(run);
+    parallel_for(shape[0], shape.elements(), [&](std::int64_t b) {
+      for (std::int64_t h = 0; h < height; ++h) {
+        const std::uint8_t* from = pixels + indices[b] * image + h * line;
+        const float *line_scale = scale + h * line, *line_offset = offset + h * line;
+        float* to = y + b * image + h * line;
+        if (flips[b] == 0) {
+#pragma omp simd
+          for (std::int64_t i = 0; i < line; ++i)
+            to[i] = static_cast<float>(from[i]) / 255.0F * line_scale[i] + line_offset[i];
+        } else {
+          for (std::int64_t w = 0; w < width; ++w)
+            for (std::int64_t c = 0; c < channels; ++c) {
+              const std::int64_t i = w * channels + c;
+              to[i] = static_cast<float>(from[line - (w + 1) * channels + c]) / 255.0F * line_scale[i] +
+                      line_offset[i];
+            }
+        }
+      }
+    });
+  }
+}
+
+}  // namespace gnc

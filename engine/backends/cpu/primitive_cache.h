@@ -1,0 +1,88 @@
+#pragma once
+/// oneDNN convolutions, built once per shape and kept.
+
+#include <cstddef>
+#include <dnnl.hpp>
+#include <initializer_list>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engine/memory.h"
+#include "engine/ops/conv2d.h"
+
+namespace gnc {
+
+/// A oneDNN primitive and the descriptors of its arguments, ready to run on any pointers of those shapes.
+class BoundPrimitive {
+ public:
+  struct Pointer {
+    int argument;  ///< DNNL_ARG_…
+    void* data;
+  };
+
+  BoundPrimitive() = default;
+  BoundPrimitive(const dnnl::engine& engine, const dnnl::primitive& primitive,
+                 std::initializer_list<std::pair<int, dnnl::memory::desc>> arguments);
+  /// False for a default-constructed one.
+  explicit operator bool() const { return !arguments_.empty(); }
+  /// Runs on these pointers; they come in the order of the constructor's arguments.
+  void execute(const dnnl::stream& stream, std::initializer_list<Pointer> pointers);
+
+ private:
+  dnnl::primitive primitive_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+  std::vector<dnnl::memory> memories_;
+};
+
+enum class ConvolutionDirection : std::uint8_t { kForward, kBackwardInput, kBackwardWeights };
+
+/// What distinguishes one convolution primitive from another.
+struct ConvolutionKey {
+  ConvolutionDirection direction = ConvolutionDirection::kForward;
+  Conv2dGeometry geometry;
+  Shape x;         ///< [N,C,H,W], one run
+  int channels;    ///< O
+  Layout weights;  ///< of the tensor the caller has
+  bool has_bias;
+  int threads;  ///< oneDNN bakes its split of the work into the primitive
+
+  friend bool operator==(const ConvolutionKey&, const ConvolutionKey&) = default;
+};
+
+/// One convolution with fixed shapes. Where the primitive wants (or makes) weights in another format than the
+/// caller's, `reorder` leads from one to the other by way of a buffer of `reordered_bytes`.
+struct CachedConvolution {
+  BoundPrimitive convolution;
+  BoundPrimitive reorder;
+  std::size_t reordered_bytes = 0;
+};
+
+/// Primitives by key; a look-up allocates nothing. All primitives share one scratchpad, which grows when a
+/// primitive is made, never when it runs.
+class PrimitiveCache {
+ public:
+  explicit PrimitiveCache(MemoryResource& memory);
+
+  /// Made on the first call with this key. Throws dnnl::error.
+  CachedConvolution& convolution(const ConvolutionKey& key);
+  const dnnl::stream& stream() const { return stream_; }
+  void* scratchpad() const { return scratchpad_.data(); }
+  std::size_t scratchpad_bytes() const { return scratchpad_.bytes(); }
+  std::size_t size() const { return convolutions_.size(); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const ConvolutionKey& key) const;
+  };
+  CachedConvolution make(const ConvolutionKey& key);
+  void reserve_scratchpad(std::size_t bytes);
+
+  MemoryResource* memory_;
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  Buffer scratchpad_;
+  std::unordered_map<ConvolutionKey, CachedConvolution, Hash> convolutions_;
+};
+
+}  // namespace gnc
