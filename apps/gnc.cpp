@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("gnc ") + GNC_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->column_width(38);
+  gnc::add_data_command(app);
   gnc::add_frame_command(app);
   return gnc::run_command_line(app, argc, argv);
 }

@@ -53,7 +53,7 @@ StepImbalance parse_imbalance(std::string_view text) {
         *ratio.ptr == ':' && classes.ec == std::errc() && classes.ptr == end && result.majority_classes >= 1;
   }
   require<UsageError>(
-      is_good, "--imbalance '{}': expected R or R:C1 with a ratio R >= 1 and C1 >= 1 classes, as in 10:5",
+      is_good, "'{}' is not an imbalance; expected R or R:C1, a ratio R >= 1 and C1 >= 1 classes, as in 10:5",
       text);
   return result;
 }

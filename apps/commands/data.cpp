@@ -1,0 +1,207 @@
+/// gnc data info|convert.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <set>
+
+#include "apps/commands/commands.h"
+#include "apps/data_options.h"
+#include "apps/options.h"
+#include "data/idx.h"
+#include "data/parallel.h"
+#include "data/picture.h"
+#include "engine/error.h"
+
+namespace gnc {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Format : std::uint8_t { kIdx, kImages };
+
+struct Options {
+  CommonOptions common;
+  DataOptions data;
+  fs::path out;
+  Format format = Format::kImages;
+
+  Dataset load() {
+    data.threads = common.threads;
+    return load_subset(data);
+  }
+};
+
+void print_info(const Dataset& dataset, const DataOptions& options) {
+  const std::vector<ChannelStatistics> channels = channel_statistics(dataset.train);
+  fmt::print("data          {}\n", options.spec);
+  fmt::print("classes       {}\n", dataset.num_classes());
+  fmt::print("pictures      {} (height x width x channels)\n", shape_of(dataset.train).to_string());
+  fmt::print("training set  {}\n", dataset.train.size());
+  fmt::print("test set      {}\n", dataset.test.size());
+  for (std::size_t c = 0; c < channels.size(); ++c)
+    fmt::print(
+        "channel {}     mean {:.4f}, standard deviation {:.4f} (training pictures in [0,1]), stored values "
+        "{} to {}\n",
+        c, channels[c].mean, channels[c].deviation, channels[c].minimum, channels[c].maximum);
+  fmt::print("\n{:>6}  {:<24} {:>9} {:>9}\n", "label", "class", "training", "test");
+  const std::vector<std::int64_t> train = class_counts(dataset.train), test = class_counts(dataset.test);
+  for (std::size_t label = 0; label < train.size(); ++label)
+    fmt::print("{:>6}  {:<24} {:>9} {:>9}\n", label, dataset.class_names[label], train[label], test[label]);
+  std::fflush(stdout);
+}
+
+nlohmann::ordered_json info_json(const Dataset& dataset, const DataOptions& options) {
+  const PictureShape shape = shape_of(dataset.train);
+  nlohmann::ordered_json channels = nlohmann::ordered_json::array();
+  for (const ChannelStatistics& channel : channel_statistics(dataset.train))
+    channels.push_back({{"mean", channel.mean},
+                        {"std", channel.deviation},
+                        {"minimum", channel.minimum},
+                        {"maximum", channel.maximum}});
+  return {{"data", options.spec},
+          {"name", dataset.name},
+          {"classes", dataset.num_classes()},
+          {"height", shape.height},
+          {"width", shape.width},
+          {"channels", shape.channels},
+          {"train_pictures", dataset.train.size()},
+          {"test_pictures", dataset.test.size()},
+          {"train_channels", channels},
+          {"class_names", dataset.class_names},
+          {"train_counts", class_counts(dataset.train)},
+          {"test_counts", class_counts(dataset.test)}};
+}
+
+/// A folder that appears whole under its name or not at all.
+class NewDirectory {
+ public:
+  explicit NewDirectory(fs::path path) : path_(std::move(path)) {
+    if (path_.filename().empty()) path_ = path_.parent_path();  // "out/"
+    std::error_code error;
+    require<FileError>(!fs::exists(path_, error) || fs::is_empty(path_, error),
+                       "--out {}: exists; expected a new folder or an empty one", path_.string());
+    temporary_ = path_;
+    temporary_ += fmt::format(".tmp-{}", ::getpid());
+    fs::create_directories(temporary_, error);
+    require<FileError>(!error, "--out {}: cannot create the folder: {}", path_.string(), error.message());
+  }
+  NewDirectory(const NewDirectory&) = delete;
+  NewDirectory& operator=(const NewDirectory&) = delete;
+  ~NewDirectory() {
+    std::error_code error;
+    fs::remove_all(temporary_, error);  // nothing is left there after finish()
+  }
+
+  void write(const fs::path& name, std::string_view bytes) const {
+    const fs::path path = temporary_ / name;
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    std::ofstream file(path, std::ios::binary);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    file.close();
+    require<FileError>(!file.fail(), "{}: cannot write (no space left?)", path.string());
+  }
+  void finish() const {
+    std::error_code error;
+    fs::rename(temporary_, path_, error);
+    require<FileError>(!error, "--out {}: cannot rename into place: {}", path_.string(), error.message());
+  }
+
+ private:
+  fs::path path_;
+  fs::path temporary_;
+};
+
+void write_idx(const Dataset& dataset, const NewDirectory& out) {
+  require<UsageError>(dataset.num_classes() == 10, "--format idx: {} classes; mnist: reads ten",
+                      dataset.num_classes());
+  const auto write_split = [&](const std::string& prefix, const ImageSet& images) {
+    out.write(prefix + "-images-idx3-ubyte", encode_idx_images(images));
+    out.write(prefix + "-labels-idx1-ubyte", encode_idx_labels(images));
+  };
+  write_split("train", dataset.train);
+  write_split("t10k", dataset.test);
+}
+
+/// Class names as folders: a slash cannot be in one, and a leading dot would hide it.
+std::vector<std::string> folder_names(const std::vector<std::string>& class_names) {
+  std::vector<std::string> folders;
+  for (std::string name : class_names) {
+    for (char& c : name) c = c == '/' || c == '\0' ? '-' : c;
+    if (name.empty() || name.front() == '.') name.insert(name.begin(), '-');
+    folders.push_back(std::move(name));
+  }
+  require<UsageError>(std::set(folders.begin(), folders.end()).size() == folders.size(),
+                      "--format images: two classes would share a folder");
+  return folders;
+}
+
+void write_images(const Dataset& dataset, const NewDirectory& out, int threads) {
+  const std::vector<std::string> folders = folder_names(dataset.class_names);
+  const auto write_split = [&](const fs::path& split, const ImageSet& images) {
+    const PictureShape shape = shape_of(images);
+    parallel_for(images.size(), threads, [&](std::int64_t i) {
+      const auto label = static_cast<std::size_t>(images.labels[static_cast<std::size_t>(i)]);
+      out.write(split / folders[label] / fmt::format("{:06}.png", i), encode_png(shape, picture(images, i)));
+    });
+  };
+  write_split("train", dataset.train);
+  write_split("test", dataset.test);
+}
+
+void convert(Options& options) {
+  const NewDirectory out(options.out);
+  const Dataset dataset = options.load();
+  if (options.format == Format::kIdx)
+    write_idx(dataset, out);
+  else
+    write_images(dataset, out, options.common.threads);
+  out.finish();
+  if (options.common.is_json)
+    print_json({{"out", options.out.string()},
+                {"train_pictures", dataset.train.size()},
+                {"test_pictures", dataset.test.size()}});
+}
+
+CLI::App* add_subcommand(CLI::App& data, const std::string& name, const std::string& description,
+                         const std::shared_ptr<Options>& options) {
+  CLI::App* command = data.add_subcommand(name, description);
+  command->add_option("SPEC", options->data.spec, "Data set, as --data of gnc train")->required();
+  add_subset_options(*command, options->data);
+  add_threads_option(*command, options->common);
+  add_json_option(*command, options->common);
+  return command;
+}
+
+}  // namespace
+
+void add_data_command(CLI::App& app) {
+  CLI::App* data = app.add_subcommand("data", "What a data set is; one format to another");
+  data->require_subcommand(1);
+  const auto options = std::make_shared<Options>();
+
+  CLI::App* info = add_subcommand(
+      *data, "info", "Splits, picture size, classes with their counts, mean and deviation", options);
+  info->callback([options] {
+    const Dataset dataset = options->load();
+    if (options->common.is_json)
+      print_json(info_json(dataset, options->data));
+    else
+      print_info(dataset, options->data);
+  });
+
+  CLI::App* conversion = add_subcommand(*data, "convert", "Write a data set in another format", options);
+  conversion->add_option("--out", options->out, "New folder for the files")->required()->type_name("DIR");
+  add_choice_option(
+      *conversion, "--format", options->format, {{"images", Format::kImages}, {"idx", Format::kIdx}},
+      "images: train/CLASS/*.png and test/CLASS/*.png, labels in the order of the sorted class names; idx: "
+      "MNIST's files (grey pictures, ten classes)");
+  conversion->callback([options] { convert(*options); });
+}
+
+}  // namespace gnc
