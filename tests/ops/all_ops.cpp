@@ -1,0 +1,183 @@
+#include "tests/ops/all_ops.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "tests/ops/cases/all.h"
+#include "tests/support/backends.h"
+
+namespace gnc::tests {
+namespace {
+
+constexpr std::uint64_t kSeed = 20260101;
+constexpr int kRuns = 3;
+
+/// Every layout of images and of weights at least once.
+constexpr std::pair<Layout, Layout> kLayouts[] = {{Layout::kNHWC, Layout::kNHWC},
+                                                  {Layout::kHWNC, Layout::kOIhw16i16o},
+                                                  {Layout::kNHWC, Layout::kOhwi16o},
+                                                  {Layout::kHWNC, Layout::kOIhw8i8o},
+                                                  {Layout::kRowMajor, Layout::kOhwi8o}};
+
+/// Calls `body(case)` for the cases of an op until one of them fails: they are sorted by size, and a larger
+/// case would only repeat what the smallest failing one says.
+template <class Op, class Body>
+void for_each_case(Body body) {
+  for (const auto& op_case : OpCases<Op>::cases()) {
+    SCOPED_TRACE(fmt::format("{}, case {}, seed {}", Op::kName, OpCases<Op>::name(op_case), kSeed));
+    body(op_case);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+template <class Op>
+Outcome oracle_of(const typename OpCases<Op>::Case& op_case, const Operands& operands) {
+  return run_case<Op>(backend_named("reference"), op_case, operands, kOraclePlacing);
+}
+
+template <class Op>
+void expect_outcome(const typename OpCases<Op>::Case& op_case, const Outcome& expected,
+                    const Outcome& actual) {
+  for (const std::string& fault : actual.faults) ADD_FAILURE() << fault;
+  ASSERT_EQ(expected.results.size(), actual.results.size());
+  ASSERT_FALSE(expected.results.empty()) << "the case writes nothing";
+  for (std::size_t i = 0; i < expected.results.size(); ++i) {
+    const Result& wanted = expected.results[i];
+    const Comparison comparison =
+        compare(wanted.values, actual.results[i].values, OpCases<Op>::tolerance(op_case, wanted.name),
+                wanted.zero_reference);
+    EXPECT_TRUE(comparison) << wanted.name << ": " << comparison.message;
+  }
+}
+
+void expect_same_bits(const Outcome& expected, const Outcome& actual, std::string_view what) {
+  for (const std::string& fault : actual.faults) ADD_FAILURE() << fault;
+  ASSERT_EQ(expected.results.size(), actual.results.size());
+  for (std::size_t i = 0; i < expected.results.size(); ++i) {
+    const Comparison comparison = compare_bits(expected.results[i].values, actual.results[i].values);
+    EXPECT_TRUE(comparison) << expected.results[i].name << " of " << what << ": " << comparison.message;
+  }
+}
+
+/// Run i of an ensemble has the bits of run i alone.
+template <class Op>
+void expect_runs_alone(Backend& backend, const typename OpCases<Op>::Case& op_case, const Operands& operands,
+                       const Outcome& ensemble) {
+  for (int run = 0; run < operands.runs; ++run) {
+    Outcome of_run{.results = {}, .faults = ensemble.faults};
+    for (const Result& result : ensemble.results)
+      of_run.results.push_back({result.name, run_of(result.values, run), result.zero_reference});
+    const Outcome alone = run_case<Op>(backend, op_case, operands.run(run));
+    expect_same_bits(alone, of_run, fmt::format("run {} of {}", run, operands.runs));
+  }
+}
+
+// The properties
+// -------------------------------------------------------------------------------------------------------
+
+/// One run, within the derived tolerance of the oracle; nothing outside the operands is touched.
+template <class Op>
+void matches_oracle(Backend& backend) {
+  for_each_case<Op>([&](const auto& op_case) {
+    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
+    expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), run_case<Op>(backend, op_case, operands));
+  });
+}
+
+template <class Op>
+void run_of_ensemble_is_run_alone(Backend& backend) {
+  for_each_case<Op>([&](const auto& op_case) {
+    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed, kRuns));
+    const Outcome ensemble = run_case<Op>(backend, op_case, operands);
+    expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), ensemble);
+    expect_runs_alone<Op>(backend, op_case, operands, ensemble);
+  });
+}
+
+template <class Op>
+void shared_operands_serve_all_runs(Backend& backend) {
+  for_each_case<Op>([&](const auto& op_case) {
+    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed, kRuns)).with_shared_reads();
+    expect_runs_alone<Op>(backend, op_case, operands, run_case<Op>(backend, op_case, operands));
+  });
+}
+
+template <class Op>
+void is_deterministic(Backend& backend) {
+  for_each_case<Op>([&](const auto& op_case) {
+    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
+    const Outcome first = run_case<Op>(backend, op_case, operands);
+    expect_same_bits(first, run_case<Op>(backend, op_case, operands), "the second time");
+  });
+}
+
+/// The oracle gives the same bits in every layout, and zero padding in the blocked ones.
+template <class Op>
+void layouts_agree(Backend& backend) {
+  for_each_case<Op>([&](const auto& op_case) {
+    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
+    const Outcome row_major = oracle_of<Op>(op_case, operands);
+    for (const auto& [image, weights] : kLayouts) {
+      const Placing placing{.real = DType::kF64, .image = image, .weights = weights};
+      expect_same_bits(row_major, run_case<Op>(backend, op_case, operands, placing),
+                       fmt::format("images in {}, weights in {}", to_string(image), to_string(weights)));
+    }
+  });
+}
+
+// Registration
+// ---------------------------------------------------------------------------------------------------------
+
+class GeneratedTest : public ::testing::Test {
+ public:
+  explicit GeneratedTest(std::function<void()> body) : body_(std::move(body)) {}
+  void TestBody() override { body_(); }
+
+ private:
+  std::function<void()> body_;
+};
+
+void add_test(const std::string& suite, const std::string& name, std::function<void()> body) {
+  ::testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                          [body = std::move(body)]() -> ::testing::Test* { return new GeneratedTest(body); });
+}
+
+struct Property {
+  std::string name;
+  void (*check)(Backend&);
+};
+
+template <class Op>
+void register_op(const std::string& backend) {
+  std::vector<Property> properties = {
+      {"Matches_The_Oracle", matches_oracle<Op>},
+      {"Run_Of_An_Ensemble_Is_The_Run_Alone", run_of_ensemble_is_run_alone<Op>},
+      {"Shared_Operands_Serve_All_Runs", shared_operands_serve_all_runs<Op>},
+      {"Is_Deterministic", is_deterministic<Op>}};
+  if (backend == "reference")
+    properties.push_back({"Gives_The_Same_Bits_In_Every_Layout", layouts_agree<Op>});
+  for (const Property& property : properties)
+    add_test(fmt::format("{}/{}", Op::kName, backend), property.name,
+             [backend, check = property.check] { check(backend_named(backend)); });
+}
+
+template <class... Ops>
+void register_ops(OpList<Ops...>, const std::string& backend) {
+  (register_op<Ops>(backend), ...);
+}
+
+}  // namespace
+
+void register_tests_of_all_ops() {
+  for (const std::string& backend : available_backends()) register_ops(AllOps{}, backend);
+  constexpr int kPropertiesPerOp = 4;
+  for (const MissingBackend& missing : missing_backends())
+    add_test("Backend", missing.name + "_Is_Missing", [missing] {
+      GTEST_SKIP() << AllOps::kSize * kPropertiesPerOp << " tests left out: " << missing.reason;
+    });
+}
+
+}  // namespace gnc::tests

@@ -1,0 +1,10 @@
+#pragma once
+/// The case tables of all ops. An op without one does not compile in the tests.
+
+#include "tests/ops/cases/batch_norm.h"
+#include "tests/ops/cases/conv2d.h"
+#include "tests/ops/cases/cross_entropy.h"
+#include "tests/ops/cases/gemm.h"
+#include "tests/ops/cases/pointwise.h"
+#include "tests/ops/cases/pooling.h"
+#include "tests/ops/cases/sgd_step.h"

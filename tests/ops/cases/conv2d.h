@@ -1,0 +1,183 @@
+#pragma once
+/// Cases of engine/ops/conv2d.h: one table for the forward pass and both gradients.
+
+#include <vector>
+
+#include "engine/ops/conv2d.h"
+#include "tests/support/op_case.h"
+
+namespace gnc::tests {
+
+struct Conv2dCase {
+  std::string_view label = {};  // of benchmarks; the sizes tell the others apart
+  Shape x;                      // [N,C,H,W]
+  int out_channels = 1;
+  Conv2dGeometry geometry = {};
+  bool has_bias = false;
+
+  Shape y() const { return geometry.output_shape(x, out_channels); }
+  Shape weights() const { return {out_channels, x[1], geometry.kernel, geometry.kernel}; }
+};
+
+/// What the three convolution ops share.
+struct Conv2dCases {
+  using Case = Conv2dCase;
+
+  static std::span<const Case> cases() {
+    constexpr Conv2dGeometry k1x1 = {.kernel = 1, .stride = 1, .padding = 0};
+    constexpr Conv2dGeometry k1x1Stride2 = {.kernel = 1, .stride = 2, .padding = 0};
+    constexpr Conv2dGeometry k3x3Stride2 = {.kernel = 3, .stride = 2, .padding = 1};
+    constexpr Conv2dGeometry k3x3Unpadded = {.kernel = 3, .stride = 1, .padding = 0};
+    constexpr Conv2dGeometry k5x5 = {.kernel = 5, .stride = 1, .padding = 2};
+    constexpr Conv2dGeometry k7x7Stride2 = {.kernel = 7, .stride = 2, .padding = 3};
+    static const std::vector<Case> table = {
+        {.x = {1, 1, 1, 1}, .geometry = k1x1},
+        {.x = {1, 1, 1, 1}},  // 3x3 on one pixel: eight of nine taps are padding
+        {.x = {1, 1, 3, 3}, .geometry = k3x3Unpadded},
+        {.x = {1, 2, 4, 4}, .out_channels = 3, .has_bias = true},
+        {.x = {2, 3, 7, 5}, .out_channels = 7},
+        {.x = {2, 3, 7, 5}, .out_channels = 19, .geometry = k3x3Stride2, .has_bias = true},
+        {.x = {3, 19, 6, 6},
+         .out_channels = 5,
+         .geometry = k3x3Stride2},  // a last row and column no window reaches
+        {.x = {3, 19, 5, 9}, .out_channels = 33, .geometry = k1x1, .has_bias = true},
+        {.x = {2, 33, 9, 7}, .out_channels = 19, .geometry = k1x1Stride2},
+        {.x = {2, 7, 6, 11}, .out_channels = 3, .geometry = k5x5},
+        {.x = {1, 3, 33, 31}, .out_channels = 7, .geometry = k7x7Stride2},
+        {.x = {2, 16, 8, 8}, .out_channels = 16},
+        {.x = {7, 33, 2, 2}, .out_channels = 65, .has_bias = true},
+        {.x = {3, 1, 28, 28}, .out_channels = 16},
+        {.x = {2, 3, 32, 32}, .out_channels = 33, .has_bias = true},
+        {.x = {2, 32, 16, 16}, .out_channels = 48},
+        {.x = {1, 64, 8, 8}, .out_channels = 64}};
+    return table;
+  }
+
+  /// The convolutions of VGG11 on pictures of 32x32, and three of ResNet's.
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {
+        {.label = "vgg11.conv1", .x = {256, 3, 32, 32}, .out_channels = 64},
+        {.label = "vgg11.conv2", .x = {256, 64, 16, 16}, .out_channels = 128},
+        {.label = "vgg11.conv3", .x = {256, 128, 8, 8}, .out_channels = 256},
+        {.label = "vgg11.conv4", .x = {256, 256, 8, 8}, .out_channels = 256},
+        {.label = "vgg11.conv5", .x = {256, 256, 4, 4}, .out_channels = 512},
+        {.label = "vgg11.conv6", .x = {256, 512, 4, 4}, .out_channels = 512},
+        {.label = "vgg11.conv7", .x = {256, 512, 2, 2}, .out_channels = 512},
+        {.label = "resnet18.layer1", .x = {256, 64, 32, 32}, .out_channels = 64},
+        {.label = "resnet18.layer2.down",
+         .x = {256, 64, 32, 32},
+         .out_channels = 128,
+         .geometry = {.kernel = 3, .stride = 2, .padding = 1}},
+        {.label = "resnet18.layer2.shortcut",
+         .x = {256, 64, 32, 32},
+         .out_channels = 128,
+         .geometry = {.kernel = 1, .stride = 2, .padding = 0}}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    if (!c.label.empty()) return std::string(c.label);
+    return fmt::format("{}to{}.k{}s{}p{}{}", c.x.to_string(), c.out_channels, c.geometry.kernel,
+                       c.geometry.stride, c.geometry.padding, c.has_bias ? ".bias" : "");
+  }
+
+  /// Products of the sum, padding counted.
+  static double flops(const Case& c) {
+    return 2.0 * static_cast<double>(c.y().elements()) * c.x[1] * c.geometry.kernel * c.geometry.kernel;
+  }
+};
+
+template <>
+struct OpCases<Conv2dForward> : Conv2dCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    Operands operands{
+        .runs = draw.runs(),
+        .list = {
+            {.name = "x", .values = draw.uniform("x", c.x), .storage = Storage::kImage},
+            {.name = "weights", .values = draw.uniform("weights", c.weights()), .storage = Storage::kWeights},
+            {.name = "y",
+             .values = draw.nothing(c.y()),
+             .access = Access::kWrite,
+             .storage = Storage::kImage}}};
+    if (c.has_bias)
+      operands.list.push_back({.name = "bias", .values = draw.uniform("bias", {c.out_channels})});
+    return operands;
+  }
+
+  static Conv2dForward bind(const Case& c, const PlacedOperands& operands) {
+    return {.geometry = c.geometry,
+            .x = operands["x"],
+            .weights = operands["weights"],
+            .bias = operands["bias"],
+            .y = operands["y"]};
+  }
+
+  /// A sum of C·K² products and a bias, each at most 1.
+  static Tolerance tolerance(const Case& c, std::string_view) {
+    const double terms = 1.0 + c.x[1] * c.geometry.kernel * c.geometry.kernel;
+    return {.absolute = rounding_growth(terms) * kUnitRoundoff * terms};
+  }
+};
+
+template <>
+struct OpCases<Conv2dBackwardInput> : Conv2dCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    return {
+        .runs = draw.runs(),
+        .list = {
+            {.name = "weights", .values = draw.uniform("weights", c.weights()), .storage = Storage::kWeights},
+            {.name = "y_grad", .values = draw.uniform("y_grad", c.y()), .storage = Storage::kImage},
+            {.name = "x_grad",
+             .values = draw.nothing(c.x),
+             .access = Access::kWrite,
+             .storage = Storage::kImage}}};
+  }
+
+  static Conv2dBackwardInput bind(const Case& c, const PlacedOperands& operands) {
+    return {.geometry = c.geometry,
+            .weights = operands["weights"],
+            .y_grad = operands["y_grad"],
+            .x_grad = operands["x_grad"]};
+  }
+
+  /// A sum of at most O·⌈K/stride⌉² products, each at most 1.
+  static Tolerance tolerance(const Case& c, std::string_view) {
+    const int reach = (c.geometry.kernel + c.geometry.stride - 1) / c.geometry.stride;
+    const double terms = static_cast<double>(c.out_channels) * reach * reach;
+    return {.absolute = rounding_growth(terms) * kUnitRoundoff * terms};
+  }
+};
+
+template <>
+struct OpCases<Conv2dBackwardWeights> : Conv2dCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    Operands operands{
+        .runs = draw.runs(),
+        .list = {{.name = "x", .values = draw.uniform("x", c.x), .storage = Storage::kImage},
+                 {.name = "y_grad", .values = draw.uniform("y_grad", c.y()), .storage = Storage::kImage},
+                 {.name = "weights_grad",
+                  .values = draw.nothing(c.weights()),
+                  .access = Access::kWrite,
+                  .storage = Storage::kWeights}}};
+    if (c.has_bias)
+      operands.list.push_back(
+          {.name = "bias_grad", .values = draw.nothing({c.out_channels}), .access = Access::kWrite});
+    return operands;
+  }
+
+  static Conv2dBackwardWeights bind(const Case& c, const PlacedOperands& operands) {
+    return {.geometry = c.geometry,
+            .x = operands["x"],
+            .y_grad = operands["y_grad"],
+            .weights_grad = operands["weights_grad"],
+            .bias_grad = operands["bias_grad"]};
+  }
+
+  /// A sum over the N·H'·W' outputs, each term at most 1; so is the bias gradient.
+  static Tolerance tolerance(const Case& c, std::string_view) {
+    const double terms = static_cast<double>(c.y().elements()) / c.out_channels;
+    return {.absolute = rounding_growth(terms) * kUnitRoundoff * terms};
+  }
+};
+
+}  // namespace gnc::tests

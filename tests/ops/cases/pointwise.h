@@ -1,0 +1,290 @@
+#pragma once
+/// Cases of engine/ops/pointwise.h.
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/ops/pointwise.h"
+#include "tests/support/op_case.h"
+
+namespace gnc::tests {
+
+struct ReluCase {
+  std::string_view label = {};  // of benchmarks; the shape tells the others apart
+  Shape shape;                  // [N,C,H,W] or fewer extents
+  Aliasing aliasing = Aliasing::kNone;
+
+  /// Images lie as the backend likes images; anything else is row-major.
+  Storage storage() const { return shape.rank() == 4 ? Storage::kImage : Storage::kPlain; }
+};
+
+/// What the two ReLU ops share.
+struct ReluCases {
+  using Case = ReluCase;
+
+  static std::span<const Case> cases() {
+    static const std::vector<Case> table = {{.shape = {7}},
+                                            {.shape = {7}, .aliasing = Aliasing::kInPlace},
+                                            {.shape = {33, 7}},
+                                            {.shape = {2, 3, 5, 7}},
+                                            {.shape = {1031, 33}, .aliasing = Aliasing::kInPlace},
+                                            {.shape = {3, 19, 28, 28}, .aliasing = Aliasing::kInPlace}};
+    return table;
+  }
+
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {{.label = "vgg11.relu1", .shape = {256, 64, 32, 32}}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    if (!c.label.empty()) return std::string(c.label);
+    return fmt::format("{}{}", c.shape.to_string(), c.aliasing == Aliasing::kInPlace ? ".in_place" : "");
+  }
+
+  /// Selected copies of inputs.
+  static Tolerance tolerance(const Case&, std::string_view) { return {}; }
+  static double flops(const Case& c) { return static_cast<double>(c.shape.elements()); }
+
+ protected:
+  /// The written operand and the read one it may overwrite, whose contents are `values`.
+  static std::vector<CaseOperand> pair(const Case& c, std::string_view written, std::string_view read,
+                                       const HostTensor& values) {
+    if (c.aliasing == Aliasing::kInPlace)
+      return {{.name = written,
+               .values = values,
+               .access = Access::kUpdate,
+               .storage = c.storage(),
+               .alias = read}};
+    return {{.name = written,
+             .values = HostTensor(values.spec()),
+             .access = Access::kWrite,
+             .storage = c.storage()},
+            {.name = read, .values = values, .storage = c.storage()}};
+  }
+};
+
+template <>
+struct OpCases<ReluForward> : ReluCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    // Seven levels: zeros are among them.
+    return {.runs = draw.runs(), .list = pair(c, "y", "x", draw.levels("x", c.shape, 7, 0.25))};
+  }
+
+  static ReluForward bind(const Case&, const PlacedOperands& operands) {
+    return {.x = operands["x"], .y = operands["y"]};
+  }
+};
+
+template <>
+struct OpCases<ReluBackward> : ReluCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    Operands operands{.runs = draw.runs(),
+                      .list = pair(c, "x_grad", "y_grad", draw.uniform("y_grad", c.shape))};
+    HostTensor y = draw.levels("y", c.shape, 7, 0.25);
+    for (float& value : y.values<float>()) value = std::max(value, 0.0F);
+    operands.list.push_back({.name = "y", .values = y, .storage = c.storage()});
+    return operands;
+  }
+
+  static ReluBackward bind(const Case&, const PlacedOperands& operands) {
+    return {.y = operands["y"], .y_grad = operands["y_grad"], .x_grad = operands["x_grad"]};
+  }
+};
+
+struct BiasCase {
+  std::string_view label = {};  // of benchmarks; the sizes tell the others apart
+  int rows = 1;                 // N
+  int columns = 1;              // O
+};
+
+/// What the two bias ops share.
+struct BiasCases {
+  using Case = BiasCase;
+
+  static std::span<const Case> cases() {
+    static const std::vector<Case> table = {{.rows = 1, .columns = 1},    {.rows = 7, .columns = 1},
+                                            {.rows = 1, .columns = 33},   {.rows = 33, .columns = 7},
+                                            {.rows = 256, .columns = 64}, {.rows = 1031, .columns = 19}};
+    return table;
+  }
+
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {{.label = "vgg11.head", .rows = 256, .columns = 64}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    return c.label.empty() ? fmt::format("{}x{}", c.rows, c.columns) : std::string(c.label);
+  }
+
+  static double flops(const Case& c) { return 1.0 * c.rows * c.columns; }
+};
+
+template <>
+struct OpCases<BiasForward> : BiasCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    return {
+        .runs = draw.runs(),
+        .list = {{.name = "bias", .values = draw.uniform("bias", {c.columns})},
+                 {.name = "y", .values = draw.uniform("y", {c.rows, c.columns}), .access = Access::kUpdate}}};
+  }
+
+  static BiasForward bind(const Case&, const PlacedOperands& operands) {
+    return {.bias = operands["bias"], .y = operands["y"]};
+  }
+
+  /// One rounding of the result; a little more, as u bounds it by the rounded result and not by the exact
+  /// one.
+  static Tolerance tolerance(const Case&, std::string_view) { return {.relative = 1.01 * kUnitRoundoff}; }
+};
+
+template <>
+struct OpCases<BiasBackward> : BiasCases {
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    return {.runs = draw.runs(),
+            .list = {{.name = "y_grad", .values = draw.uniform("y_grad", {c.rows, c.columns})},
+                     {.name = "bias_grad", .values = draw.nothing({c.columns}), .access = Access::kWrite}}};
+  }
+
+  static BiasBackward bind(const Case&, const PlacedOperands& operands) {
+    return {.y_grad = operands["y_grad"], .bias_grad = operands["bias_grad"]};
+  }
+
+  /// A sum of N terms of at most 1.
+  static Tolerance tolerance(const Case& c, std::string_view) {
+    return {.absolute = rounding_growth(c.rows) * kUnitRoundoff * c.rows};
+  }
+};
+
+struct ConvertLayoutCase {
+  std::string_view label = {};  // of benchmarks; shape and layouts tell the others apart
+  Shape shape;
+  Layout from = Layout::kRowMajor;
+  Layout to = Layout::kNHWC;
+};
+
+template <>
+struct OpCases<ConvertLayout> {
+  using Case = ConvertLayoutCase;
+
+  static std::span<const Case> cases() {
+    constexpr Layout kPlain = Layout::kRowMajor, kNHWC = Layout::kNHWC;
+    static const std::vector<Case> table = {
+        {.shape = {1, 1, 1, 1}, .from = kPlain, .to = kNHWC},
+        {.shape = {2, 3, 5, 7}, .from = kPlain, .to = kNHWC},
+        {.shape = {2, 3, 5, 7}, .from = kNHWC, .to = kPlain},
+        {.shape = {2, 3, 5, 7}, .from = kNHWC, .to = kNHWC},
+        {.shape = {3, 19, 4, 6}, .from = kPlain, .to = Layout::kHWNC},
+        {.shape = {3, 19, 4, 6}, .from = Layout::kHWNC, .to = kNHWC},
+        {.shape = {3, 19, 4, 6}, .from = kNHWC, .to = Layout::kHWNC},
+        {.shape = {16, 16, 3, 3}, .from = kPlain, .to = Layout::kOIhw16i16o},
+        {.shape = {33, 19, 3, 3}, .from = kPlain, .to = Layout::kOIhw16i16o},  // padding in both channels
+        {.shape = {33, 19, 3, 3}, .from = Layout::kOIhw16i16o, .to = kNHWC},
+        {.shape = {19, 3, 5, 5}, .from = kPlain, .to = Layout::kOhwi16o},
+        {.shape = {19, 3, 5, 5}, .from = Layout::kOhwi16o, .to = kPlain},
+        {.shape = {33, 19, 1, 1}, .from = kNHWC, .to = Layout::kOIhw8i8o},
+        {.shape = {33, 19, 3, 3}, .from = Layout::kOIhw8i8o, .to = kPlain},
+        {.shape = {19, 1, 3, 3}, .from = kPlain, .to = Layout::kOhwi8o},
+        {.shape = {19, 3, 3, 3}, .from = Layout::kOhwi8o, .to = kNHWC},
+        {.shape = {33, 19, 3, 3}, .from = Layout::kOIhw8i8o, .to = Layout::kOIhw16i16o},
+        {.shape = {7, 33, 28, 28}, .from = kPlain, .to = kNHWC}};
+    return table;
+  }
+
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {{.label = "nchw_to_nhwc", .shape = {256, 64, 32, 32}}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    if (!c.label.empty()) return std::string(c.label);
+    return fmt::format("{}.{}_to_{}", c.shape.to_string(), to_string(c.from), to_string(c.to));
+  }
+
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    return {
+        .runs = draw.runs(),
+        .list = {{.name = "x", .values = draw.uniform("x", c.shape), .layout = c.from},
+                 {.name = "y", .values = draw.nothing(c.shape), .access = Access::kWrite, .layout = c.to}}};
+  }
+
+  static ConvertLayout bind(const Case&, const PlacedOperands& operands) {
+    return {.x = operands["x"], .y = operands["y"]};
+  }
+
+  /// Copies.
+  static Tolerance tolerance(const Case&, std::string_view) { return {}; }
+  static double flops(const Case&) { return 0; }
+};
+
+struct NormalizeFlipCase {
+  std::string_view label = {};  // of benchmarks; the sizes tell the others apart
+  int stored = 1;               // M
+  Shape y;                      // [B,C,H,W]
+};
+
+template <>
+struct OpCases<NormalizeFlip> {
+  using Case = NormalizeFlipCase;
+
+  static std::span<const Case> cases() {
+    static const std::vector<Case> table = {
+        {.stored = 1, .y = {1, 1, 1, 1}},
+        {.stored = 3, .y = {2, 1, 1, 7}},
+        {.stored = 7, .y = {5, 3, 5, 7}},
+        {.stored = 2, .y = {7, 3, 4, 6}},  // pictures taken more than once
+        {.stored = 33, .y = {7, 1, 28, 28}},
+        {.stored = 19, .y = {33, 3, 32, 32}}};
+    return table;
+  }
+
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {{.label = "cifar10", .stored = 50'000, .y = {256, 3, 32, 32}}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    return c.label.empty() ? fmt::format("{}from{}", c.y.to_string(), c.stored) : std::string(c.label);
+  }
+
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    const int batch = c.y[0];
+    const Shape image = c.y.with_batch(1);
+    // Pictures and normalisation lie as the data set keeps them (engine/batch.h).
+    return {.runs = draw.runs(),
+            .list = {{.name = "pixels",
+                      .values = draw.shared().integers("pixels", c.y.with_batch(c.stored), DType::kU8, 256),
+                      .layout = Layout::kNHWC},
+                     {.name = "indices", .values = draw.integers("indices", {batch}, DType::kI32, c.stored)},
+                     {.name = "flips", .values = draw.integers("flips", {batch}, DType::kU8, 2)},
+                     {.name = "scale",
+                      .values = draw.shared().uniform("scale", image, 0.5, 4),
+                      .layout = Layout::kNHWC},
+                     {.name = "offset",
+                      .values = draw.shared().uniform("offset", image, -3, 3),
+                      .layout = Layout::kNHWC},
+                     {.name = "y",
+                      .values = draw.nothing(c.y),
+                      .access = Access::kWrite,
+                      .storage = Storage::kImage}}};
+  }
+
+  static NormalizeFlip bind(const Case&, const PlacedOperands& operands) {
+    return {.pixels = operands["pixels"],
+            .indices = operands["indices"],
+            .flips = operands["flips"],
+            .scale = operands["scale"],
+            .offset = operands["offset"],
+            .y = operands["y"]};
+  }
+
+  /// Two roundings of the pixel (of 1/255 and of the product), one of its product with a scale of at most 4,
+  /// one of the sum of at most 7.
+  static Tolerance tolerance(const Case&, std::string_view) {
+    return {.absolute = (3 * 4 + 7) * kUnitRoundoff};
+  }
+  static double flops(const Case& c) { return 3.0 * static_cast<double>(c.y.elements()); }
+};
+
+}  // namespace gnc::tests

@@ -1,0 +1,75 @@
+#pragma once
+/// Cases of engine/ops/sgd_step.h.
+
+#include <vector>
+
+#include "engine/ops/sgd_step.h"
+#include "tests/support/op_case.h"
+
+namespace gnc::tests {
+
+struct SgdStepCase {
+  std::string_view label = {};  // of benchmarks; the sizes tell the others apart
+  int count = 1;
+  float learning_rate = 0.1F;
+  float momentum = 0.9F;
+  float weight_decay = 5e-4F;
+};
+
+template <>
+struct OpCases<SgdStep> {
+  using Case = SgdStepCase;
+
+  static std::span<const Case> cases() {
+    static const std::vector<Case> table = {{.count = 1},
+                                            {.count = 1, .momentum = 0, .weight_decay = 0},
+                                            {.count = 7, .learning_rate = 0.01F},
+                                            {.count = 33, .weight_decay = 0},
+                                            {.count = 1031, .learning_rate = 1, .weight_decay = 0.5F},
+                                            {.count = 65537}};
+    return table;
+  }
+
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {{.label = "vgg11", .count = 9'231'114}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    if (!c.label.empty()) return std::string(c.label);
+    return fmt::format("{}.lr{}.momentum{}.decay{}", c.count, c.learning_rate, c.momentum, c.weight_decay);
+  }
+
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    const Shape shape{c.count};
+    return {
+        .runs = draw.runs(),
+        .list = {
+            {.name = "values", .values = draw.uniform("values", shape), .access = Access::kUpdate},
+            {.name = "gradients", .values = draw.uniform("gradients", shape)},
+            {.name = "momentum_buffer", .values = draw.uniform("buffer", shape), .access = Access::kUpdate}}};
+  }
+
+  static SgdStep bind(const Case& c, const PlacedOperands& operands) {
+    return {.values = operands["values"],
+            .gradients = operands["gradients"],
+            .momentum_buffer = operands["momentum_buffer"],
+            .learning_rate = c.learning_rate,
+            .momentum = c.momentum,
+            .weight_decay = c.weight_decay};
+  }
+
+  /// All operands are at most 1. The buffer, at most B = momentum + 1 + decay, takes four roundings; the
+  /// value, at most 1 + rate·B, takes two, and the rate times the buffer's error.
+  static Tolerance tolerance(const Case& c, std::string_view output) {
+    const double buffer = double{c.momentum} + 1 + double{c.weight_decay};
+    const double buffer_error = 4 * kUnitRoundoff * buffer;
+    if (output == "momentum_buffer") return {.absolute = buffer_error};
+    const double rate = c.learning_rate;
+    return {.absolute = 2 * kUnitRoundoff * (1 + rate * buffer) + rate * buffer_error};
+  }
+
+  static double flops(const Case& c) { return 6.0 * c.count; }
+};
+
+}  // namespace gnc::tests

@@ -1,0 +1,38 @@
+#include "tests/support/backends.h"
+
+#include <map>
+#include <memory>
+
+#include "engine/error.h"
+
+namespace gnc::tests {
+
+const std::vector<std::string>& all_backend_names() {
+  static const std::vector<std::string> names = {"reference", "cpu", "simt", "cuda"};
+  return names;
+}
+
+std::vector<MissingBackend> missing_backends() {
+  std::vector<MissingBackend> missing;
+  for (const std::string& name : all_backend_names()) {
+    try {
+      backend_named(name);
+    } catch (const BackendError& error) {
+      missing.push_back({name, error.what()});
+    }
+  }
+  return missing;
+}
+
+Backend& backend_named(const std::string& name) {
+  static std::map<std::string, std::unique_ptr<Backend>> opened;
+  std::unique_ptr<Backend>& backend = opened[name];
+  if (backend == nullptr) backend = open_backend(name);
+  return *backend;
+}
+
+void for_each_backend(const std::function<void(Backend&)>& body) {
+  for (const std::string& name : available_backends()) body(backend_named(name));
+}
+
+}  // namespace gnc::tests

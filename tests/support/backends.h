@@ -1,0 +1,30 @@
+#pragma once
+/// The backends that tests run on.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/backend.h"
+
+namespace gnc::tests {
+
+/// A backend of this build that does not open here, and why.
+struct MissingBackend {
+  std::string name;
+  std::string reason;
+};
+
+/// Every backend there is, in the order reference, cpu, simt, cuda.
+const std::vector<std::string>& all_backend_names();
+/// Those that do not open on this machine.
+std::vector<MissingBackend> missing_backends();
+
+/// The backend of that name, opened at the first call and kept to the end of the program. Throws BackendError
+/// when it is missing.
+Backend& backend_named(const std::string& name);
+
+/// Calls `body` with every backend that opens.
+void for_each_backend(const std::function<void(Backend&)>& body);
+
+}  // namespace gnc::tests

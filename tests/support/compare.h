@@ -1,0 +1,49 @@
+#pragma once
+/// Comparison of results with what they should be. Needs no test framework: the microbenchmarks check with it
+/// too.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace gnc::tests {
+
+/// Unit roundoff of fp32: the largest relative error of one rounding.
+inline constexpr double kUnitRoundoff = 0x1p-24;
+
+/// |actual − expected| <= absolute + relative·|expected|. Zero for both: equal.
+struct Tolerance {
+  double absolute = 0;
+  double relative = 0;
+};
+
+/// Growth of the rounding error of a sum of `terms` products: |error| <= growth·u·Σ|a||b|, in whatever order
+/// it is summed. Never more than `terms`; and 6·√terms in the probabilistic analysis of Higham and Mary
+/// (2019, Theorem 2.4, λ = 6), which holds for all but a fraction 2·terms·exp(−18) of sums.
+double rounding_growth(double terms);
+
+/// Is a reference of nothing but zeros a mistake (the op was not run, the inputs were empty) or what the case
+/// is about?
+enum class ZeroReference : std::uint8_t { kIsAFault, kIsExpected };
+
+struct Comparison {
+  bool matches = false;
+  std::string message;  // empty when it matches
+  explicit operator bool() const { return matches; }
+};
+
+/// Compares element by element; both row-major, any dtypes. Fails on another shape, on a NaN or infinity on
+/// either side and on a reference of zeros. The message names the number of wrong elements, the first and the
+/// worst, both values and the tolerance there.
+Comparison compare(const HostTensor& expected, const HostTensor& actual, Tolerance tolerance,
+                   ZeroReference zero_reference = ZeroReference::kIsAFault);
+
+/// The elements in memory, widened; any dtype but bf16.
+std::vector<double> as_doubles(const HostTensor& tensor);
+
+/// Same spec and same bytes; the message names the first element that differs.
+Comparison compare_bits(const HostTensor& expected, const HostTensor& actual);
+
+}  // namespace gnc::tests

@@ -1,0 +1,53 @@
+#pragma once
+/// Operands that tell when an op wrote where it must not.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace gnc::tests {
+
+/// What an op does to an operand.
+enum class Access : std::uint8_t {
+  kRead,    ///< must not change it
+  kWrite,   ///< must write all of it; holds NaN before (ones in every bit)
+  kUpdate,  ///< reads and writes it
+};
+
+/// One operand inside a larger allocation: a pattern lies before its first run, between its runs and behind
+/// its last, so that a write outside the operand is seen even where the next run would have covered it up.
+class GuardedTensor {
+ public:
+  /// Bytes of pattern before and behind; the operand stays aligned to MemoryResource::kAlignment.
+  static constexpr std::size_t kGuardBytes = 256;
+  /// Elements of pattern between two runs. Odd, so that runs other than the first are as badly aligned as
+  /// they can be.
+  static constexpr std::int64_t kGapElements = 37;
+
+  /// Places `contents` (as it is to lie in memory). With one run of contents and `runs` above one, all runs
+  /// share it (run stride 0).
+  GuardedTensor(MemoryResource& memory, const HostTensor& contents, int runs, Access access);
+
+  const Tensor& view() const { return view_; }
+  /// All runs that the tensor stores, in its own layout.
+  HostTensor contents() const;
+  /// One sentence per fault: a guard overwritten, a read-only operand changed, padding of a blocked layout
+  /// not zero. Empty when there is none.
+  std::vector<std::string> faults() const;
+
+ private:
+  std::vector<std::byte> downloaded() const;
+
+  TensorSpec stored_;        // with the runs that are stored
+  std::int64_t run_stride_;  // elements between two stored runs
+  Access access_;
+  std::vector<std::byte> image_;  // the whole allocation as it was before the op
+  std::vector<bool> is_payload_;  // per byte of it
+  Buffer buffer_;
+  Tensor view_;
+};
+
+}  // namespace gnc::tests

@@ -1,0 +1,51 @@
+#include "tests/support/workbench.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/error.h"
+#include "tests/support/compare.h"
+
+namespace gnc::tests {
+
+Tensor Workbench::keep(const HostTensor& host) {
+  tensors_.push_back(upload(backend_->memory(), host));
+  return tensors_.back().view();
+}
+
+Tensor Workbench::put(const Shape& shape, std::span<const double> values, Layout layout) {
+  HostTensor host(TensorSpec{.shape = shape, .dtype = real_});
+  const auto elements = host.bytes().size() / size_of(real_);
+  require<ShapeError>(elements == values.size(), "{} values for a tensor {}", values.size(),
+                      shape.to_string());
+  if (real_ == DType::kF64)
+    std::ranges::copy(values, host.values<double>().begin());
+  else
+    std::ranges::transform(values, host.values<float>().begin(),
+                           [](double value) { return static_cast<float>(value); });
+  return keep(host.in_layout(layout));
+}
+
+Tensor Workbench::integers(const Shape& shape, DType dtype, std::initializer_list<int> values) {
+  HostTensor host(TensorSpec{.shape = shape, .dtype = dtype});
+  require<ShapeError>(host.bytes().size() == values.size() * size_of(dtype), "{} values for a tensor {}",
+                      values.size(), shape.to_string());
+  if (dtype == DType::kU8)
+    std::ranges::transform(values, host.values<std::uint8_t>().begin(),
+                           [](int value) { return static_cast<std::uint8_t>(value); });
+  else
+    std::ranges::copy(values, host.values<std::int32_t>().begin());
+  return keep(host);
+}
+
+Tensor Workbench::blank(const TensorSpec& spec) {
+  HostTensor host(spec);
+  std::memset(host.bytes().data(), 0xFF, host.bytes().size());
+  return keep(host);
+}
+
+std::vector<double> Workbench::values(const ConstTensor& tensor) const {
+  return as_doubles(download(tensor).in_layout(Layout::kRowMajor));
+}
+
+}  // namespace gnc::tests
