@@ -1,0 +1,26 @@
+#pragma once
+/// What GPU there is, or precisely why there is none to use.
+
+#include <cstddef>
+#include <string>
+
+namespace gnc {
+
+/// The current CUDA device as this build can use it.
+struct CudaStatus {
+  bool is_usable = false;
+  std::string reason;  ///< why it is not usable, and what to do; empty when it is
+  std::string name;    ///< e.g. "NVIDIA H100 80GB HBM3"; empty when no device was found
+  int capability_major = 0;
+  int capability_minor = 0;
+  std::size_t memory_bytes = 0;
+  int devices = 0;          ///< devices that the driver shows to this process
+  int driver_version = 0;   ///< newest CUDA the driver supports, 1000·major + 10·minor; 0 without a driver
+  int runtime_version = 0;  ///< CUDA this was built with, the same form; 0 when built without
+};
+
+/// Asks the CUDA runtime anew (a first call creates the context: some 100 ms). Never throws; also there in a
+/// build without CUDA, which it then gives as the reason.
+CudaStatus query_cuda();
+
+}  // namespace gnc

@@ -1,0 +1,14 @@
+#include "engine/backends/device/cuda_device.h"
+
+namespace gnc {
+
+CudaStatus query_cuda() {
+  CudaStatus status;
+  status.reason =
+      "this gnc was built without CUDA; install the CUDA toolkit (12 or newer), see that nvcc is on PATH and "
+      "build "
+      "again";
+  return status;
+}
+
+}  // namespace gnc

@@ -1,0 +1,30 @@
+#pragma once
+/// One step of stochastic gradient descent over a range of the parameter arena.
+
+#include <cstdint>
+
+#include "kernels/stream.h"
+
+namespace gnc::kernels::inline KERNEL_TARGET {
+
+/// Run r of an operand starts r times its run stride (in elements) after its pointer. The three operands do
+/// not overlap.
+struct SgdStepArgs {
+  float* values;           ///< [elements], updated in place
+  const float* gradients;  ///< [elements]
+  float* momentum_buffer;  ///< [elements], updated in place
+  std::int64_t values_run_stride;
+  std::int64_t gradients_run_stride;  ///< 0: shared by the runs
+  std::int64_t momentum_buffer_run_stride;
+  std::int64_t elements;  ///< of one run
+  int runs;               ///< at most 65535
+  float learning_rate;
+  float momentum;
+  float weight_decay;
+};
+
+/// momentum_buffer ← momentum·momentum_buffer + (gradient + weight_decay·value);
+/// value ← value − learning_rate·momentum_buffer. Queues one kernel; throws LaunchError (kernels/simt.h).
+void sgd_step(const SgdStepArgs& args, Stream stream);
+
+}  // namespace gnc::kernels::inline KERNEL_TARGET
