@@ -118,7 +118,7 @@ CsvTable::CsvTable(std::vector<std::string> header, std::string_view name)
   require<FileError>(!header_.empty(), "{}:1: no columns", name_);
   for (auto column = header_.begin(); column != header_.end(); ++column) {
     require<FileError>(std::find(header_.begin(), column, *column) == column,
-                       "{}:1: column '{}' is there twice", name_, *column);
+                       "{}:1: column {:?} is there twice", name_, *column);
   }
 }
 
@@ -130,7 +130,7 @@ void CsvTable::add_row(std::vector<std::string> fields) {
 
 std::size_t CsvTable::index_of(std::string_view column) const {
   const auto found = std::find(header_.begin(), header_.end(), column);
-  require<FileError>(found != header_.end(), "{}: no column '{}'; the columns are {}", name_, column,
+  require<FileError>(found != header_.end(), "{}: no column {:?}; the columns are {:?}", name_, column,
                      fmt::join(header_, ", "));
   return static_cast<std::size_t>(found - header_.begin());
 }
@@ -147,7 +147,7 @@ Number CsvTable::parse(int row, std::string_view column, std::string_view expect
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
   const int line = lines_.empty() ? row + 2 : lines_[static_cast<std::size_t>(row)];
   require<FileError>(error == std::errc{} && end == field.data() + field.size(),
-                     "{}:{}: column '{}' is '{}'; expected {}", name_, line, column, field, expected);
+                     "{}:{}: column {:?} is {:?}; expected {}", name_, line, column, field, expected);
   return value;
 }
 
@@ -160,8 +160,8 @@ std::uint64_t CsvTable::integer(int row, std::string_view column) const {
 }
 
 void CsvTable::expect_header(const std::vector<std::string>& expected) const {
-  require<FileError>(header_ == expected, "{}:1: the columns are {}; expected {}", name_,
-                     fmt::join(header_, ","), fmt::join(expected, ","));
+  require<FileError>(header_ == expected, "{}:1: the columns are {:?}; expected {:?}", name_,
+                     fmt::join(header_, ", "), fmt::join(expected, ", "));
 }
 
 std::string CsvTable::to_string() const {
