@@ -4,6 +4,7 @@
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cpu/primitive_cache.h"
+#include "engine/backends/cpu/small_images.h"
 #include "engine/backends/cpu/support.h"
 
 namespace gnc {
@@ -11,6 +12,8 @@ namespace {
 
 using cpu::require_fp32;
 using cpu::require_nhwc;
+using cpu::suits_small_images;
+using cpu::weights_gradient_of_small_images;
 
 ConvolutionKey key_of(ConvolutionDirection direction, const Conv2dGeometry& geometry, const ConstTensor& x,
                       const ConstTensor& weights, const ConstTensor& bias) {
@@ -109,6 +112,7 @@ void execute(CpuBackend& cpu, const Conv2dBackwardWeights& op) {
     }
     return;
   }
+  if (suits_small_images(op)) return weights_gradient_of_small_images(cpu, op);
   reporting(op.kName, op.geometry, op.x, op.weights_grad, [&] {
     PrimitiveCache& cache = cpu.primitives();
     CachedConvolution& cached = cache.convolution(

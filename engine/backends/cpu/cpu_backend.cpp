@@ -33,7 +33,9 @@ void* CpuBackend::workspace(std::size_t bytes) {
   return workspace_.data();
 }
 
-std::size_t CpuBackend::scratch_bytes() const { return workspace_.bytes() + primitives_->scratchpad_bytes(); }
+std::size_t CpuBackend::workspace_bytes() const {
+  return workspace_.bytes() + primitives_->scratchpad_bytes();
+}
 
 std::unique_ptr<Backend> open_cpu_backend() { return std::make_unique<CpuBackend>(); }
 

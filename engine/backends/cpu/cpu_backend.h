@@ -50,13 +50,13 @@ class CpuBackend final : public ImplementedBy<CpuBackend, AllOps> {
   /// all.
   Layout weights_layout(const Shape& shape) const override;
 
+  /// The workspace and oneDNN's scratchpad: the same after every step that repeats the first one's shapes.
+  std::size_t workspace_bytes() const override;
+
   PrimitiveCache& primitives() { return *primitives_; }
   /// Scratch memory of one op: at least `bytes`, contents unspecified, valid until the next call. Grows,
   /// never shrinks.
   void* workspace(std::size_t bytes);
-  /// Bytes the backend holds for itself, beside the tensors: the workspace and oneDNN's scratchpad. The same
-  /// after every step that repeats the first one's shapes.
-  std::size_t scratch_bytes() const;
 
  private:
   HostMemory memory_;

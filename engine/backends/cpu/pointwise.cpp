@@ -10,6 +10,7 @@ using cpu::Chunks;
 using cpu::parallel_for;
 using cpu::require_fp32;
 using cpu::require_nhwc;
+using cpu::sum_columns;
 
 /// Elements of one task of an elementwise loop.
 constexpr std::int64_t kChunk = 16384;
@@ -86,22 +87,9 @@ void execute(CpuBackend& cpu, const BiasForward& op) {
 void execute(CpuBackend& cpu, const BiasBackward& op) {
   static_cast<void>(cpu);
   require_fp32(op.kName, {{"y_grad", op.y_grad}});
-  constexpr std::int64_t kGroup = 16;  // columns summed side by side
-  const int rows = op.y_grad.shape()[0], columns = op.y_grad.shape()[1];
-  const Chunks groups(columns, kGroup);
-  for (int run = 0; run < op.bias_grad.runs(); ++run) {
-    const float* y_grad = op.y_grad.data<float>(run);
-    float* bias_grad = op.bias_grad.data<float>(run);
-    parallel_for(groups.count(), std::int64_t{rows} * columns, [&](std::int64_t group) {
-      double sums[kGroup] = {};
-      const std::int64_t first = groups.begin(group), width = groups.end(group) - first;
-      for (int row = 0; row < rows; ++row) {
-        const float* from = y_grad + std::int64_t{row} * columns + first;
-        for (std::int64_t o = 0; o < width; ++o) sums[o] += double{from[o]};
-      }
-      for (std::int64_t o = 0; o < width; ++o) bias_grad[first + o] = static_cast<float>(sums[o]);
-    });
-  }
+  for (int run = 0; run < op.bias_grad.runs(); ++run)
+    sum_columns(op.y_grad.data<float>(run), op.y_grad.shape()[0], op.y_grad.shape()[1],
+                op.bias_grad.data<float>(run));
 }
 
 void execute(CpuBackend& cpu, const ConvertLayout& op) {

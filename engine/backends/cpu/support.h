@@ -61,4 +61,19 @@ class Chunks {
   std::int64_t size_;
 };
 
+/// sums[c] = Σ_r x[r,c] of a matrix [rows, columns], in double.
+inline void sum_columns(const float* x, std::int64_t rows, std::int64_t columns, float* sums) {
+  constexpr std::int64_t kGroup = 32;  // columns summed side by side
+  const Chunks groups(columns, kGroup);
+  parallel_for(groups.count(), rows * columns, [&](std::int64_t group) {
+    double totals[kGroup] = {};
+    const std::int64_t first = groups.begin(group), width = groups.end(group) - first;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const float* from = x + r * columns + first;
+      for (std::int64_t c = 0; c < width; ++c) totals[c] += double{from[c]};
+    }
+    for (std::int64_t c = 0; c < width; ++c) sums[first + c] = static_cast<float>(totals[c]);
+  });
+}
+
 }  // namespace gnc::cpu
