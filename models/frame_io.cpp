@@ -1,0 +1,168 @@
+#include "models/frame_io.h"
+
+#include <zlib.h>
+
+#include "engine/error.h"
+#include "engine/file.h"
+#include "models/frame_geometry.h"
+#include "models/npy.h"
+
+namespace gnc {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Larger than any frame: 100,000 classes of 10,000 dimensions are 8 GB, but nobody's last layer.
+constexpr std::uintmax_t kLargestFile = std::uintmax_t{1} << 30;
+
+std::string checksum(std::string_view bytes) {
+  const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
+  return fmt::format("{:08x}", crc32_z(crc32_z(0, nullptr, 0), data, bytes.size()));
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json to_json(const FrameTransform& transform) {
+  Json json = {{"kind", transform.kind}, {"seed", or_null(transform.seed)}};
+  if (!transform.permutation.empty()) json["permutation"] = transform.permutation;
+  return json;
+}
+
+FrameTransform transform_from(const Json& json) {
+  FrameTransform transform;
+  transform.kind = json.at("kind").get<std::string>();
+  if (!json.at("seed").is_null()) transform.seed = json.at("seed").get<std::uint64_t>();
+  if (json.contains("permutation")) transform.permutation = json.at("permutation").get<std::vector<int>>();
+  return transform;
+}
+
+/// The provenance part of a sidecar. Throws nlohmann's exceptions for missing or mistyped keys.
+FrameProvenance provenance_from(const Json& json) {
+  FrameProvenance provenance;
+  provenance.method = json.at("method").get<std::string>();
+  provenance.construction = json.at("construction").get<std::string>();
+  if (json.at("objective") == "signed") provenance.objective = FrameObjective::kSigned;
+  if (json.at("objective") == "absolute") provenance.objective = FrameObjective::kAbsolute;
+  if (!json.at("seed").is_null()) provenance.seed = json.at("seed").get<std::uint64_t>();
+  provenance.restarts = json.at("restarts").get<int>();
+  provenance.hits = json.at("hits").get<int>();
+  provenance.steps = json.at("steps").get<int>();
+  if (!json.at("gradient_norm").is_null()) provenance.gradient_norm = json.at("gradient_norm").get<double>();
+  for (const Json& transform : json.at("transforms"))
+    provenance.transforms.push_back(transform_from(transform));
+  return provenance;
+}
+
+/// Provenance of `bytes` by the sidecar at `path`, or why there is none.
+std::optional<FrameProvenance> read_sidecar(const std::filesystem::path& path, std::string_view bytes,
+                                            std::string& problem) {
+  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    problem = fmt::format("{}: not a JSON object; how the frame was made is unknown", path.string());
+    return std::nullopt;
+  }
+  try {
+    if (json.at("npy_crc32") != checksum(bytes)) {
+      problem = fmt::format("{}: describes another frame than the one beside it; left out", path.string());
+      return std::nullopt;
+    }
+    return provenance_from(json);
+  } catch (const nlohmann::json::exception& error) {
+    problem = fmt::format("{}: {}; how the frame was made is unknown", path.string(), error.what());
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::filesystem::path sidecar_path(const std::filesystem::path& npy) {
+  return std::filesystem::path(npy).replace_extension(".json");
+}
+
+nlohmann::ordered_json frame_report(const Frame& frame) {
+  const FrameGeometry geometry = measure_frame(frame);
+  const FrameProvenance& made = frame.provenance;
+  // The signed product is what §3 and both experiments of the paper minimise.
+  const FrameObjective objective = made.objective.value_or(FrameObjective::kSigned);
+  const std::vector<FrameBound> bounds = frame_bounds(frame.dim(), frame.classes(), objective);
+  Json report = {{"classes", frame.classes()},
+                 {"dim", frame.dim()},
+                 {"objective", to_string(objective)},
+                 {"method", made.method},
+                 {"seed", or_null(made.seed)},
+                 {"restarts", made.restarts},
+                 {"hits", made.hits},
+                 {"max_inner_product", geometry.max_inner_product},
+                 {"max_abs_inner_product", geometry.max_abs_inner_product},
+                 {"bound", bounds.front().value},
+                 {"bound_name", bounds.front().name},
+                 {"gap", correlation(geometry, objective) - bounds.front().value},
+                 {"bound_attained", bounds.front().is_attained},
+                 {"construction", made.construction},
+                 {"steps", made.steps},
+                 {"gradient_norm", or_null(made.gradient_norm)},
+                 {"pairs_at_maximum", geometry.pairs_at_maximum},
+                 {"pairs_at_abs_maximum", geometry.pairs_at_abs_maximum},
+                 {"min_norm", geometry.min_norm},
+                 {"max_norm", geometry.max_norm},
+                 {"uniformity", geometry.uniformity},
+                 {"rank", geometry.rank},
+                 {"tightness", geometry.tightness},
+                 {"mean_norm", geometry.mean_norm},
+                 {"gram_spectrum", geometry.gram_spectrum}};
+  report["bounds"] = Json::array();
+  for (const FrameObjective kind : {FrameObjective::kSigned, FrameObjective::kAbsolute}) {
+    for (const FrameBound& bound : frame_bounds(frame.dim(), frame.classes(), kind)) {
+      report["bounds"].push_back({{"objective", to_string(kind)},
+                                  {"name", bound.name},
+                                  {"value", bound.value},
+                                  {"valid", bound.valid},
+                                  {"attained", bound.is_attained},
+                                  {"gap", correlation(geometry, kind) - bound.value}});
+    }
+  }
+  report["transforms"] = Json::array();
+  for (const FrameTransform& transform : made.transforms) report["transforms"].push_back(to_json(transform));
+  return report;
+}
+
+void write_frame(const std::filesystem::path& path, const Frame& frame) {
+  require<FileError>(path.extension() == ".npy", "{}: a frame file must end in .npy", path.string());
+  check_frame(frame, path.string());
+  const std::string bytes = format_npy(frame.vectors);
+  Json sidecar = frame_report(frame);
+  sidecar["npy_crc32"] = checksum(bytes);
+  const std::filesystem::path json_path = sidecar_path(path);
+  std::error_code error;
+  // First, so that no order of events shows the new frame beside the old description.
+  std::filesystem::remove(json_path, error);
+  require<FileError>(!error, "{}: cannot replace: {}", json_path.string(), error.message());
+  write_atomically(path, bytes);
+  write_atomically(json_path, sidecar.dump(2) + "\n");
+}
+
+Frame read_frame(const std::filesystem::path& path, std::string* warning) {
+  std::error_code error;
+  // Before reading: /dev/zero has no end.
+  if (std::filesystem::exists(path, error)) {
+    require<FileError>(std::filesystem::is_regular_file(path, error), "{}: not a regular file",
+                       path.string());
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    require<FileError>(!error && size <= kLargestFile, "{}: {} bytes are too many for a frame", path.string(),
+                       size);
+  }
+  const std::string bytes = read_file(path);
+  Frame frame{parse_npy(bytes, path.string()), {}};
+  check_frame(frame, path.string());
+  const std::filesystem::path json_path = sidecar_path(path);
+  if (json_path == path || !std::filesystem::exists(json_path, error)) return frame;
+  std::string problem;
+  if (const auto provenance = read_sidecar(json_path, bytes, problem)) frame.provenance = *provenance;
+  if (warning != nullptr) *warning = problem;
+  return frame;
+}
+
+}  // namespace gnc
