@@ -26,7 +26,7 @@ struct Conv2dForward {
   Conv2dGeometry geometry;
   ConstTensor x;
   ConstTensor weights;
-  ConstTensor bias;
+  ConstTensor bias = {};
   Tensor y;
   static constexpr std::string_view kName = "Conv2dForward";
   void check() const;
@@ -49,7 +49,7 @@ struct Conv2dBackwardWeights {
   ConstTensor x;
   ConstTensor y_grad;
   Tensor weights_grad;
-  Tensor bias_grad;
+  Tensor bias_grad = {};
   static constexpr std::string_view kName = "Conv2dBackwardWeights";
   void check() const;
 };

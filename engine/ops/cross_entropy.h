@@ -16,8 +16,8 @@ struct CrossEntropy {
   ConstTensor logits;
   ConstTensor labels;
   Tensor losses;
-  Tensor logits_grad;
-  Tensor predictions;
+  Tensor logits_grad = {};
+  Tensor predictions = {};
   static constexpr std::string_view kName = "CrossEntropy";
   void check() const;
 };

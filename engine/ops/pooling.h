@@ -15,7 +15,7 @@ struct MaxPoolForward {
   Conv2dGeometry geometry;
   ConstTensor x;
   Tensor y;
-  Tensor winner;
+  Tensor winner = {};
   static constexpr std::string_view kName = "MaxPoolForward";
   void check() const;
 };

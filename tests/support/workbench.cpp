@@ -26,7 +26,8 @@ Tensor Workbench::put(const Shape& shape, std::span<const double> values, Layout
   return keep(host.in_layout(layout));
 }
 
-Tensor Workbench::integers(const Shape& shape, DType dtype, std::initializer_list<int> values) {
+Tensor Workbench::put_integers(const Shape& shape, DType dtype, std::initializer_list<int> values,
+                               Layout layout) {
   HostTensor host(TensorSpec{.shape = shape, .dtype = dtype});
   require<ShapeError>(host.bytes().size() == values.size() * size_of(dtype), "{} values for a tensor {}",
                       values.size(), shape.to_string());
@@ -35,7 +36,7 @@ Tensor Workbench::integers(const Shape& shape, DType dtype, std::initializer_lis
                            [](int value) { return static_cast<std::uint8_t>(value); });
   else
     std::ranges::copy(values, host.values<std::int32_t>().begin());
-  return keep(host);
+  return keep(host.in_layout(layout));
 }
 
 Tensor Workbench::blank(const TensorSpec& spec) {

@@ -37,7 +37,13 @@ class Workbench {
     return weights(shape, list(values));
   }
   /// Row-major int32 or uint8.
-  Tensor integers(const Shape& shape, DType dtype, std::initializer_list<int> values);
+  Tensor integers(const Shape& shape, DType dtype, std::initializer_list<int> values) {
+    return put_integers(shape, dtype, values, Layout::kRowMajor);
+  }
+  /// The same in the backend's layout of images.
+  Tensor integer_image(const Shape& shape, DType dtype, std::initializer_list<int> values) {
+    return put_integers(shape, dtype, values, backend_->image_layout());
+  }
 
   /// To be written by an op; full of NaN (or 255, or −1) before.
   Tensor empty(const Shape& shape) { return blank({.shape = shape, .dtype = real_}); }
@@ -63,6 +69,7 @@ class Workbench {
     return {values.begin(), values.size()};
   }
   Tensor put(const Shape& shape, std::span<const double> values, Layout layout);
+  Tensor put_integers(const Shape& shape, DType dtype, std::initializer_list<int> values, Layout layout);
   Tensor keep(const HostTensor& host);
 
   Backend* backend_;

@@ -1,0 +1,66 @@
+/// Stochastic gradient descent: by hand, errors. Cases: cases/sgd_step.h.
+
+#include "engine/ops/sgd_step.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/backends.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/workbench.h"
+
+namespace gnc::tests {
+namespace {
+
+TEST(SgdStep, Takes_Two_Steps_As_PyTorch_Does) {
+  // torch.optim.SGD(lr=0.5, momentum=0.5, weight_decay=0.25), gradients 2 then 1, value 4:
+  //   step 1: d = 2 + 0.25·4 = 3, buffer = d = 3 (PyTorch's first step), value = 4 − 0.5·3 = 2.5;
+  //   step 2: d = 1 + 0.25·2.5 = 1.625, buffer = 0.5·3 + 1.625 = 3.125, value = 2.5 − 0.5·3.125 = 0.9375.
+  // Powers of two: exact in every precision.
+  for_each_backend([](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor values = bench.tensor({2}, {4, -4}), buffer = bench.tensor({2}, {0, 0});
+    const auto step = [&](double gradient) {
+      bench.run(SgdStep{.values = values,
+                        .gradients = bench.tensor({2}, {gradient, -gradient}),
+                        .momentum_buffer = buffer,
+                        .learning_rate = 0.5F,
+                        .momentum = 0.5F,
+                        .weight_decay = 0.25F});
+    };
+    step(2);
+    EXPECT_EQ(bench.values(values), (std::vector<double>{2.5, -2.5}));
+    EXPECT_EQ(bench.values(buffer), (std::vector<double>{3, -3}));
+    step(1);
+    EXPECT_EQ(bench.values(values), (std::vector<double>{0.9375, -0.9375}));
+    EXPECT_EQ(bench.values(buffer), (std::vector<double>{3.125, -3.125}));
+  });
+}
+
+TEST(SgdStep, Without_Momentum_And_Decay_Follows_The_Gradient) {
+  for_each_backend([](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor values = bench.tensor({3}, {1, 2, 3}), buffer = bench.tensor({3}, {7, 7, 7});
+    bench.run(SgdStep{.values = values,
+                      .gradients = bench.tensor({3}, {4, 0, -8}),
+                      .momentum_buffer = buffer,
+                      .learning_rate = 0.25F});
+    EXPECT_EQ(bench.values(values), (std::vector<double>{0, 2, 5}));
+    EXPECT_EQ(bench.values(buffer), (std::vector<double>{4, 0, -8}));
+  });
+}
+
+TEST(SgdStep, Names_What_Does_Not_Fit) {
+  Workbench bench(backend_named("reference"));
+  const Tensor values = bench.empty({5}), four = bench.empty({4});
+  expect_error<ShapeError>(
+      [&] { bench.run(SgdStep{.values = values, .gradients = four, .momentum_buffer = values}); },
+      {"SgdStep", "gradients is [4]", "must be [5]"});
+  expect_error<ShapeError>(
+      [&] { bench.run(SgdStep{.values = values, .gradients = values, .momentum_buffer = {}}); },
+      {"SgdStep", "momentum_buffer is missing"});
+}
+
+}  // namespace
+}  // namespace gnc::tests
