@@ -59,39 +59,30 @@ inline float masked(float gradient, float value) {
   return gradient;
 }
 
-/// sums[c] += Σ_r x[r,c].
-void add_rows(const float* x, std::int64_t rows, std::int64_t channels, float* sums) {
-  std::int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const float* x0 = x + r * channels;
-    const float *x1 = x0 + channels, *x2 = x1 + channels, *x3 = x2 + channels;
+/// Calls visit(at, c) for every element `at` of rows [begin, end), c its channel.
+template <class Visit>
+inline void for_each_element(std::int64_t begin, std::int64_t end, std::int64_t channels,
+                             const Visit& visit) {
+  for (std::int64_t r = begin; r < end; ++r) {
+    const std::int64_t first = r * channels;
 #pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) sums[c] += (x0[c] + x1[c]) + (x2[c] + x3[c]);
-  }
-  for (; r < rows; ++r) {
-    const float* x0 = x + r * channels;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) sums[c] += x0[c];
+    for (std::int64_t c = 0; c < channels; ++c) visit(first + c, c);
   }
 }
 
-/// sums[c] += Σ_r (x[r,c] − mean[c])².
-void add_squares(const float* x, std::int64_t rows, std::int64_t channels, const float* mean, float* sums) {
-  const auto square = [](float value) { return value * value; };
-  std::int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const float* x0 = x + r * channels;
-    const float *x1 = x0 + channels, *x2 = x1 + channels, *x3 = x2 + channels;
+/// sums[c] += Σ term(at, c) over the elements of rows [begin, end).
+template <class Term>
+inline void add_rows(std::int64_t begin, std::int64_t end, std::int64_t channels, float* sums,
+                     const Term& term) {
+  std::int64_t r = begin;
+  for (; r + 4 <= end; r += 4) {
+    const std::int64_t first = r * channels;
 #pragma omp simd
     for (std::int64_t c = 0; c < channels; ++c)
-      sums[c] += (square(x0[c] - mean[c]) + square(x1[c] - mean[c])) +
-                 (square(x2[c] - mean[c]) + square(x3[c] - mean[c]));
+      sums[c] += (term(first + c, c) + term(first + channels + c, c)) +
+                 (term(first + 2 * channels + c, c) + term(first + 3 * channels + c, c));
   }
-  for (; r < rows; ++r) {
-    const float* x0 = x + r * channels;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) sums[c] += square(x0[c] - mean[c]);
-  }
+  for_each_element(r, end, channels, [=](std::int64_t at, std::int64_t c) { sums[c] += term(at, c); });
 }
 
 /// y = act((x − mean)·slope + shift), all rows.
@@ -100,13 +91,9 @@ void normalize(const Extents& extents, const float* x, const float* mean, const 
                const float* shift, float* y) {
   const Chunks chunks = rows_of(extents);
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    for (std::int64_t r = chunks.begin(i); r < chunks.end(i); ++r) {
-      const float* from = x + r * extents.channels;
-      float* to = y + r * extents.channels;
-#pragma omp simd
-      for (std::int64_t c = 0; c < extents.channels; ++c)
-        to[c] = activated<kActivation>(normalized(from[c], mean[c], slope[c], shift[c]));
-    }
+    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t at, std::int64_t c) {
+      y[at] = activated<kActivation>(normalized(x[at], mean[c], slope[c], shift[c]));
+    });
   });
 }
 
@@ -123,15 +110,17 @@ void normalize(Activation activation, const Extents& extents, const float* x, co
 void chunk_moments(const Extents& extents, const Chunks& chunks, const float* x, float* moments) {
   const std::int64_t channels = extents.channels;
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    const std::int64_t rows = chunks.end(i) - chunks.begin(i);
-    const float* first = x + chunks.begin(i) * channels;
     float* mean = moments + 2 * i * channels;
     float* squares = mean + channels;
     std::fill_n(mean, 2 * channels, 0.0F);
-    add_rows(first, rows, channels, mean);
-    const float size = static_cast<float>(rows);
+    add_rows(chunks.begin(i), chunks.end(i), channels, mean,
+             [=](std::int64_t at, std::int64_t) { return x[at]; });
+    const float size = static_cast<float>(chunks.end(i) - chunks.begin(i));
     for (std::int64_t c = 0; c < channels; ++c) mean[c] /= size;
-    add_squares(first, rows, channels, mean, squares);
+    add_rows(chunks.begin(i), chunks.end(i), channels, squares, [=](std::int64_t at, std::int64_t c) {
+      const float deviation = x[at] - mean[c];
+      return deviation * deviation;
+    });
   });
 }
 
@@ -173,9 +162,10 @@ void chunk_gradients(const Extents& extents, const Chunks& chunks, const Backwar
     float* shift_grad = sums + 2 * i * channels;
     float* scale_grad = shift_grad + channels;
     std::fill_n(shift_grad, 2 * channels, 0.0F);
-    const auto gradient = [&in](std::int64_t at, std::int64_t c) {
+    const auto gradient = [in](std::int64_t at, std::int64_t c) {
       return masked<kActivation>(in.y_grad[at], normalized(in.x[at], in.mean[c], in.slope[c], in.shift[c]));
     };
+    const auto deviation = [in](std::int64_t at, std::int64_t c) { return in.x[at] - in.mean[c]; };
     std::int64_t r = chunks.begin(i);
     for (; r + 2 <= chunks.end(i); r += 2) {
       const std::int64_t first = r * channels, second = first + channels;
@@ -183,18 +173,14 @@ void chunk_gradients(const Extents& extents, const Chunks& chunks, const Backwar
       for (std::int64_t c = 0; c < channels; ++c) {
         const float g0 = gradient(first + c, c), g1 = gradient(second + c, c);
         shift_grad[c] += g0 + g1;
-        scale_grad[c] += g0 * (in.x[first + c] - in.mean[c]) + g1 * (in.x[second + c] - in.mean[c]);
+        scale_grad[c] += g0 * deviation(first + c, c) + g1 * deviation(second + c, c);
       }
     }
-    for (; r < chunks.end(i); ++r) {
-      const std::int64_t first = r * channels;
-#pragma omp simd
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const float g0 = gradient(first + c, c);
-        shift_grad[c] += g0;
-        scale_grad[c] += g0 * (in.x[first + c] - in.mean[c]);
-      }
-    }
+    for_each_element(r, chunks.end(i), channels, [=](std::int64_t at, std::int64_t c) {
+      const float g = gradient(at, c);
+      shift_grad[c] += g;
+      scale_grad[c] += g * deviation(at, c);
+    });
   });
 }
 
@@ -204,17 +190,11 @@ void input_gradient(const Extents& extents, const BackwardOperands& in, const fl
                     const float* tilt, float* x_grad) {
   const Chunks chunks = rows_of(extents);
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    for (std::int64_t r = chunks.begin(i); r < chunks.end(i); ++r) {
-      const float* x = in.x + r * extents.channels;
-      const float* y_grad = in.y_grad + r * extents.channels;
-      float* to = x_grad + r * extents.channels;
-#pragma omp simd
-      for (std::int64_t c = 0; c < extents.channels; ++c) {
-        const float g =
-            masked<kActivation>(y_grad[c], normalized(x[c], in.mean[c], in.slope[c], in.shift[c]));
-        to[c] = in.slope[c] * (g - mean_grad[c] - (x[c] - in.mean[c]) * tilt[c]);
-      }
-    }
+    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t at, std::int64_t c) {
+      const float g =
+          masked<kActivation>(in.y_grad[at], normalized(in.x[at], in.mean[c], in.slope[c], in.shift[c]));
+      x_grad[at] = in.slope[c] * (g - mean_grad[c] - (in.x[at] - in.mean[c]) * tilt[c]);
+    });
   });
 }
 
