@@ -8,7 +8,8 @@
 #include "kernels/reduce.cuh"
 #include "kernels/simt.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 namespace {
 
 constexpr int kWarps = 4;  // rows per block
@@ -66,4 +67,5 @@ void cross_entropy(const CrossEntropyArgs& args, Stream stream) {
          cross_entropy_v1, args);
 }
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

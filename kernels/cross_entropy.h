@@ -5,7 +5,8 @@
 
 #include "kernels/stream.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 
 /// Run r of an operand starts r times its run stride (in elements) after its pointer.
 struct CrossEntropyArgs {
@@ -29,4 +30,5 @@ struct CrossEntropyArgs {
 /// one kernel; throws LaunchError (kernels/simt.h).
 void cross_entropy(const CrossEntropyArgs& args, Stream stream);
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

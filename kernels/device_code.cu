@@ -3,7 +3,8 @@
 
 #include "kernels/simt.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 namespace {
 
 __global__ void empty() {}
@@ -17,4 +18,5 @@ bool has_code_for_current_device() {
   return error == cudaSuccess;
 }
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

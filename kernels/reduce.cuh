@@ -3,7 +3,8 @@
 
 #include "kernels/simt.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 
 inline constexpr unsigned kFullWarp = 0xffffffffu;
 inline constexpr int kWarpSize = 32;
@@ -30,4 +31,5 @@ __device__ inline int warp_min(int value) {
   return warp_reduce(value, [](int a, int b) { return a < b ? a : b; });
 }
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

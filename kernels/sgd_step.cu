@@ -5,7 +5,8 @@
 
 #include "kernels/simt.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 namespace {
 
 constexpr int kThreads = 256;
@@ -34,4 +35,5 @@ void sgd_step(const SgdStepArgs& args, Stream stream) {
          sgd_step_v1, args);
 }
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

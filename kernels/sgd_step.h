@@ -5,7 +5,8 @@
 
 #include "kernels/stream.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 
 /// Run r of an operand starts r times its run stride (in elements) after its pointer. The three operands do
 /// not overlap.
@@ -27,4 +28,5 @@ struct SgdStepArgs {
 /// value ← value − learning_rate·momentum_buffer. Queues one kernel; throws LaunchError (kernels/simt.h).
 void sgd_step(const SgdStepArgs& args, Stream stream);
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

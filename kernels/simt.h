@@ -8,7 +8,8 @@
 
 #include "kernels/stream.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 
 /// A kernel could not be queued. Names the kernel, its launch shape and what the CUDA runtime said.
 class LaunchError : public std::runtime_error {
@@ -58,4 +59,5 @@ __device__ T* dynamic_shared() {
   return reinterpret_cast<T*>(dynamic_shared_bytes);
 }
 
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

@@ -8,7 +8,8 @@
 
 #include "kernels/simt.h"
 
-namespace gnc::kernels::inline KERNEL_TARGET {
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
 namespace {
 
 /// As written, e.g. "gnc::kernels::cuda::(anonymous
@@ -45,4 +46,5 @@ void fail_launch(const void* kernel, const LaunchShape& shape, cudaError_t error
 }
 
 }  // namespace detail
-}  // namespace gnc::kernels::inline KERNEL_TARGET
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels
