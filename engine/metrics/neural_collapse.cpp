@@ -99,11 +99,22 @@ int index_of_largest(const Row& row, Eigen::Index count) {
   return static_cast<int>(best);
 }
 
-/// The second reading of the features: sums over samples, in the order of the samples.
-class SampleSums {
+/// What the second reading of the features sums up, in the order of the samples.
+struct SampleSums {
+  double deviations = 0;          // Σ ‖z − z̄_y‖
+  double squared_deviations = 0;  // Σ ‖z − z̄_y‖²
+  double squared_whitened = 0;    // Σ (z − z̄_y)ᵀ S_B⁺ (z − z̄_y)
+  double dual_distances = 0;      // Σ ‖z − M_y‖
+  double dual_angles = 0;         // Σ ‖z/‖z‖ − M_y/‖M_y‖‖
+  std::int64_t disagreements = 0;
+  Eigen::MatrixXd margins;  // [C,C], column i: γ_i·, so that one sample's lie together in memory
+};
+
+/// The second reading.
+class SecondReading {
  public:
-  SampleSums(const ClassMeans& means, const Eigen::MatrixXd& classifier, const Eigen::MatrixXd& centred,
-             const Eigen::MatrixXd& whitening_columns)
+  SecondReading(const ClassMeans& means, const Eigen::MatrixXd& classifier, const Eigen::MatrixXd& centred,
+                const Eigen::MatrixXd& whitening_columns)
       : means_(means),
         classifier_(classifier),
         unit_classifier_(unit_columns(classifier)),
@@ -111,11 +122,12 @@ class SampleSums {
         half_squared_norms_(0.5 * centred.colwise().squaredNorm()),
         logits_of_(classifier),
         nearness_of_(centred),
-        whitened_of_(whitening_columns),
-        margins(Eigen::MatrixXd::Constant(classifier.cols(), classifier.cols(),
-                                          std::numeric_limits<double>::infinity())) {}
+        whitened_of_(whitening_columns) {
+    sums_.margins = Eigen::MatrixXd::Constant(classifier.cols(), classifier.cols(),
+                                              std::numeric_limits<double>::infinity());
+  }
 
-  void add(const FeatureView& view) {
+  SampleSums sum(const FeatureView& view) {
     const Eigen::Index dimension = view.feature_dim;
     raw_.setZero(kChunk, dimension);
     centred_.setZero(kChunk, dimension);
@@ -128,6 +140,7 @@ class SampleSums {
       whitened_of_.multiply(deviation_, whitened_);
       for (Eigen::Index n = 0; n < count; ++n) add_products(view.label(first + n), n);
     }
+    return std::move(sums_);
   }
 
  private:
@@ -139,11 +152,11 @@ class SampleSums {
     centred_.row(n).transpose() = raw - global_mean_;
     deviation_.row(n).transpose() = raw - means_.means.col(y);
     const double squared_deviation = deviation_.row(n).squaredNorm();
-    squared_deviations += squared_deviation;
-    deviations += std::sqrt(squared_deviation);
-    dual_distances += (raw - classifier_.col(y)).norm();
+    sums_.squared_deviations += squared_deviation;
+    sums_.deviations += std::sqrt(squared_deviation);
+    sums_.dual_distances += (raw - classifier_.col(y)).norm();
     const double norm = raw.norm();
-    dual_angles += norm > 0 ? (raw / norm - unit_classifier_.col(y)).norm() : 1.0;
+    sums_.dual_angles += norm > 0 ? (raw / norm - unit_classifier_.col(y)).norm() : 1.0;
   }
 
   void add_products(int y, Eigen::Index n) {
@@ -153,11 +166,11 @@ class SampleSums {
     // μ_G, z̄_y − μ_G>.
     nearness_.row(n).head(classes) -= half_squared_norms_;
     const bool agrees = index_of_largest(logits, classes) == index_of_largest(nearness_.row(n), classes);
-    disagreements += agrees ? 0 : 1;
+    sums_.disagreements += agrees ? 0 : 1;
     for (Eigen::Index j = 0; j < classes; ++j) {
-      margins(j, y) = std::min(margins(j, y), logits[y] - logits[j]);
+      sums_.margins(j, y) = std::min(sums_.margins(j, y), logits[y] - logits[j]);
     }
-    squared_whitened += whitened_.row(n).squaredNorm();
+    sums_.squared_whitened += whitened_.row(n).squaredNorm();
   }
 
   const ClassMeans& means_;
@@ -170,15 +183,7 @@ class SampleSums {
   ColumnProducts whitened_of_;
   RowMajorMatrix raw_, centred_, deviation_;     // [kChunk,d]
   RowMajorMatrix logits_, nearness_, whitened_;  // [kChunk, C, C and r, rounded up]
-
- public:
-  double deviations = 0;          // Σ ‖z − z̄_y‖
-  double squared_deviations = 0;  // Σ ‖z − z̄_y‖²
-  double squared_whitened = 0;    // Σ (z − z̄_y)ᵀ S_B⁺ (z − z̄_y)
-  double dual_distances = 0;      // Σ ‖z − M_y‖
-  double dual_angles = 0;         // Σ ‖z/‖z‖ − M_y/‖M_y‖‖
-  std::int64_t disagreements = 0;
-  Eigen::MatrixXd margins;  // [C,C], column i: γ_i· (columns lie together in memory)
+  SampleSums sums_;
 };
 
 double smallest_off_diagonal(const Eigen::MatrixXd& matrix) {
@@ -211,8 +216,7 @@ CollapseReport measure_collapse(const FeatureView& view, const Eigen::MatrixXd& 
   const Eigen::VectorXd global_mean = means.global_mean();
   const Eigen::MatrixXd centred = means.means.colwise() - global_mean;
   const Eigen::MatrixXd whitening_columns = whitening(centred);
-  SampleSums sums(means, classifier, centred, whitening_columns);
-  sums.add(view);
+  const SampleSums sums = SecondReading(means, classifier, centred, whitening_columns).sum(view);
 
   const auto samples = static_cast<double>(view.size());
   const auto classes = static_cast<double>(view.num_classes);

@@ -24,8 +24,7 @@ namespace gnc {
 /// whose denominator vanishes is NaN or ∞, as in IEEE arithmetic: features that have all shrunk to zero have
 /// no geometry.
 struct CollapseReport {
-  // The paper's limits
-  // ------------------------------------------------------------------------------------------------
+  // The paper's limits.
   /// ‖z_{y,i} − z_{y,j}‖ → 0: mean_n ‖z_n − z̄_{y_n}‖ / mean_y ‖z̄_y‖.
   double nc1 = 0;
   /// ‖z_{y,i} − M_y‖ → 0: mean_n ‖z_n/‖z_n‖ − M_{y_n}/‖M_{y_n}‖‖, in [0,2]. Directions only: a frozen M keeps
@@ -39,8 +38,7 @@ struct CollapseReport {
   /// at ties. Theorem 3.2 prints argmax for both, Section 2.1 has it right.
   double nc4 = 0;
 
-  // The same limits un-normalised
-  // -------------------------------------------------------------------------------------
+  // The same limits un-normalised.
   /// max_{y≠y'} cos(z̄_y, z̄_y'); the paper's NC3 quantity on the learned side, not centred.
   double max_cosine_means = 0;
   /// max_{y≠y'} cos(M_y, M_y').
@@ -48,8 +46,7 @@ struct CollapseReport {
   /// mean_n ‖z_n − M_{y_n}‖, NC2 as printed.
   double dual_distance = 0;
 
-  // The field's forms
-  // -------------------------------------------------------------------------------------------------
+  // The field's forms.
   /// Tr(S_W S_B⁺)/C (Zhu et al. 2021), over the eigenvectors of S_B, so never negative. NaN when S_B has rank
   /// 0.
   double within_between_pinv = 0;
@@ -70,8 +67,7 @@ struct CollapseReport {
   /// be.
   double mean_offset = 0;
 
-  // Margins (Definition 3.6)
-  // ------------------------------------------------------------------------------------------
+  // Margins (Definition 3.6).
   /// [C,C]: γ_ij = min over the samples of class i of (M_i − M_j)ᵀz, the largest γ the definition admits; 0
   /// for i = j.
   Eigen::MatrixXd margins;

@@ -61,8 +61,7 @@ double value_of(const CollapseReport& report, const std::string& name) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-// Closed forms
-// ----------------------------------------------------------------------------------------------------------
+// Closed forms.
 
 TEST(NeuralCollapse, Is_Zero_Everywhere_For_Features_On_A_Simplex) {
   const CollapseReport report = measure_collapse(collapsed_cloud(tetrahedron(), 4, 33).view(), tetrahedron());
@@ -159,10 +158,9 @@ TEST(NeuralCollapse, Means_Of_A_Cross_Polytope_Are_Off_Centre_By_The_Known_Amoun
 }
 
 // Against the definitions
-// -----------------------------------------------------------------------------------------------
 
 TEST(NeuralCollapse, Keeps_Its_Digits_When_The_Spread_Is_Tiny_Beside_The_Means) {
-  // Two float steps around 4096: E‖z‖² − ‖E z‖² would have lost every digit, even in double.
+  // One float step off 4096: E‖z‖² − ‖E z‖² would keep two digits, even in double.
   constexpr float step = 0x1p-11F;
   Cloud cloud{.dim = 1, .classes = 2, .features = {}, .labels = {}};
   for (const float sign : {1.0F, -1.0F}) {
@@ -191,8 +189,7 @@ TEST(NeuralCollapse, Pinv_Ignores_Directions_That_Are_Only_Rounding) {
   EXPECT_NEAR(report.within_between_pinv, 0.25 / 40 / 0.8 / 5, 1e-8);  // float steps of 3e-8 near 0.5
 }
 
-// Invariances
-// -----------------------------------------------------------------------------------------------------------
+// Invariances.
 
 TEST(NeuralCollapse, Does_Not_See_A_Rotation_Of_Features_And_Classifier) {
   const Cloud cloud = gaussian_cloud(200, 6, 10, 0.3, 21);
@@ -246,8 +243,7 @@ TEST(NeuralCollapse, Repeats_Its_Bits) {
             columns(measure_collapse(cloud.view(), classifier)));
 }
 
-// Corners
-// ---------------------------------------------------------------------------------------------------------------
+// Corners.
 
 TEST(NeuralCollapse, Has_No_Spread_With_One_Sample_Per_Class) {
   const CollapseReport report =
@@ -287,8 +283,7 @@ TEST(NeuralCollapse, Columns_Start_With_The_Papers_Four) {
   for (const std::string& name : names) EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
 }
 
-// Bad input
-// -------------------------------------------------------------------------------------------------------------
+// Bad input.
 
 template <class Expected>
 void expect_error(const Cloud& cloud, const Eigen::MatrixXd& classifier, std::string_view part) {
