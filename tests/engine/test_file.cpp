@@ -1,0 +1,147 @@
+/// Files written whole or not at all. These tests must hold for root too, who may write anywhere permissions
+/// forbid.
+
+#include "engine/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_dir.h"
+
+namespace gnc {
+namespace {
+
+using tests::expect_error;
+using tests::TempDir;
+
+int entries_in(const std::filesystem::path& folder) {
+  int count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder)) ++count;
+  return count;
+}
+
+/// Files of this process may not grow past `bytes`, as on a full disk; restored at the end of the scope.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : previous_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &previous_);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = previous_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &previous_);
+    std::signal(SIGXFSZ, previous_handler_);
+  }
+
+ private:
+  rlimit previous_{};
+  void (*previous_handler_)(int);
+};
+
+TEST(WriteAtomically, Makes_And_Replaces_Files_And_Leaves_Nothing_Else) {
+  const TempDir folder;
+  for (const std::string& bytes :
+       {std::string("first"), std::string("a\0b\n", 4), std::string(), std::string(300'000, 'x')}) {
+    write_atomically(folder / "file", bytes);
+    EXPECT_EQ(read_file(folder / "file"), bytes);
+    EXPECT_EQ(entries_in(folder.path()), 1);
+  }
+}
+
+TEST(WriteAtomically, Takes_A_Path_Without_A_Folder) {
+  const TempDir folder;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  write_atomically("bare", "here");
+  std::filesystem::current_path(before);
+  EXPECT_EQ(read_file(folder / "bare"), "here");
+}
+
+TEST(WriteAtomically, Keeps_The_Old_Contents_When_The_Disk_Is_Full) {
+  const TempDir folder;
+  write_atomically(folder / "file", "old");
+  {
+    const FileSizeLimit full(1000);
+    expect_error<FileError>([&] { write_atomically(folder / "file", std::string(5000, 'x')); },
+                            {(folder / "file").string(), "cannot write"});
+  }
+  EXPECT_EQ(read_file(folder / "file"), "old");
+  EXPECT_EQ(entries_in(folder.path()), 1) << "the temporary file is still there";
+}
+
+TEST(WriteAtomically, Refuses_A_Folder_In_Place_Of_A_File) {
+  const TempDir folder;
+  std::filesystem::create_directory(folder / "taken");
+  write_atomically(folder / "taken" / "inside", "safe");
+  expect_error<FileError>([&] { write_atomically(folder / "taken", "x"); }, {(folder / "taken").string()});
+  EXPECT_EQ(read_file(folder / "taken" / "inside"), "safe");
+  EXPECT_EQ(entries_in(folder.path()), 1);
+}
+
+TEST(WriteAtomically, Names_The_Path_Where_No_File_Can_Be_Made) {
+  const TempDir folder;
+  write_atomically(folder / "file", "x");
+  expect_error<FileError>([&] { write_atomically(folder / "missing" / "file", "x"); },
+                          {(folder / "missing" / "file").string(), "No such file or directory"});
+  expect_error<FileError>([&] { write_atomically(folder / "file" / "below", "x"); },
+                          {(folder / "file" / "below").string(), "Not a directory"});
+  expect_error<FileError>([] { write_atomically("/proc/gnc-test", "x"); },
+                          {"/proc/gnc-test", "cannot create"});
+}
+
+TEST(WriteAtomically, Never_Shows_A_Part_To_A_Reader) {
+  const TempDir folder;
+  const std::string contents[] = {std::string(200'000, 'a'), std::string(100'000, 'b')};
+  write_atomically(folder / "file", contents[0]);
+  std::atomic<bool> is_done = false;
+  std::thread writer([&] {
+    for (int i = 0; i < 30; ++i) write_atomically(folder / "file", contents[i % 2]);
+    is_done = true;
+  });
+  int torn = 0;
+  do {
+    const std::string seen = read_file(folder / "file");
+    torn += seen == contents[0] || seen == contents[1] ? 0 : 1;
+  } while (!is_done);
+  writer.join();
+  EXPECT_EQ(torn, 0);
+}
+
+TEST(ReadFile, Names_What_Cannot_Be_Read) {
+  const TempDir folder;
+  expect_error<FileError>([&] { read_file(folder / "missing"); },
+                          {(folder / "missing").string(), "No such file or directory"});
+  expect_error<FileError>([&] { read_file(folder.path()); }, {folder.path().string(), "is a directory"});
+}
+
+TEST(ReadFile, Reads_Files_That_Do_Not_Say_Their_Size) {
+  EXPECT_NE(read_file("/proc/self/status").find("Pid:"), std::string::npos);
+}
+
+TEST(MakeWritableDirectory, Makes_Parents_And_Accepts_What_Is_There) {
+  const TempDir folder;
+  make_writable_directory(folder / "a" / "b" / "c");
+  write_atomically(folder / "a" / "b" / "c" / "file", "x");
+  make_writable_directory(folder / "a" / "b" / "c");
+  EXPECT_EQ(entries_in(folder / "a" / "b" / "c"), 1) << "the probe is still there";
+}
+
+TEST(MakeWritableDirectory, Names_What_Is_In_The_Way) {
+  const TempDir folder;
+  write_atomically(folder / "file", "x");
+  expect_error<FileError>([&] { make_writable_directory(folder / "file"); },
+                          {(folder / "file").string(), "cannot create"});
+  expect_error<FileError>([&] { make_writable_directory(folder / "file" / "below"); },
+                          {(folder / "file" / "below").string(), "cannot create"});
+  expect_error<FileError>([] { make_writable_directory("/proc"); }, {"/proc", "cannot create files"});
+}
+
+}  // namespace
+}  // namespace gnc
