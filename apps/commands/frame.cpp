@@ -1,12 +1,317 @@
-/// gnc frame generate|transform|info.
+/// gnc frame generate|transform|info: frames as files, with a certificate.
+
+#include <unistd.h>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <optional>
 
 #include "apps/commands/commands.h"
+#include "apps/options.h"
+#include "apps/progress.h"
+#include "apps/table.h"
+#include "engine/error.h"
+#include "models/frame_equivalence.h"
+#include "models/frame_generate.h"
+#include "models/frame_geometry.h"
+#include "models/frame_io.h"
 
 namespace gnc {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+/// A number as a person reads it: enough digits to tell optima apart, and 0 where rounding says so.
+std::string shown(double value) { return fmt::format("{:.15g}", value); }
+
+/// "seed 3, haar" for a rotation, "seed 3" or "0,2,1" for a permutation.
+std::string describe(const FrameTransform& transform) {
+  const bool is_permutation = transform.kind == "permutation";
+  std::string text = is_permutation ? "permutation" : fmt::format("rotation ({})", transform.kind);
+  if (transform.seed) return fmt::format("{} of seed {}", text, *transform.seed);
+  return fmt::format("{} {}", text, fmt::join(transform.permutation, ","));
+}
+
+Rows describe(const Frame& frame, const Json& report) {
+  const FrameProvenance& made = frame.provenance;
+  Rows rows = {{"frame", fmt::format("{} vectors in {} dimensions", frame.classes(), frame.dim())}};
+  std::string how = made.method;
+  if (!made.construction.empty()) how += ", " + made.construction;
+  if (made.seed) how += fmt::format(", seed {}", *made.seed);
+  if (made.restarts > 0) how += fmt::format(", {} starts of which {} found it", made.restarts, made.hits);
+  rows.emplace_back("made by", how);
+  if (made.gradient_norm) {
+    rows.emplace_back("descent",
+                      fmt::format("{} steps, gradient norm {:.3g}", made.steps, *made.gradient_norm));
+  }
+  for (const FrameTransform& transform : made.transforms) rows.emplace_back("then", describe(transform));
+  rows.emplace_back("max <m_i, m_j>", fmt::format("{} ({} pairs)", shown(report["max_inner_product"]),
+                                                  report["pairs_at_maximum"].get<int>()));
+  rows.emplace_back("max |<m_i, m_j>|", fmt::format("{} ({} pairs)", shown(report["max_abs_inner_product"]),
+                                                    report["pairs_at_abs_maximum"].get<int>()));
+  for (const Json& bound : report["bounds"]) {
+    rows.emplace_back(fmt::format("{} bound", bound["objective"].get<std::string>()),
+                      fmt::format("{} >= {} ({}{}), gap {:.3g}", bound["name"].get<std::string>(),
+                                  shown(bound["value"]), bound["valid"].get<std::string>(),
+                                  bound["attained"] ? ", attained" : "", bound["gap"].get<double>()));
+  }
+  rows.emplace_back("norms", fmt::format("{} to {}", shown(report["min_norm"]), shown(report["max_norm"])));
+  rows.emplace_back("rank, tightness",
+                    fmt::format("{}, {:.6g}", report["rank"].get<int>(), report["tightness"].get<double>()));
+  rows.emplace_back("|mean of m_y|", fmt::format("{:.6g}", report["mean_norm"].get<double>()));
+  return rows;
+}
+
+/// Writes the frame if there is a place for it, and prints what it is.
+void deliver(const Frame& frame, const std::string& out, const CommonOptions& common) {
+  if (!out.empty()) write_frame(out, frame);
+  Json report = frame_report(frame);
+  if (!out.empty()) report["out"] = out;
+  if (common.is_json) {
+    print_json(report);
+    return;
+  }
+  Rows rows = describe(frame, report);
+  if (!out.empty())
+    rows.emplace_back("written to", fmt::format("{} and {}", out, sidecar_path(out).string()));
+  print_settings(rows);
+}
+
+/// Before a search of minutes, not after it.
+void check_output(const std::string& out) {
+  if (out.empty()) return;
+  const std::filesystem::path path(out);
+  require<UsageError>(path.extension() == ".npy", "--out {}: a frame file must end in .npy", out);
+  const std::filesystem::path folder =
+      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  require<FileError>(std::filesystem::is_directory(folder), "--out {}: there is no folder {}", out,
+                     folder.string());
+  require<FileError>(::access(folder.c_str(), W_OK) == 0, "--out {}: cannot write into {}", out,
+                     folder.string());
+}
+
+void add_generate(CLI::App& frame) {
+  struct Settings {
+    CommonOptions common;
+    FrameOptions frame;
+    std::string out;
+  };
+  const auto settings = std::make_shared<Settings>();
+  FrameOptions& options = settings->frame;
+  CLI::App* app = frame.add_subcommand("generate", "A Grassmannian frame and its certificate");
+  app->add_option("--classes", options.classes, "Number of vectors C")->required()->type_name("C");
+  app->add_option("--dim", options.dim, "Their dimension d")->required()->type_name("d");
+  add_choice_option<FrameObjective>(
+      *app, "--objective", options.objective,
+      {{"signed", FrameObjective::kSigned}, {"absolute", FrameObjective::kAbsolute}},
+      "What to minimise the largest of: <m_i,m_j> (points), or |<m_i,m_j>| (lines)");
+  add_choice_option<FrameMethod>(
+      *app, "--method", options.method,
+      {{"best", FrameMethod::kBest}, {"equation3", FrameMethod::kEquation3}, {"code1", FrameMethod::kCode1}},
+      "best: a construction known to be optimal, else many starts of a search; equation3: the paper's "
+      "gradient descent, "
+      "then a polish; code1: the paper's Code 1 as printed");
+  add_choice_option<FrameStructure>(
+      *app, "--structure", options.structure,
+      {{"simplices", FrameStructure::kSimplices},
+       {"cross-polytope", FrameStructure::kCrossPolytope},
+       {"descent", FrameStructure::kDescent}},
+      "Which of the many signed optima of best where d+2 <= C <= 2d: orthogonal simplices, "
+      "(4,2,2,2) at C = 10, d = 6; C of the vectors ±e_i; or what a search finds, which at "
+      "other sizes, too, takes the place of the construction");
+  app->add_option("--restarts", options.restarts, "Starts of the search; 0: by the size for best, else 1")
+      ->capture_default_str()
+      ->type_name("K")
+      ->check(CLI::Range(0, 10'000'000));
+  app->add_option("--steps", options.steps,
+                  "Most gradient steps; 0: 20000 for equation3, 1000 for code1, and 1000 a stage for best")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(0, 1'000'000'000));
+  app->add_option("--norm", options.norm,
+                  "Norm ρ of every vector; 1 when not given, but code1 keeps its own norms")
+      ->type_name("RHO");
+  add_seed_option(*app, settings->common);
+  add_threads_option(*app, settings->common);
+  app->add_option("--out", settings->out,
+                  "Frame file to write, with F.json beside it; without it, only the report")
+      ->type_name("F.npy");
+  add_json_option(*app, settings->common);
+  app->callback([settings] {
+    use_threads(settings->common);
+    check_output(settings->out);
+    settings->frame.seed = settings->common.seed;
+    ProgressOptions display;
+    display.label = "frame";
+    display.unit = "starts";
+    Progress progress(display);
+    const Frame result =
+        generate_frame(settings->frame, [&](int done, int total) { progress.update(done, total); });
+    progress.finish();
+    deliver(result, settings->out, settings->common);
+  });
+}
+
+Frame read_frame_with_warning(const std::string& path) {
+  std::string warning;
+  Frame frame = read_frame(path, &warning);
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  return frame;
+}
+
+/// What --permute says: a seed, or the permutation itself.
+Frame permuted_by(const Frame& frame, const std::string& text) {
+  std::vector<int> permutation;
+  const char* end = text.data() + text.size();
+  if (text.find(',') == std::string::npos) {
+    std::uint64_t seed = 0;
+    const auto [rest, error] = std::from_chars(text.data(), end, seed);
+    require<UsageError>(error == std::errc() && rest == end,
+                        "--permute {}: expected a seed, or the permutation as i,j,k,…", text);
+    return permuted(frame, seed);
+  }
+  for (const char* position = text.data();; ++position) {
+    int source = 0;
+    const auto [rest, error] = std::from_chars(position, end, source);
+    require<UsageError>(error == std::errc() && (rest == end || *rest == ','),
+                        "--permute {}: expected class numbers with commas between them", text);
+    permutation.push_back(source);
+    position = rest;
+    if (position == end) break;
+  }
+  try {
+    return permuted(frame, permutation);
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("--permute {}: {}", text, error.what()));
+  }
+}
+
+void add_transform(CLI::App& frame) {
+  struct Settings {
+    CommonOptions common;
+    std::string input;
+    std::optional<std::uint64_t> rotation_seed;
+    RotationKind rotation = RotationKind::kHaar;
+    std::string permutation;
+    std::string out;
+  };
+  const auto settings = std::make_shared<Settings>();
+  CLI::App* app = frame.add_subcommand("transform", "An equivalent frame R·M·P");
+  app->add_option("IN.npy", settings->input, "The frame M")->required();
+  CLI::Option* rotate =
+      app->add_option("--rotate", settings->rotation_seed, "Seed of a random rotation R")->type_name("SEED");
+  add_choice_option<RotationKind>(
+      *app, "--rotation", settings->rotation,
+      {{"haar", RotationKind::kHaar}, {"exp", RotationKind::kExponential}},
+      "How R is drawn: uniformly from SO(d), or as exp(A - Aᵀ) with A Gaussian, the paper's way")
+      ->needs(rotate);
+  app->add_option("--permute", settings->permutation,
+                  "Seed of a random permutation P, or P itself: column y of the result is column i_y of M")
+      ->type_name("SEED|i,j,k,...");
+  app->add_option("--out", settings->out, "Frame file to write, with F.json beside it")
+      ->required()
+      ->type_name("F.npy");
+  add_json_option(*app, settings->common);
+  app->callback([settings] {
+    require<UsageError>(settings->rotation_seed || !settings->permutation.empty(),
+                        "gnc frame transform: nothing to do; give --rotate, --permute or both");
+    check_output(settings->out);
+    Frame result = read_frame_with_warning(settings->input);
+    if (settings->rotation_seed) result = rotated(result, *settings->rotation_seed, settings->rotation);
+    if (!settings->permutation.empty()) result = permuted_by(result, settings->permutation);
+    deliver(result, settings->out, settings->common);
+  });
+}
+
+/// A boolean of the report; null is a question that the search left open.
+std::string yes_or_no(const Json& answer) {
+  if (answer.is_null()) return "undecided";
+  return answer.get<bool>() ? "yes" : "no";
+}
+
+/// Definition 4.1 for two frames; null when their sizes differ.
+Json equivalence_report(const Frame& a, const Frame& b) {
+  if (a.dim() != b.dim() || a.classes() != b.classes()) return nullptr;
+  const FrameEquivalence found = compare_frames(a, b);
+  Json report = {{"type1", found.is_type1},
+                 {"type2", found.is_type2},
+                 {"equivalent", found.is_equivalent ? Json(*found.is_equivalent) : Json(nullptr)},
+                 {"procrustes_distance", found.procrustes_distance},
+                 {"procrustes_rotation_distance", found.procrustes_rotation_distance},
+                 {"gram_distance", found.gram_distance},
+                 {"permutation", nullptr}};
+  if (!found.permutation.empty()) report["permutation"] = found.permutation;
+  return report;
+}
+
+void print_equivalence(const Json& report) {
+  if (report.is_null()) {
+    fmt::print("The two frames differ in size, so they are not equivalent.\n");
+    return;
+  }
+  print_settings(
+      {{"Type I (B = R·A)", yes_or_no(report["type1"])},
+       {"Type II (B = A·P)", yes_or_no(report["type2"])},
+       {"both (B = R·A·P)", yes_or_no(report["equivalent"])},
+       {"Procrustes distance",
+        fmt::format("{:.6g} of |A| ({:.6g} without reflections)", report["procrustes_distance"].get<double>(),
+                    report["procrustes_rotation_distance"].get<double>())},
+       {"P", report["permutation"].is_null()
+                 ? std::string("-")
+                 : fmt::format("{}", fmt::join(report["permutation"].get<std::vector<int>>(), ","))}});
+}
+
+void add_info(CLI::App& frame) {
+  struct Settings {
+    CommonOptions common;
+    std::vector<std::string> files;
+    std::string objective;
+  };
+  const auto settings = std::make_shared<Settings>();
+  CLI::App* app = frame.add_subcommand(
+      "info", "Geometry, bounds and gaps of frames; with two files also whether they are equivalent");
+  app->add_option("F.npy", settings->files, "Frame files, (d, C) in float32 or float64")->required();
+  restrict_to(
+      app->add_option("--objective", settings->objective,
+                      "Whose bound and gap to report; when not given, that of the sidecar, else signed"),
+      {"signed", "absolute"});
+  add_json_option(*app, settings->common);
+  app->callback([settings] {
+    std::vector<Frame> frames;
+    Json reports = Json::array();
+    for (const std::string& file : settings->files) {
+      frames.push_back(read_frame_with_warning(file));
+      Frame& read = frames.back();
+      if (!settings->objective.empty()) {
+        read.provenance.objective =
+            settings->objective == "signed" ? FrameObjective::kSigned : FrameObjective::kAbsolute;
+      }
+      reports.push_back(frame_report(read));
+      reports.back()["file"] = file;
+      if (settings->common.is_json) continue;
+      Rows rows = describe(read, reports.back());
+      rows.insert(rows.begin(), {"file", file});
+      print_settings(rows);
+      fmt::print("\n");
+    }
+    const Json equivalence = frames.size() == 2 ? equivalence_report(frames[0], frames[1]) : Json(nullptr);
+    if (settings->common.is_json) {
+      print_json(frames.size() == 1 ? reports[0] : Json{{"frames", reports}, {"equivalence", equivalence}});
+    } else if (frames.size() == 2) {
+      print_equivalence(equivalence);
+    }
+  });
+}
+
+}  // namespace
 
 void add_frame_command(CLI::App& app) {
   CLI::App* frame = app.add_subcommand("frame", "Make, transform and measure Grassmannian frames");
   frame->require_subcommand(1);
+  add_generate(*frame);
+  add_transform(*frame);
+  add_info(*frame);
 }
 
 }  // namespace gnc
