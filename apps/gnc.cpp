@@ -13,6 +13,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(38);
   gnc::add_data_command(app);
+  gnc::add_eval_command(app);
   gnc::add_frame_command(app);
+  gnc::add_sweep_command(app);
+  gnc::add_train_command(app);
   return gnc::run_command_line(app, argc, argv);
 }

@@ -5,18 +5,18 @@
 
 namespace gnc {
 
-/// base, multiplied by `factor` from the beginning of each epoch in `epochs` on (appendix F.1: 0.05, a tenth
+/// base, divided by `divisor` from the beginning of each epoch in `epochs` on (appendix F.1: 0.05, a tenth
 /// at 120 and at 160).
 struct StepSchedule {
   double base = 0.05;
   std::vector<int> epochs = {120, 160};
-  double factor = 0.1;
+  double divisor = 10;
 
   /// Learning rate of `epoch`, counted from 0.
   double at(int epoch) const {
     double rate = base;
     for (const int step : epochs)
-      if (epoch >= step) rate *= factor;
+      if (epoch >= step) rate /= divisor;
     return rate;
   }
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backends/planning/planning_backend.h"
+#include "engine/planning_backend.h"
 
 namespace gnc {
 namespace {

@@ -71,6 +71,7 @@ class Trainer {
           const TrainerSettings& settings, std::vector<std::uint64_t> seeds);
 
   int runs() const { return static_cast<int>(seeds_.size()); }
+  std::uint64_t seed(int run) const { return seeds_.at(static_cast<std::size_t>(run)); }
   const MemoryPlan& memory_plan() const { return plan_; }
   const TrainerSettings& settings() const { return settings_; }
   ParameterArena& parameters() { return parameters_; }

@@ -7,6 +7,9 @@
 namespace gnc {
 
 void add_data_command(CLI::App& app);
+void add_eval_command(CLI::App& app);
 void add_frame_command(CLI::App& app);
+void add_sweep_command(CLI::App& app);
+void add_train_command(CLI::App& app);
 
 }  // namespace gnc

@@ -13,8 +13,11 @@ struct Conv2dGeometry {
   int stride = 1;
   int padding = 1;
 
-  /// floor((extent + 2·padding − kernel) / stride) + 1.
-  int output_extent(int extent) const { return (extent + 2 * padding - kernel) / stride + 1; }
+  /// floor((extent + 2·padding − kernel) / stride) + 1; 0 where the window does not fit.
+  int output_extent(int extent) const {
+    const int room = extent + 2 * padding - kernel;
+    return room < 0 ? 0 : room / stride + 1;
+  }
   /// Shape [N,channels,H',W'] of the output for an input [N,C,H,W]. Throws ShapeError when the window does not fit.
   Shape output_shape(const Shape& x, int channels) const;
   friend bool operator==(const Conv2dGeometry&, const Conv2dGeometry&) = default;

@@ -1,0 +1,130 @@
+/// gnc eval: loss, accuracy and every collapse metric of a trained run.
+
+#include <cmath>
+#include <memory>
+
+#include "apps/commands/commands.h"
+#include "apps/config_file.h"
+#include "apps/data_options.h"
+#include "apps/options.h"
+#include "apps/table.h"
+#include "apps/training_options.h"
+#include "engine/metrics/accuracy.h"
+#include "engine/metrics/neural_collapse.h"
+#include "engine/training_state.h"
+#include "models/frame_io.h"
+#include "models/frozen_network.h"
+
+namespace gnc {
+namespace {
+
+struct EvalCommand {
+  CommonOptions common;
+  std::string directory;
+  std::string data;  ///< empty: what the run was trained on
+  Split split = Split::kTest;
+};
+
+/// The settings a run was made with.
+struct StoredOptions {
+  CommonOptions common;
+  DataOptions data;
+  TrainingOptions training;
+};
+
+/// Reads DIR/config.toml through the very flags that wrote it.
+StoredOptions read_options(const std::filesystem::path& file) {
+  StoredOptions stored;
+  CLI::App app;
+  add_data_options(app, stored.data);
+  add_training_options(app, stored.training);
+  add_common_options(app, stored.common);
+  std::vector<std::string> arguments;
+  for (const Setting& setting : read_settings(file))
+    arguments.push_back(fmt::format("--{}={}", setting.name, fmt::join(setting.values, ",")));
+  std::ranges::reverse(arguments);  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::Error& error) {
+    throw FileError(
+        fmt::format("{}: {}; not the settings of a run of this version", file.string(), error.what()));
+  }
+  return stored;
+}
+
+void run_eval(const EvalCommand& command) {
+  use_threads(command.common);
+  const std::filesystem::path directory = command.directory;
+  StoredOptions stored = read_options(directory / "config.toml");
+  const BackboneEntry& backbone = find_backbone(stored.training.model);
+  LoadedData data = load_data(stored.data, backbone.minimum_image_size);
+  if (!command.data.empty() && command.data != stored.data.spec) {
+    // Other pictures, but the normalisation the network was trained with.
+    DataOptions other = stored.data;
+    other.spec = command.data;
+    other.train_limit = other.test_limit = 0;
+    LoadedData replaced = load_data(other, data.train->images().pixels.shape()[2]);
+    require<UsageError>(replaced.num_classes == data.num_classes,
+                        "--data {}: {} classes, but the run was trained on {}", command.data,
+                        replaced.num_classes, data.num_classes);
+    const auto normalization = std::make_shared<const Normalization>(data.train->normalization());
+    for (auto loader : {&LoadedData::train, &LoadedData::test})
+      data.*loader = std::make_unique<Loader>(
+          std::make_shared<const ImageSet>((replaced.*loader)->images()), normalization,
+          Loader::Config{.sample_order = SampleOrder::kPlain, .augmentation = Augmentation::kNone});
+  }
+  const Frame frame = read_frame(directory / "frame.npy");
+  const ImageSet& images = (command.split == Split::kTrain ? data.train : data.test)->images();
+  const std::unique_ptr<Network> network = build_frozen_network(backbone,
+                                                                {.image_channels = images.pixels.shape()[1],
+                                                                 .image_size = images.pixels.shape()[2],
+                                                                 .width = stored.training.width},
+                                                                frame.dim(), frame.classes());
+  const std::unique_ptr<Backend> backend = open_backend(command.common.device);
+  Trainer trainer(*backend, *network, *data.train, *data.test, trainer_settings(stored.training), {0});
+  const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
+  const Evaluation evaluation = trainer.evaluate(command.split).front();
+
+  ScoreSum sum;
+  sum.add(evaluation.losses, evaluation.predictions, images.labels);
+  const CollapseReport report = measure_collapse({.features = evaluation.features,
+                                                  .labels = images.labels,
+                                                  .feature_dim = frame.dim(),
+                                                  .num_classes = frame.classes()},
+                                                 frame.vectors);
+  const std::string prefix = command.split == Split::kTrain ? "train" : "test";
+  nlohmann::ordered_json result = {{"model", stored.training.model},
+                                   {"parameters", trainer.parameters().trained_elements()},
+                                   {"epochs", info.position.epoch},
+                                   {"split", prefix},
+                                   {"samples", images.size()},
+                                   {prefix + "_ce", sum.score().cross_entropy},
+                                   {prefix + "_accuracy", sum.score().accuracy},
+                                   {"device", backend->name()},
+                                   {"precision", "fp32"}};
+  for (const auto& [name, value] : columns(report)) result[name] = value;
+  if (command.common.is_json) {
+    print_json(result);
+    return;
+  }
+  for (const auto& [name, value] : result.items())
+    fmt::print("{:<26} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app) {
+  CLI::App* eval = app.add_subcommand("eval", "Loss, accuracy and collapse metrics of a trained run");
+  const auto command = std::make_shared<EvalCommand>();
+  eval->add_option("directory", command->directory, "folder of the run")->required()->type_name("DIR");
+  eval->add_option("--data", command->data, "other pictures than the run's own, normalised as the run's were")
+      ->type_name("SPEC");
+  add_choice_option<Split>(*eval, "--split", command->split,
+                           {{"train", Split::kTrain}, {"test", Split::kTest}}, "which pictures");
+  add_device_option(*eval, command->common);
+  add_threads_option(*eval, command->common);
+  add_json_option(*eval, command->common);
+  eval->callback([command] { run_eval(*command); });
+}
+
+}  // namespace gnc

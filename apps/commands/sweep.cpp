@@ -1,0 +1,129 @@
+/// gnc sweep: the paper's experiment, R runs alike but for the transformation of their frame.
+
+#include <charconv>
+#include <memory>
+
+#include "apps/commands/commands.h"
+#include "apps/config_file.h"
+#include "apps/experiment_table.h"
+#include "apps/sweep_plan.h"
+#include "apps/table.h"
+#include "engine/file.h"
+#include "models/frame_io.h"
+
+namespace gnc {
+namespace {
+
+/// Shard `index` of `count`, from 1: trains the runs whose number is index − 1 modulo count.
+struct Shard {
+  int index = 1;
+  int count = 1;
+};
+
+struct SweepCommand {
+  CommonOptions common;
+  DataOptions data;
+  TrainingOptions training;
+  int frames = 10;
+  Vary vary = Vary::kPermutation;
+  RotationKind rotation = RotationKind::kExponential;
+  int ensemble = 1;
+  std::string shard = "1/1";
+};
+
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  const char* end = text.data() + text.size();
+  const auto [slash, first_error] = std::from_chars(text.data(), end, shard.index);
+  bool is_good = first_error == std::errc() && slash != end && *slash == '/';
+  if (is_good) {
+    const auto [rest, second_error] = std::from_chars(slash + 1, end, shard.count);
+    is_good = second_error == std::errc() && rest == end;
+  }
+  require<UsageError>(is_good && shard.count >= 1 && shard.index >= 1 && shard.index <= shard.count,
+                      "--shard '{}'; expected i/n with i from 1 to n, e.g. 2/4", text);
+  return shard;
+}
+
+ExperimentRow row_of(int index, Vary vary, const PlannedRun& run, const nlohmann::ordered_json& result) {
+  return {.run = index,
+          .vary = std::string(to_string(vary)),
+          .transformation = run.transformation,
+          .seed = run.seed,
+          .train_ce = result.at("train_ce"),
+          .train_accuracy = result.at("train_accuracy"),
+          .test_ce = result.at("test_ce"),
+          .test_accuracy = result.at("test_accuracy")};
+}
+
+void run_sweep(const SweepCommand& command, const CLI::App& app) {
+  use_threads(command.common);
+  const Shard shard = parse_shard(command.shard);
+  const std::filesystem::path out = command.training.out;
+  const SweepPlan plan{.base = read_frame(command.training.classifier),
+                       .vary = command.vary,
+                       .runs = command.frames,
+                       .seed = command.common.seed,
+                       .rotation = command.rotation,
+                       .out = out,
+                       .config = resolved_config(app)};
+  const std::vector<PlannedRun> runs = plan_sweep(plan);
+  Experiment experiment(command.common, command.data, command.training);
+  std::vector<std::pair<std::string, std::string>> description = experiment.description();
+  description.emplace_back("sweep", fmt::format("{} runs, vary {}, {} at a time", command.frames,
+                                                to_string(command.vary), command.ensemble));
+  print_settings(description);
+
+  std::vector<PlannedRun> ours;
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    if (static_cast<int>(i) % shard.count == shard.index - 1) ours.push_back(runs[i]);
+  experiment.check_startable(ours);
+  make_writable_directory(out);
+  write_atomically(out / "config.toml", plan.config);
+  experiment.train(ours, command.ensemble);
+
+  std::vector<ExperimentRow> rows;
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    if (const auto result = experiment.result(runs[i]))
+      rows.push_back(row_of(static_cast<int>(i), command.vary, runs[i], *result));
+  if (rows.size() < runs.size()) {
+    fmt::print("{} of {} runs are finished; the table comes with the last of them\n", rows.size(),
+               runs.size());
+    return;
+  }
+  write_experiment_table(out / "table.csv", rows);
+  print_experiment_table(rows);
+  fmt::print("{}\n", out.string());
+  if (command.common.is_json) print_json(experiment_summary(rows));
+}
+
+}  // namespace
+
+void add_sweep_command(CLI::App& app) {
+  CLI::App* sweep =
+      app.add_subcommand("sweep", "Train many runs alike but for the transformation of their frame");
+  const auto command = std::make_shared<SweepCommand>();
+  sweep->add_option("--frames", command->frames, "runs; the first takes the frame as it is")
+      ->capture_default_str();
+  add_choice_option<Vary>(*sweep, "--vary", command->vary,
+                          {{"permutation", Vary::kPermutation},
+                           {"rotation", Vary::kRotation},
+                           {"both", Vary::kBoth},
+                           {"seed", Vary::kSeed}},
+                          "what differs between the runs");
+  add_choice_option<RotationKind>(
+      *sweep, "--rotation", command->rotation,
+      {{"exp", RotationKind::kExponential}, {"haar", RotationKind::kHaar}},
+      "how rotations are drawn: exp(A - A^T) as the paper's Code 1, or uniformly");
+  sweep->add_option("--ensemble", command->ensemble, "runs trained together")->capture_default_str();
+  sweep
+      ->add_option("--shard", command->shard,
+                   "i/n: only every n-th run, from the i-th; for several machines on one folder")
+      ->capture_default_str();
+  add_data_options(*sweep, command->data);
+  add_training_options(*sweep, command->training);
+  add_common_options(*sweep, command->common);
+  sweep->callback([command, sweep] { run_sweep(*command, *sweep); });
+}
+
+}  // namespace gnc

@@ -1,0 +1,66 @@
+#pragma once
+/// Trains runs that differ in their frame (or their seed) and in nothing else, each into its own folder.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/data_options.h"
+#include "apps/options.h"
+#include "apps/run_directory.h"
+#include "apps/training_options.h"
+#include "engine/backend.h"
+#include "models/frame.h"
+
+namespace gnc {
+
+/// One run to be trained.
+struct PlannedRun {
+  std::string name;  ///< "run 3", for messages
+  RunDirectory directory;
+  Frame frame;
+  std::string
+      transformation;      ///< what was done to the base frame: "identity", "permutation 2,0,1", "rotation 7"
+  std::uint64_t seed = 0;  ///< of initial weights, batches and flips
+  std::string config;      ///< the text of its config.toml
+};
+
+/// What the runs of an experiment share.
+class Experiment {
+ public:
+  /// Loads the data, opens the backend and checks that every setting fits.
+  Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training);
+
+  /// Throws where `runs` cannot be trained here: a frame with another number of classes than the data, or,
+  /// without
+  /// --resume, a folder in use. Nothing is written.
+  void check_startable(std::span<const PlannedRun> runs) const;
+  /// Trains what is not finished yet, `ensemble` runs at a time, and returns the results (the object of
+  /// result.json) in the order of `runs`. With --resume finished runs are taken as they are and interrupted
+  /// ones continue.
+  std::vector<nlohmann::ordered_json> train(std::span<const PlannedRun> runs, int ensemble);
+  /// The result of a finished run, or nothing.
+  std::optional<nlohmann::ordered_json> result(const PlannedRun& run) const {
+    return run.directory.result(settings_of(run));
+  }
+
+  int num_classes() const { return data_.num_classes; }
+  Backend& backend() { return *backend_; }
+  /// The settings table that is printed first.
+  std::vector<std::pair<std::string, std::string>> description() const;
+
+ private:
+  nlohmann::ordered_json settings_of(const PlannedRun& run) const;
+  void train_together(std::span<const PlannedRun* const> runs, Position start);
+
+  CommonOptions common_;
+  TrainingOptions training_;
+  TrainerSettings trainer_settings_;
+  LoadedData data_;
+  std::unique_ptr<Backend> backend_;
+  nlohmann::ordered_json settings_;
+};
+
+}  // namespace gnc

@@ -1,0 +1,99 @@
+#include "apps/run_directory.h"
+
+#include "engine/file.h"
+#include "engine/metrics/neural_collapse.h"
+#include "models/frame_io.h"
+
+namespace gnc {
+namespace {
+
+nlohmann::ordered_json parse_json(const std::filesystem::path& file, const std::string& text) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  require<FileError>(json.is_object(), "{}: expected a JSON object", file.string());
+  return json;
+}
+
+}  // namespace
+
+std::vector<std::string> metrics_header() {
+  std::vector<std::string> header = {"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy"};
+  for (const std::string& name : collapse_column_names()) header.push_back(name);
+  return header;
+}
+
+bool RunDirectory::is_in_use() const {
+  for (const char* name : {"config.toml", "checkpoint.safetensors", "result.json"})
+    if (std::filesystem::exists(path_ / name)) return true;
+  return false;
+}
+
+void RunDirectory::check_settings(const std::filesystem::path& file, const nlohmann::ordered_json& stored,
+                                  const nlohmann::ordered_json& settings) const {
+  require<FileError>(stored.is_object(), "{}: has no settings; not written by this version of gnc",
+                     file.string());
+  for (const auto& [key, value] : settings.items()) {
+    require<FileError>(stored.contains(key),
+                       "{}: its settings have no '{}'; not written by this version of gnc", file.string(),
+                       key);
+    require<FileError>(stored[key] == value,
+                       "{}: was made with {} = {}, but now {} = {}; give the same settings or another --out",
+                       file.string(), key, stored[key].dump(), key, value.dump());
+  }
+}
+
+std::optional<nlohmann::ordered_json> RunDirectory::result(const nlohmann::ordered_json& settings) const {
+  const std::filesystem::path file = path_ / "result.json";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  nlohmann::ordered_json result = parse_json(file, read_file(file));
+  check_settings(file, result.value("settings", nlohmann::ordered_json()), settings);
+  return result;
+}
+
+Position RunDirectory::position(const nlohmann::ordered_json& settings) const {
+  const std::filesystem::path file = checkpoint_path();
+  if (!std::filesystem::exists(file)) return {};
+  const StateInfo info = read_state_info(file);
+  const auto stored = info.metadata.find("settings");
+  check_settings(file,
+                 stored == info.metadata.end() ? nlohmann::ordered_json() : parse_json(file, stored->second),
+                 settings);
+  return info.position;
+}
+
+void RunDirectory::begin(const std::string& config, const Frame& frame) const {
+  make_writable_directory(path_);
+  write_frame(path_ / "frame.npy", frame);
+  write_atomically(path_ / "config.toml", config);
+}
+
+CsvTable RunDirectory::read_metrics(int epochs) const {
+  CsvTable table(metrics_header());
+  if (epochs == 0) return table;
+  const std::filesystem::path file = path_ / "metrics.csv";
+  const CsvTable stored = read_csv(file);
+  stored.expect_header(metrics_header());
+  require<FileError>(stored.size() >= epochs, "{}: has {} epochs, but the checkpoint beside it has {}",
+                     file.string(), stored.size(), epochs);
+  for (int row = 0; row < epochs; ++row) {
+    std::vector<std::string> fields;
+    for (const std::string& column : stored.header()) fields.push_back(stored.text(row, column));
+    table.add_row(std::move(fields));
+  }
+  return table;
+}
+
+void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
+                                   double seconds) const {
+  save_state(checkpoint_path(), trainer, run,
+             {{"settings", settings.dump()}, {"seconds", fmt::format("{}", seconds)}});
+}
+
+StateInfo RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
+  return load_state(checkpoint_path(), trainer, run);
+}
+
+void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
+  write_atomically(path_ / "result.json", result.dump(2) + "\n");
+}
+
+}  // namespace gnc

@@ -1,0 +1,56 @@
+#pragma once
+/// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors, result.json.
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/csv.h"
+#include "engine/trainer.h"
+#include "engine/training_state.h"
+#include "models/frame.h"
+
+namespace gnc {
+
+/// Every file is written whole or not at all, the result last: a folder with a result.json is a finished run,
+/// one with a checkpoint can be continued, anything else starts over.
+class RunDirectory {
+ public:
+  explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  /// Whether a run was begun here.
+  bool is_in_use() const;
+
+  /// The result of a finished run, or nothing. Throws FileError when it is not JSON, or when its settings are
+  /// not `settings` (the first that differs is named, with both values).
+  std::optional<nlohmann::ordered_json> result(const nlohmann::ordered_json& settings) const;
+  /// Where an unfinished run stands: the checkpoint's position, or the very beginning. Throws like result().
+  Position position(const nlohmann::ordered_json& settings) const;
+
+  /// Makes the folder and writes config.toml and frame.npy.
+  void begin(const std::string& config, const Frame& frame) const;
+  /// The table of epochs, as far as the first `epochs` of them.
+  CsvTable read_metrics(int epochs) const;
+  void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
+  /// `settings` goes into the checkpoint, so that nothing else continues it.
+  void save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
+                       double seconds) const;
+  StateInfo load_checkpoint(Trainer& trainer, int run) const;
+  void write_result(const nlohmann::ordered_json& result) const;
+
+ private:
+  std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
+  void check_settings(const std::filesystem::path& file, const nlohmann::ordered_json& stored,
+                      const nlohmann::ordered_json& settings) const;
+
+  std::filesystem::path path_;
+};
+
+/// The columns of metrics.csv.
+std::vector<std::string> metrics_header();
+
+}  // namespace gnc

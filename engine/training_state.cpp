@@ -1,0 +1,81 @@
+#include "engine/training_state.h"
+
+#include <charconv>
+#include <set>
+
+#include "engine/checkpoint.h"
+
+namespace gnc {
+namespace {
+
+constexpr std::string_view kMomentumPrefix = "optimizer.momentum_buffer.";
+
+int number_in(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+              const std::string& key) {
+  const auto found = metadata.find(key);
+  require<FileError>(found != metadata.end(), "{}: the metadata have no '{}'; not a checkpoint of gnc",
+                     path.string(), key);
+  int value = -1;
+  const std::string& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require<FileError>(error == std::errc() && end == text.data() + text.size() && value >= 0,
+                     "{}: the metadata say {} '{}'; expected a number from 0", path.string(), key, text);
+  return value;
+}
+
+StateInfo info_of(const std::filesystem::path& path, const Safetensors& file) {
+  return {.position = {.epoch = number_in(path, file.metadata, "epoch"),
+                       .step = number_in(path, file.metadata, "step")},
+          .metadata = file.metadata};
+}
+
+}  // namespace
+
+void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
+                const std::map<std::string, std::string>& metadata) {
+  const ParameterArena& parameters = trainer.parameters();
+  std::vector<NamedTensor> tensors;
+  for (const auto* entries : {&parameters.trained(), &parameters.buffers()})
+    for (const auto& entry : *entries)
+      tensors.push_back({entry.name, parameters.read(entry.parameter->value, run)});
+  for (const auto& entry : parameters.trained())
+    tensors.push_back(
+        {std::string(kMomentumPrefix) + entry.name, parameters.read(parameters.momentum_of(entry), run)});
+  std::map<std::string, std::string> all = metadata;
+  all["epoch"] = std::to_string(trainer.position().epoch);
+  all["step"] = std::to_string(trainer.position().step);
+  all["seed"] = std::to_string(trainer.seed(run));
+  save_safetensors(path, tensors, all);
+}
+
+StateInfo read_state_info(const std::filesystem::path& path) { return info_of(path, load_safetensors(path)); }
+
+StateInfo load_state(const std::filesystem::path& path, Trainer& trainer, int run) {
+  const Safetensors file = load_safetensors(path);
+  const ParameterArena& parameters = trainer.parameters();
+  std::map<std::string, Tensor> targets;
+  for (const auto* entries : {&parameters.trained(), &parameters.buffers()})
+    for (const auto& entry : *entries) targets[entry.name] = entry.parameter->value;
+  for (const auto& entry : parameters.trained())
+    targets[std::string(kMomentumPrefix) + entry.name] = parameters.momentum_of(entry);
+  // All is checked before the first write, so that a bad file leaves the trainer as it was.
+  std::set<std::string> found;
+  for (const NamedTensor& stored : file.tensors) {
+    const auto target = targets.find(stored.name);
+    require<FileError>(target != targets.end(), "{}: tensor '{}' does not belong to this network",
+                       path.string(), stored.name);
+    const TensorSpec expected{.shape = target->second.shape().with_runs(1), .dtype = target->second.dtype()};
+    require<FileError>(stored.tensor.spec() == expected, "{}: tensor '{}' is {} but the network's is {}",
+                       path.string(), stored.name, stored.tensor.spec().to_string(), expected.to_string());
+    found.insert(stored.name);
+  }
+  for (const auto& [name, tensor] : targets)
+    require<FileError>(found.contains(name), "{}: tensor '{}' {} is missing", path.string(), name,
+                       tensor.to_string());
+  StateInfo info = info_of(path, file);
+  for (const NamedTensor& stored : file.tensors)
+    parameters.write(targets.at(stored.name), run, stored.tensor);
+  return info;
+}
+
+}  // namespace gnc

@@ -1,0 +1,34 @@
+#pragma once
+/// The state of one run between two steps, as a checkpoint file.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "engine/trainer.h"
+
+namespace gnc {
+
+/// Writes run `run` of `trainer` to a safetensors file, whole or not at all: parameters and buffers under
+/// their state_dict names (row-major, convolution weights [O,C,K,K]), momentum buffers under
+/// "optimizer.momentum_buffer.<name>", and in the metadata "epoch" and "step" (both done), "seed" and
+/// whatever `metadata` adds. Order and flips of the batches are functions of (seed, epoch), so this is
+/// everything a bit-exact continuation needs.
+void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
+                const std::map<std::string, std::string>& metadata);
+
+/// What a checkpoint file says about itself.
+struct StateInfo {
+  Position position;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads only the position and the metadata (the file is read and verified whole).
+StateInfo read_state_info(const std::filesystem::path& path);
+
+/// Restores run `run` of `trainer` from the file; the trainer's position is the caller's to set. Throws
+/// FileError naming the file and the tensor when one is missing, has another shape or dtype, or is not the
+/// network's.
+StateInfo load_state(const std::filesystem::path& path, Trainer& trainer, int run);
+
+}  // namespace gnc

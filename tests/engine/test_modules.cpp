@@ -1,0 +1,260 @@
+/// Every layer's backward pass against finite differences, in double on the reference backend.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/backend.h"
+#include "engine/modules/batch_norm.h"
+#include "engine/modules/conv2d.h"
+#include "engine/modules/flatten.h"
+#include "engine/modules/linear.h"
+#include "engine/modules/pooling.h"
+#include "engine/modules/relu.h"
+#include "engine/modules/sequential.h"
+#include "engine/parameter_arena.h"
+#include "models/fixed_classifier.h"
+#include "models/vgg.h"
+
+namespace gnc {
+namespace {
+
+struct ModuleCase {
+  std::string name;
+  std::function<std::unique_ptr<Module>()> build;
+  Shape x;
+  Layout layout = Layout::kNHWC;
+};
+
+void PrintTo(const ModuleCase& module_case, std::ostream* out) { *out << module_case.name; }
+
+/// A module on the reference backend in double with two runs, and the scalar L = Σ weight·y of its output.
+class Harness {
+ public:
+  static constexpr int kRuns = 2;
+  static constexpr std::uint64_t kSeed = 11;
+
+  explicit Harness(const ModuleCase& module_case)
+      : backend_(open_backend("reference")),
+        module_(module_case.build()),
+        parameters_(*module_, *backend_, kRuns, DType::kF64),
+        arena_(backend_->memory(), std::size_t{64} << 20),
+        x_(backend_->memory(),
+           {.shape = module_case.x.with_runs(kRuns), .dtype = DType::kF64, .layout = module_case.layout}) {
+    for (int run = 0; run < kRuns; ++run)
+      parameters_.initialize(run, kSeed + static_cast<std::uint64_t>(run));
+    fill(x_.view(), "x", 1.0);
+    // Scales and shifts other than 1 and 0, or their gradients could be swapped unseen.
+    for (const auto& entry : parameters_.trained()) {
+      auto* values = entry.parameter->value.data<double>();
+      const RandomStream stream(kSeed, entry.name, 1);
+      for (std::int64_t i = 0; i < entry.parameter->value.spec().storage_elements(); ++i)
+        values[i] += 0.1 * stream.normal(static_cast<std::uint64_t>(i));
+    }
+  }
+
+  /// L, with the gradients of x and of the parameters when asked for.
+  double loss(DeviceTensor* x_grad = nullptr) {
+    Pass pass(*backend_, arena_, Mode::kTrain);
+    const LeasedTensor y = module_->forward(LeasedTensor::borrowed(x_.view()), pass);
+    LeasedTensor y_grad = pass.lease(y.tensor().spec());
+    fill(y_grad.tensor(), "loss weights", 1.0);
+    double sum = 0;
+    const std::int64_t elements = y.shape().elements() * kRuns;
+    for (std::int64_t i = 0; i < elements; ++i)
+      sum += y.tensor().data<double>()[i] * y_grad.tensor().data<double>()[i];
+    const LeasedTensor gradient = module_->backward(std::move(y_grad), pass);
+    EXPECT_TRUE(pass.is_empty());
+    if (x_grad != nullptr && gradient) {
+      *x_grad = DeviceTensor(backend_->memory(), gradient.tensor().spec());
+      backend_->memory().copy(x_grad->view().raw(), gradient.tensor().raw(),
+                              gradient.tensor().spec().bytes());
+    }
+    return sum;
+  }
+
+  const DeviceTensor& x() const { return x_; }
+  ParameterArena& parameters() { return parameters_; }
+  std::size_t leased() const { return arena_.in_use(); }
+
+ private:
+  static void fill(const Tensor& tensor, std::string_view purpose, double scale) {
+    const RandomStream stream(kSeed, purpose);
+    auto* values = tensor.data<double>();
+    for (std::int64_t i = 0; i < tensor.shape().elements() * tensor.runs(); ++i)
+      values[i] = scale * stream.normal(static_cast<std::uint64_t>(i));
+  }
+
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Module> module_;
+  ParameterArena parameters_;
+  Arena arena_;
+  DeviceTensor x_;
+};
+
+/// Central difference of L in `value`. The modules are piecewise smooth in the inputs used here; a step of
+/// 1e-5 gives an error of about h²·|L'''|/6 + ε·|L|/h ≈ 1e-10·|L'''| + 1e-11·|L|, far below the tolerance of
+/// 1e-6·(1+|gradient|).
+double difference(Harness& harness, double& value) {
+  constexpr double kStep = 1e-5;
+  const double kept = value;
+  value = kept + kStep;
+  const double above = harness.loss();
+  value = kept - kStep;
+  const double below = harness.loss();
+  value = kept;
+  return (above - below) / (2 * kStep);
+}
+
+class ModuleGradient : public testing::TestWithParam<ModuleCase> {};
+
+TEST_P(ModuleGradient, MatchesFiniteDifferences) {
+  Harness harness(GetParam());
+  DeviceTensor x_grad;
+  harness.loss(&x_grad);
+  // The gradients are overwritten by every loss(), so they are taken aside before the differences begin.
+  struct Checked {
+    std::string name;
+    Tensor value;
+    HostTensor gradient;
+  };
+  std::vector<Checked> all;
+  if (x_grad.view()) all.push_back({"x", harness.x().view(), download(x_grad.view())});
+  for (const auto& entry : harness.parameters().trained())
+    all.push_back({entry.name, entry.parameter->value, download(entry.parameter->gradient)});
+  ASSERT_FALSE(all.empty());
+  const std::int64_t probes =
+      all.size() > 20 ? 2 : 7;  // of a whole network, a few elements of every parameter
+  for (const Checked& checked : all) {
+    const std::int64_t elements = checked.value.shape().elements();
+    double largest = 0;
+    for (int run = 0; run < Harness::kRuns; ++run) {
+      for (std::int64_t i = 0; i < elements; i += std::max<std::int64_t>(1, elements / probes)) {
+        const double gradient =
+            checked.gradient.values<double>()[static_cast<std::size_t>(run * elements + i)];
+        const double expected = difference(harness, checked.value.data<double>(run)[i]);
+        EXPECT_NEAR(gradient, expected, 1e-6 * (1 + std::abs(expected)))
+            << checked.name << ", run " << run << ", element " << i;
+        largest = std::max(largest, std::abs(expected));
+      }
+    }
+    EXPECT_GT(largest, 0) << checked.name << " has no influence: the check says nothing";
+  }
+}
+
+TEST_P(ModuleGradient, GivesBackAllItsMemory) {
+  Harness harness(GetParam());
+  harness.loss();
+  EXPECT_EQ(harness.leased(), 0U);
+}
+
+constexpr Conv2dGeometry kThree{.kernel = 3, .stride = 1, .padding = 1};
+constexpr Conv2dGeometry kTwo{.kernel = 2, .stride = 2, .padding = 0};
+
+std::unique_ptr<Module> small_stack() {
+  auto stack = std::make_unique<Sequential>();
+  stack->add("0", std::make_unique<Conv2d>(
+                      Conv2d::Options{.in_channels = 2, .out_channels = 3, .geometry = kThree}));
+  stack->add("1", std::make_unique<BatchNorm>(3, Activation::kRelu));
+  stack->add("3", std::make_unique<MaxPool>(kTwo));
+  stack->add("", std::make_unique<Flatten>());
+  stack->add("4", std::make_unique<Linear>(Linear::Options{.in_features = 12, .out_features = 5}));
+  return stack;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layers, ModuleGradient,
+    testing::Values(
+        ModuleCase{"Conv2d",
+                   [] {
+                     return std::make_unique<Conv2d>(
+                         Conv2d::Options{.in_channels = 3, .out_channels = 2, .geometry = kThree});
+                   },
+                   {2, 3, 4, 4}},
+        ModuleCase{"Conv2dPyTorchInitNoBias",
+                   [] {
+                     return std::make_unique<Conv2d>(
+                         Conv2d::Options{.in_channels = 1,
+                                         .out_channels = 2,
+                                         .geometry = {.kernel = 3, .stride = 2, .padding = 1},
+                                         .has_bias = false,
+                                         .init = ConvolutionInit::kPyTorchDefault});
+                   },
+                   {2, 1, 5, 5}},
+        ModuleCase{
+            "BatchNorm", [] { return std::make_unique<BatchNorm>(3, Activation::kNone); }, {4, 3, 2, 2}},
+        ModuleCase{
+            "BatchNormRelu", [] { return std::make_unique<BatchNorm>(3, Activation::kRelu); }, {4, 3, 2, 2}},
+        ModuleCase{"Relu", [] { return std::make_unique<Relu>(); }, {3, 2, 2, 2}},
+        ModuleCase{"MaxPool", [] { return std::make_unique<MaxPool>(kTwo); }, {2, 3, 4, 4}},
+        ModuleCase{"AveragePool", [] { return std::make_unique<AveragePool>(kTwo); }, {2, 3, 4, 4}},
+        ModuleCase{
+            "Linear",
+            [] { return std::make_unique<Linear>(Linear::Options{.in_features = 5, .out_features = 3}); },
+            {4, 5},
+            Layout::kRowMajor},
+        ModuleCase{"LinearNoBias",
+                   [] {
+                     return std::make_unique<Linear>(
+                         Linear::Options{.in_features = 5, .out_features = 3, .bias = Bias::kNo});
+                   },
+                   {4, 5},
+                   Layout::kRowMajor},
+        ModuleCase{"FlattenManyPixels", [] { return std::make_unique<Flatten>(); }, {2, 3, 2, 2}},
+        ModuleCase{"FlattenOnePixel", [] { return std::make_unique<Flatten>(); }, {2, 3, 1, 1}},
+        ModuleCase{"Stack", small_stack, {3, 2, 4, 4}},
+        ModuleCase{
+            "Vgg11Bn",
+            [] { return build_vgg11_bn({.image_channels = 1, .image_size = 32, .width = 0.03}).module; },
+            {2, 1, 32, 32}}),
+    [](const testing::TestParamInfo<ModuleCase>& tested) { return tested.param.name; });
+
+TEST(FixedClassifier, PassesGradientsThroughAndHasNoneItself) {
+  const ModuleCase classifier{
+      "FixedClassifier", [] { return std::make_unique<FixedClassifier>(3, 5); }, {4, 3}, Layout::kRowMajor};
+  Harness harness(classifier);
+  ASSERT_TRUE(harness.parameters().trained().empty());
+  const auto& weights = harness.parameters().find(".weight").parameter->value;
+  for (int run = 0; run < Harness::kRuns; ++run)
+    for (int i = 0; i < 15; ++i) weights.data<double>(run)[i] = 0.3 * (i % 7) - run;
+  DeviceTensor x_grad;
+  harness.loss(&x_grad);
+  const HostTensor gradient = download(x_grad.view());
+  for (std::size_t i = 0; i < 24; ++i)
+    EXPECT_NEAR(gradient.values<double>()[i], difference(harness, harness.x().view().data<double>()[i]),
+                1e-6);
+}
+
+TEST(Vgg11Bn, HasThePublishedParameterCount) {
+  const std::unique_ptr<Backend> backend = open_backend("reference");
+  const Backbone backbone = build_vgg11_bn({.image_channels = 3, .image_size = 32, .width = 1.0});
+  const ParameterArena parameters(*backbone.module, *backend, 1, DType::kF32);
+  EXPECT_EQ(backbone.features, 512);
+  EXPECT_EQ(parameters.trained_elements(), 9'225'984);
+}
+
+TEST(Vgg11Bn, UsesTorchvisionNames) {
+  const std::unique_ptr<Backend> backend = open_backend("reference");
+  const Backbone backbone = build_vgg11_bn({.image_channels = 3, .image_size = 32, .width = 0.1});
+  const ParameterArena parameters(*backbone.module, *backend, 1, DType::kF32);
+  for (const char* name :
+       {"features.0.weight", "features.0.bias", "features.1.weight", "features.1.running_var",
+        "features.4.weight", "features.8.weight", "features.11.weight", "features.15.weight",
+        "features.18.weight", "features.22.weight", "features.25.weight", "features.26.running_mean"})
+    EXPECT_NO_THROW(static_cast<void>(parameters.find(name))) << name;
+}
+
+TEST(Vgg11Bn, RefusesImagesThatVanish) {
+  try {
+    build_vgg11_bn({.image_channels = 1, .image_size = 28, .width = 1.0});
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("28x28"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace gnc
