@@ -33,6 +33,15 @@ ImageSet make_image_set(std::int64_t count, const PictureShape& shape, int num_c
           .num_classes = num_classes};
 }
 
+void require_regular_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  require<FileError>(status.type() != std::filesystem::file_type::not_found, "{}: no such file",
+                     path.string());
+  require<FileError>(!error, "{}: {}", path.string(), error.message());
+  require<FileError>(std::filesystem::is_regular_file(status), "{}: not a regular file", path.string());
+}
+
 std::span<std::uint8_t> picture(ImageSet& images, std::int64_t index) {
   const auto bytes = static_cast<std::size_t>(shape_of(images).bytes());
   return images.pixels.values<std::uint8_t>().subspan(static_cast<std::size_t>(index) * bytes, bytes);

@@ -2,6 +2,7 @@
 /// A loaded data set: two splits of pictures in memory, and what they are called.
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ PictureShape shape_of(const ImageSet& images);
 /// than 2^31 - 1 of them.
 ImageSet make_image_set(std::int64_t count, const PictureShape& shape, int num_classes,
                         const std::string& source);
+
+/// Throws FileError naming the path unless it is a regular file (or a link to one).
+void require_regular_file(const std::filesystem::path& path);
 
 /// Pixels of picture `index`.
 std::span<std::uint8_t> picture(ImageSet& images, std::int64_t index);

@@ -25,9 +25,7 @@ constexpr std::string_view kDebianFashionMnist = "/usr/share/datasets/fashion-mn
 class IdxReader {
  public:
   explicit IdxReader(const fs::path& path) : path_(path.string()) {
-    std::error_code error;
-    require<FileError>(fs::is_regular_file(path, error), "{}: {}", path_,
-                       error ? error.message() : "not a regular file");
+    require_regular_file(path);
     file_bytes_ = static_cast<std::int64_t>(fs::file_size(path));
     file_.reset(gzopen(path_.c_str(), "rb"));
     require<FileError>(file_ != nullptr, "{}: cannot open: {}", path_, std::strerror(errno));
@@ -72,11 +70,14 @@ class IdxReader {
                        "{}: the header claims {} bytes of {}, but a file of {} bytes holds at most {}", path_,
                        bytes, field, file_bytes_, most);
   }
-  /// Throws if anything follows; reading past the end also makes zlib compare its checksum.
+  /// Throws if anything follows. Reading past the end also makes zlib compare its checksum; a trailer that is
+  /// cut short shows only in gzerror().
   void require_end(std::string_view field) {
     char extra = 0;
     const int count = gzread(file_.get(), &extra, 1);
-    require<FileError>(count >= 0, "{}: {}: {}", path_, field, zlib_message());
+    int code = Z_OK;
+    gzerror(file_.get(), &code);
+    require<FileError>(count >= 0 && code == Z_OK, "{}: {}: {}", path_, field, zlib_message());
     require<FileError>(count == 0, "{}: longer than its header says: there is more after the {}", path_,
                        field);
   }

@@ -63,10 +63,10 @@ ImageSet imbalanced_subset(const ImageSet& images, const StepImbalance& imbalanc
   const std::vector<std::int64_t> available = class_counts(images);
   const auto [smallest, largest] = std::minmax_element(available.begin(), available.end());
   require<UsageError>(*smallest == *largest,
-                      "--imbalance needs classes of one size, but '{}' has {} pictures and '{}' has {}; "
-                      "--train-limit takes a balanced subset",
-                      class_names[static_cast<std::size_t>(smallest - available.begin())], *smallest,
-                      class_names[static_cast<std::size_t>(largest - available.begin())], *largest);
+                      "--imbalance needs classes of one size, but there are {} pictures of class '{}' and {} "
+                      "of class '{}'; --train-limit takes a balanced subset",
+                      *smallest, class_names[static_cast<std::size_t>(smallest - available.begin())],
+                      *largest, class_names[static_cast<std::size_t>(largest - available.begin())]);
   const int majority = imbalance.majority_classes > 0 ? imbalance.majority_classes : images.num_classes / 2;
   require<UsageError>(majority < images.num_classes,
                       "--imbalance with C1 = {} of {} classes leaves no minority class", majority,

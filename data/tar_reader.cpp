@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "data/dataset.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -25,9 +26,7 @@ std::string message_of(archive* handle) {
 }
 
 Handle open_archive(const fs::path& path) {
-  std::error_code error;
-  require<FileError>(fs::is_regular_file(path, error), "{}: {}", path.string(),
-                     error ? error.message() : "not a regular file");
+  require_regular_file(path);
   Handle handle(archive_read_new());
   require<FileError>(handle != nullptr, "{}: libarchive is out of memory", path.string());
   archive_read_support_format_tar(handle.get());
