@@ -62,7 +62,10 @@ std::vector<std::byte> state_of(Trainer& trainer, int run) {
 class TrainerOn : public testing::TestWithParam<std::string> {};
 
 TEST_P(TrainerOn, ReachesZeroTrainingErrorOnTinyTextures) {
-  TinyRun tiny(GetParam(), {kSeed});
+  TrainerSettings settings = tiny_settings();
+  settings.epochs = 40;
+  settings.schedule.epochs = {30};
+  TinyRun tiny(GetParam(), {kSeed}, settings);
   const double before = tiny.trainer.evaluate(Split::kTrain).front().losses.front();
   EXPECT_TRUE(std::isfinite(before));
   while (tiny.trainer.position().epoch < tiny.trainer.settings().epochs) tiny.trainer.train_epoch(keep_going);
