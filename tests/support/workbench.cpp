@@ -1,7 +1,7 @@
 #include "tests/support/workbench.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
 
 #include "engine/error.h"
 #include "tests/support/compare.h"
@@ -41,7 +41,7 @@ Tensor Workbench::put_integers(const Shape& shape, DType dtype, std::initializer
 
 Tensor Workbench::blank(const TensorSpec& spec) {
   HostTensor host(spec);
-  std::memset(host.bytes().data(), 0xFF, host.bytes().size());
+  std::ranges::fill(host.bytes(), std::byte{0xFF});
   return keep(host);
 }
 
