@@ -1,0 +1,242 @@
+/// gnc train, sweep and eval as a person runs them: same command, same bytes; stopped and continued, same
+/// bytes; and every mistake one clear line.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/checkpoint.h"
+#include "engine/csv.h"
+#include "engine/file.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace gnc {
+namespace {
+
+using tests::Program;
+using tests::ProgramResult;
+using tests::run_program;
+using tests::TempDir;
+using Arguments = std::vector<std::string>;
+
+/// Few, small synthetic pictures and a very narrow VGG11: some tenths of a second a run.
+class TrainingCli : public testing::Test {
+ protected:
+  static constexpr const char* kData = "synthetic:classes=3,size=32,train=36,test=12,channels=1,seed=5";
+
+  void SetUp() override {
+    ASSERT_EQ(gnc({"frame", "generate", "--classes", "3", "--dim", "2", "--out", frame()}).exit_status, 0);
+  }
+
+  std::string path(const std::string& name) const { return folder_ / name; }
+  std::string frame() const { return path("frame.npy"); }
+
+  static ProgramResult gnc(const Arguments& arguments) { return run_program(GNC_PROGRAM, arguments); }
+
+  /// `gnc COMMAND` with the small setting; a flag in `more` replaces the setting's.
+  Arguments command(const std::string& name, const std::string& out, const Arguments& more = {}) const {
+    const std::vector<std::pair<std::string, std::string>> setting = {
+        {"--data", kData},    {"--width", "0.05"}, {"--classifier", frame()}, {"--epochs", "3"},
+        {"--lr", "0.02"},     {"--lr-steps", "2"}, {"--batch-size", "10"},    {"--checkpoint-every", "1"},
+        {"--out", path(out)}, {"--threads", "1"}};
+    Arguments all = {name};
+    for (const auto& [flag, value] : setting) {
+      if (std::ranges::find(more, flag) != more.end()) continue;
+      all.push_back(flag);
+      all.push_back(value);
+    }
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  ProgramResult run(const std::string& name, const std::string& out, const Arguments& more = {}) const {
+    return gnc(command(name, out, more));
+  }
+  std::string bytes(const std::string& file) const { return read_file(path(file)); }
+
+  /// Exactly one line, with every one of `parts` in it.
+  static void expect_error(const ProgramResult& result, int exit_status, const Arguments& parts) {
+    EXPECT_EQ(result.exit_status, exit_status) << result.err;
+    ASSERT_FALSE(result.err.empty());
+    const std::string last = result.err.substr(result.err.rfind('\n', result.err.size() - 2) + 1);
+    for (const std::string& part : parts)
+      EXPECT_NE(last.find(part), std::string::npos) << part << " is not in: " << last;
+  }
+
+  /// The checkpoints of two runs hold the same tensors, momentum included; the time they took may differ.
+  void expect_equal_weights(const std::string& left, const std::string& right) const {
+    const Safetensors a = load_safetensors(path(left + "/checkpoint.safetensors"));
+    const Safetensors b = load_safetensors(path(right + "/checkpoint.safetensors"));
+    ASSERT_EQ(a.tensors.size(), b.tensors.size());
+    ASSERT_FALSE(a.tensors.empty());
+    for (std::size_t i = 0; i < a.tensors.size(); ++i) {
+      EXPECT_EQ(a.tensors[i].name, b.tensors[i].name);
+      EXPECT_TRUE(std::ranges::equal(a.tensors[i].tensor.bytes(), b.tensors[i].tensor.bytes()))
+          << a.tensors[i].name;
+    }
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(TrainingCli, IdenticalCommandsGiveIdenticalBytes) {
+  ASSERT_EQ(run("sweep", "a", {"--frames", "2"}).exit_status, 0);
+  ASSERT_EQ(run("sweep", "b", {"--frames", "2"}).exit_status, 0);
+  for (const char* file : {"/table.csv", "/run-00/metrics.csv", "/run-01/metrics.csv", "/run-01/frame.npy"})
+    EXPECT_EQ(bytes(std::string("a") + file), bytes(std::string("b") + file)) << file;
+  EXPECT_NE(bytes("a/run-00/metrics.csv"), bytes("a/run-01/metrics.csv"))
+      << "the permutation made no difference";
+  const CsvTable table = read_csv(path("a/table.csv"));
+  ASSERT_EQ(table.size(), 2);
+  EXPECT_EQ(table.text(0, "transformation"), "identity");
+  EXPECT_EQ(table.text(1, "transformation").rfind("permutation ", 0), 0U);
+}
+
+TEST_F(TrainingCli, TheIdentityPermutationIsThePlainRun) {
+  ASSERT_EQ(run("sweep", "sweep", {"--frames", "2", "--vary", "permutation"}).exit_status, 0);
+  ASSERT_EQ(run("train", "plain").exit_status, 0);
+  EXPECT_EQ(bytes("sweep/run-00/metrics.csv"), bytes("plain/metrics.csv"));
+}
+
+TEST_F(TrainingCli, ARunOfASweepCanBeTrainedAgainFromItsOwnConfig) {
+  ASSERT_EQ(run("sweep", "sweep", {"--frames", "2", "--vary", "both"}).exit_status, 0);
+  const ProgramResult again =
+      gnc({"train", "--config", path("sweep/run-01/config.toml"), "--out", path("again")});
+  ASSERT_EQ(again.exit_status, 0) << again.err;
+  EXPECT_EQ(bytes("sweep/run-01/metrics.csv"), bytes("again/metrics.csv"));
+}
+
+TEST_F(TrainingCli, RunsTrainedTogetherGiveTheSameBytesAsRunsAlone) {
+  ASSERT_EQ(run("sweep", "alone", {"--frames", "3", "--vary", "rotation"}).exit_status, 0);
+  ASSERT_EQ(run("sweep", "together", {"--frames", "3", "--vary", "rotation", "--ensemble", "3"}).exit_status,
+            0);
+  for (const char* file : {"/table.csv", "/run-00/metrics.csv", "/run-02/metrics.csv"})
+    EXPECT_EQ(bytes(std::string("alone") + file), bytes(std::string("together") + file)) << file;
+}
+
+TEST_F(TrainingCli, VaryingTheSeedEqualsPlainRunsWithThoseSeeds) {
+  ASSERT_EQ(run("sweep", "sweep", {"--frames", "2", "--vary", "seed", "--ensemble", "2", "--seed", "7"})
+                .exit_status,
+            0);
+  ASSERT_EQ(run("train", "plain", {"--seed", "8"}).exit_status, 0);
+  EXPECT_EQ(bytes("sweep/run-01/metrics.csv"), bytes("plain/metrics.csv"));
+}
+
+TEST_F(TrainingCli, ShardsMakeTheSameTableAsOneProcess) {
+  ASSERT_EQ(run("sweep", "whole", {"--frames", "3"}).exit_status, 0);
+  const ProgramResult first = run("sweep", "shards", {"--frames", "3", "--shard", "1/2"});
+  ASSERT_EQ(first.exit_status, 0) << first.err;
+  EXPECT_NE(first.out.find("2 of 3 runs"), std::string::npos) << first.out;
+  EXPECT_FALSE(std::filesystem::exists(path("shards/table.csv")));
+  ASSERT_EQ(run("sweep", "shards", {"--frames", "3", "--shard", "2/2"}).exit_status, 0);
+  EXPECT_EQ(bytes("shards/table.csv"), bytes("whole/table.csv"));
+}
+
+TEST_F(TrainingCli, KilledAtAnyMomentItResumesToTheSameBytes) {
+  const Arguments more = {"--frames", "2", "--epochs", "6"};
+  ASSERT_EQ(run("sweep", "whole", more).exit_status, 0);
+  Arguments resume = more;
+  resume.push_back("--resume");
+  int kills = 0;
+  for (int milliseconds = 60; kills < 40; milliseconds += 35) {
+    Program sweep(GNC_PROGRAM, command("sweep", "killed", resume));
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    if (!sweep.is_running()) break;
+    sweep.send(SIGKILL);
+    EXPECT_EQ(sweep.wait().exit_status, 128 + SIGKILL);
+    ++kills;
+  }
+  EXPECT_GE(kills, 2) << "the sweep was never stopped on the way";
+  const ProgramResult last = run("sweep", "killed", resume);
+  ASSERT_EQ(last.exit_status, 0) << last.err;
+  for (const char* file : {"/table.csv", "/run-00/metrics.csv", "/run-01/metrics.csv"})
+    EXPECT_EQ(bytes(std::string("killed") + file), bytes(std::string("whole") + file)) << file;
+  expect_equal_weights("killed/run-01", "whole/run-01");
+}
+
+TEST_F(TrainingCli, StopsAtTheStepOnControlCAndContinuesFromThere) {
+  Arguments more = {"--epochs", "30"};
+  ASSERT_EQ(run("train", "whole", more).exit_status, 0);
+  Program train(GNC_PROGRAM, command("train", "stopped", more));
+  while (train.is_running() && !std::filesystem::exists(path("stopped/metrics.csv")))
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  train.send(SIGINT);
+  const ProgramResult stopped = train.wait();
+  EXPECT_EQ(stopped.exit_status, 130) << stopped.err;
+  EXPECT_NE(stopped.err.find("--resume"), std::string::npos) << stopped.err;
+  EXPECT_TRUE(std::filesystem::exists(path("stopped/checkpoint.safetensors")));
+  EXPECT_FALSE(std::filesystem::exists(path("stopped/result.json")));
+  more.push_back("--resume");
+  ASSERT_EQ(run("train", "stopped", more).exit_status, 0);
+  EXPECT_EQ(bytes("stopped/metrics.csv"), bytes("whole/metrics.csv"));
+  expect_equal_weights("stopped", "whole");
+}
+
+TEST_F(TrainingCli, EvaluationOfAFinishedRunRepeatsItsResult) {
+  ASSERT_EQ(run("train", "run").exit_status, 0);
+  const auto result = nlohmann::json::parse(bytes("run/result.json"));
+  for (const std::string split : {"train", "test"}) {
+    const ProgramResult eval = gnc({"eval", path("run"), "--split", split, "--threads", "1", "--json"});
+    ASSERT_EQ(eval.exit_status, 0) << eval.err;
+    const auto evaluated = nlohmann::json::parse(eval.out);
+    EXPECT_EQ(evaluated[split + "_ce"], result[split + "_ce"]);
+    EXPECT_EQ(evaluated[split + "_accuracy"], result[split + "_accuracy"]);
+  }
+}
+
+TEST_F(TrainingCli, TheResultHasTheKeysThatScriptsRelyOn) {
+  const ProgramResult train = run("train", "run", {"--json"});
+  ASSERT_EQ(train.exit_status, 0) << train.err;
+  const std::string last = train.out.substr(train.out.rfind('\n', train.out.size() - 2) + 1);
+  const auto printed = nlohmann::json::parse(last);
+  EXPECT_EQ(printed, nlohmann::json::parse(bytes("run/result.json")));
+  for (const char* key : {"model", "parameters", "epochs", "train_ce", "train_accuracy", "test_ce",
+                          "test_accuracy", "seconds", "images_per_second", "device", "precision"})
+    EXPECT_TRUE(printed.contains(key)) << key;
+  const CsvTable metrics = read_csv(path("run/metrics.csv"));
+  EXPECT_EQ(metrics.size(), 3);
+  const Arguments header(metrics.header().begin(), metrics.header().begin() + 10);
+  EXPECT_EQ(header, (Arguments{"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy", "nc1",
+                               "nc2", "nc3", "nc4"}));
+}
+
+TEST_F(TrainingCli, ADivergedRunStopsAndKeepsItsLastCheckpoint) {
+  const ProgramResult result = run("train", "run", {"--lr", "1e30"});
+  expect_error(result, 1, {"diverged", "epoch 1", "step 2"});
+  EXPECT_FALSE(std::filesystem::exists(path("run/result.json")));
+  EXPECT_FALSE(std::filesystem::exists(path("run/checkpoint.safetensors")));
+}
+
+TEST_F(TrainingCli, RefusesAFolderInUseAndOtherSettingsOnResume) {
+  ASSERT_EQ(run("train", "run").exit_status, 0);
+  expect_error(run("train", "run"), 2, {"--out", "run", "--resume"});
+  expect_error(run("train", "run", {"--resume", "--lr", "0.03"}), 1, {"lr = 0.02", "lr = 0.03"});
+  const ProgramResult resumed = run("train", "run", {"--resume"});
+  EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+}
+
+TEST_F(TrainingCli, NamesWhatIsWrongWithTheInput) {
+  ASSERT_EQ(gnc({"frame", "generate", "--classes", "4", "--dim", "2", "--out", path("four.npy")}).exit_status,
+            0);
+  expect_error(run("train", "run", {"--classifier", path("four.npy")}), 2, {"4 classes", "3"});
+  expect_error(run("train", "run", {"--classifier", path("none.npy")}), 1, {"none.npy"});
+  expect_error(run("train", "run", {"--batch-size", "37"}), 2, {"--batch-size", "37", "36"});
+  expect_error(run("train", "run", {"--model", "vgg11bn"}), 2, {"vgg11bn", "vgg11_bn"});
+  expect_error(run("train", "run", {"--device", "cuda"}), 1, {"cuda"});
+  expect_error(run("train", "run", {"--epoch", "3"}), 2, {"--epoch", "--epochs"});
+  expect_error(run("sweep", "run", {"--vary", "permutations"}), 2, {"permutations", "permutation"});
+  expect_error(run("sweep", "run", {"--shard", "3/2"}), 2, {"--shard", "3/2"});
+  expect_error(run("train", "run", {"--data", "images:" + path("nowhere")}), 1, {"nowhere"});
+  write_atomically(path("file"), "in the way");
+  expect_error(run("train", "file"), 1, {"file"});
+  EXPECT_FALSE(std::filesystem::exists(path("run"))) << "a refused command left something behind";
+}
+
+}  // namespace
+}  // namespace gnc
