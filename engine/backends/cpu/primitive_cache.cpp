@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "engine/backends/cpu/support.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -90,7 +91,7 @@ auto described(const Descriptors& operands, Describe describe) {
 }  // namespace
 
 BoundPrimitive::BoundPrimitive(const dnnl::engine& engine, const dnnl::primitive& primitive,
-                               std::initializer_list<std::pair<int, memory::desc>> arguments)
+                               const std::vector<Argument>& arguments)
     : primitive_(primitive) {
   memories_.reserve(arguments.size());
   for (const auto& [index, description] : arguments) {
@@ -135,62 +136,69 @@ void PrimitiveCache::reserve_scratchpad(std::size_t bytes) {
   scratchpad_ = Buffer(*memory_, bytes);
 }
 
+void PrimitiveCache::add_copies(CachedConvolution& cached, int count, const dnnl::primitive& primitive,
+                                const memory::desc& scratchpad,
+                                std::vector<BoundPrimitive::Argument> arguments) {
+  arguments.push_back({DNNL_ARG_SCRATCHPAD, scratchpad});
+  for (int i = 0; i < count; ++i) cached.copies.emplace_back(engine_, primitive, arguments);
+  constexpr std::size_t kMask = MemoryResource::kAlignment - 1;
+  cached.scratchpad_bytes = (scratchpad.get_size() + kMask) & ~kMask;
+  reserve_scratchpad(static_cast<std::size_t>(count) * cached.scratchpad_bytes);
+}
+
+void PrimitiveCache::add_reorder(CachedConvolution& cached, const memory::desc& from,
+                                 const memory::desc& to) {
+  if (from == to) return;
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::reorder::primitive_desc description(engine_, from, engine_, to, attributes);
+  cached.reorder = BoundPrimitive(
+      engine_, dnnl::reorder(description),
+      {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}, {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
+  reserve_scratchpad(description.scratchpad_desc().get_size());
+}
+
 CachedConvolution PrimitiveCache::make(const ConvolutionKey& key) {
   const Descriptors operands(key);
   CachedConvolution cached;
-  // `from` and `to`: the weights before and after the reorder; nothing to do where they are alike.
-  const auto reorder_between = [&](const memory::desc& from, const memory::desc& to,
-                                   std::size_t buffer_bytes) {
-    if (from == to) return;
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const dnnl::reorder::primitive_desc description(engine_, from, engine_, to, attributes);
-    cached.reorder = BoundPrimitive(
-        engine_, dnnl::reorder(description),
-        {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}, {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
-    cached.reordered_bytes = buffer_bytes;
-    reserve_scratchpad(description.scratchpad_desc().get_size());
-  };
   switch (key.direction) {
     case ConvolutionDirection::kForward: {
       const auto description = described(
           operands, [&](const memory::desc& weights) { return operands.forward(weights, engine_); });
-      cached.convolution = BoundPrimitive(engine_, dnnl::convolution_forward(description),
-                                          {{DNNL_ARG_SRC, operands.x},
-                                           {DNNL_ARG_WEIGHTS, description.weights_desc()},
-                                           {DNNL_ARG_BIAS, operands.bias},
-                                           {DNNL_ARG_DST, operands.y},
-                                           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
-      reserve_scratchpad(description.scratchpad_desc().get_size());
-      reorder_between(operands.stored_weights, description.weights_desc(),
-                      description.weights_desc().get_size());
+      const memory::desc weights = description.weights_desc();
+      add_copies(cached, 1, dnnl::convolution_forward(description), description.scratchpad_desc(),
+                 {{DNNL_ARG_SRC, operands.x},
+                  {DNNL_ARG_WEIGHTS, weights},
+                  {DNNL_ARG_BIAS, operands.bias},
+                  {DNNL_ARG_DST, operands.y}});
+      add_reorder(cached, operands.stored_weights, weights);
+      cached.weights_bytes = weights.get_size();
       break;
     }
     case ConvolutionDirection::kBackwardInput: {
       const auto description = described(
           operands, [&](const memory::desc& weights) { return operands.backward_input(weights, engine_); });
-      cached.convolution = BoundPrimitive(engine_, dnnl::convolution_backward_data(description),
-                                          {{DNNL_ARG_DIFF_DST, operands.y},
-                                           {DNNL_ARG_WEIGHTS, description.weights_desc()},
-                                           {DNNL_ARG_DIFF_SRC, operands.x},
-                                           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
-      reserve_scratchpad(description.scratchpad_desc().get_size());
-      reorder_between(operands.stored_weights, description.weights_desc(),
-                      description.weights_desc().get_size());
+      const memory::desc weights = description.weights_desc();
+      add_copies(
+          cached, 1, dnnl::convolution_backward_data(description), description.scratchpad_desc(),
+          {{DNNL_ARG_DIFF_DST, operands.y}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, operands.x}});
+      add_reorder(cached, operands.stored_weights, weights);
+      cached.weights_bytes = weights.get_size();
       break;
     }
     case ConvolutionDirection::kBackwardWeights: {
+      const cpu::OneThread alone;  // oneDNN asks for the number of threads here, not when it runs
       const auto description = described(
           operands, [&](const memory::desc& weights) { return operands.backward_weights(weights, engine_); });
-      cached.convolution = BoundPrimitive(engine_, dnnl::convolution_backward_weights(description),
-                                          {{DNNL_ARG_SRC, operands.x},
-                                           {DNNL_ARG_DIFF_DST, operands.y},
-                                           {DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc()},
-                                           {DNNL_ARG_DIFF_BIAS, operands.bias},
-                                           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}});
-      reserve_scratchpad(description.scratchpad_desc().get_size());
-      reorder_between(description.diff_weights_desc(), operands.stored_weights,
-                      description.diff_weights_desc().get_size());
+      const memory::desc weights = description.diff_weights_desc();
+      add_copies(cached, key.threads, dnnl::convolution_backward_weights(description),
+                 description.scratchpad_desc(),
+                 {{DNNL_ARG_SRC, operands.x},
+                  {DNNL_ARG_DIFF_DST, operands.y},
+                  {DNNL_ARG_DIFF_WEIGHTS, weights},
+                  {DNNL_ARG_DIFF_BIAS, operands.bias}});
+      add_reorder(cached, weights, operands.stored_weights);
+      cached.weights_bytes = weights.get_size();
       break;
     }
   }

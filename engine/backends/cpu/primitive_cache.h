@@ -5,7 +5,6 @@
 #include <dnnl.hpp>
 #include <initializer_list>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "engine/memory.h"
@@ -16,6 +15,10 @@ namespace gnc {
 /// A oneDNN primitive and the descriptors of its arguments, ready to run on any pointers of those shapes.
 class BoundPrimitive {
  public:
+  struct Argument {
+    int index;  ///< DNNL_ARG_…
+    dnnl::memory::desc description;
+  };
   struct Pointer {
     int argument;  ///< DNNL_ARG_…
     void* data;
@@ -23,7 +26,7 @@ class BoundPrimitive {
 
   BoundPrimitive() = default;
   BoundPrimitive(const dnnl::engine& engine, const dnnl::primitive& primitive,
-                 std::initializer_list<std::pair<int, dnnl::memory::desc>> arguments);
+                 const std::vector<Argument>& arguments);
   /// False for a default-constructed one.
   explicit operator bool() const { return !arguments_.empty(); }
   /// Runs on these pointers; they come in the order of the constructor's arguments.
@@ -50,12 +53,14 @@ struct ConvolutionKey {
   friend bool operator==(const ConvolutionKey&, const ConvolutionKey&) = default;
 };
 
-/// One convolution with fixed shapes. Where the primitive wants (or makes) weights in another format than the
-/// caller's, `reorder` leads from one to the other by way of a buffer of `reordered_bytes`.
+/// One convolution with fixed shapes. A forward pass or an input gradient is one primitive on all threads: it
+/// splits its outputs among them, never a sum. A weights gradient would split its sum over the batch; so it
+/// is a primitive of one thread, with a copy for every thread to run on a part of the batch.
 struct CachedConvolution {
-  BoundPrimitive convolution;
-  BoundPrimitive reorder;
-  std::size_t reordered_bytes = 0;
+  std::vector<BoundPrimitive> copies;
+  std::size_t scratchpad_bytes = 0;  ///< of one copy
+  std::size_t weights_bytes = 0;     ///< of the weights (or their gradient) as the primitive has them
+  BoundPrimitive reorder;  ///< from the caller's weights to those or, of a gradient, back; where they differ
 };
 
 /// Primitives by key; a look-up allocates nothing. All primitives share one scratchpad, which grows when a
@@ -67,7 +72,12 @@ class PrimitiveCache {
   /// Made on the first call with this key. Throws dnnl::error.
   CachedConvolution& convolution(const ConvolutionKey& key);
   const dnnl::stream& stream() const { return stream_; }
+  /// For a primitive on all threads, and for one copy of several.
   void* scratchpad() const { return scratchpad_.data(); }
+  void* scratchpad(const CachedConvolution& convolution, int copy) const {
+    return static_cast<std::byte*>(scratchpad_.data()) +
+           static_cast<std::size_t>(copy) * convolution.scratchpad_bytes;
+  }
   std::size_t scratchpad_bytes() const { return scratchpad_.bytes(); }
   std::size_t size() const { return convolutions_.size(); }
 
@@ -76,6 +86,9 @@ class PrimitiveCache {
     std::size_t operator()(const ConvolutionKey& key) const;
   };
   CachedConvolution make(const ConvolutionKey& key);
+  void add_copies(CachedConvolution& cached, int count, const dnnl::primitive& primitive,
+                  const dnnl::memory::desc& scratchpad, std::vector<BoundPrimitive::Argument> arguments);
+  void add_reorder(CachedConvolution& cached, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
   void reserve_scratchpad(std::size_t bytes);
 
   MemoryResource* memory_;

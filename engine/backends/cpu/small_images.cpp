@@ -1,7 +1,6 @@
 #include "engine/backends/cpu/small_images.h"
 
-#include <dnnl.hpp>
-
+#include "engine/backends/cpu/matrix_product.h"
 #include "engine/backends/cpu/support.h"
 
 namespace gnc::cpu {
@@ -58,13 +57,43 @@ void to_blocked(const float* taps, const Tensor& weights, int run) {
   });
 }
 
-/// c [columns_a, columns_b] (+)= aᵀ·b over `rows` rows.
-void multiply(const Conv2dBackwardWeights& op, int rows, const float* a, int columns_a, const float* b,
-              int columns_b, float beta, float* c) {
-  const dnnl::status status =
-      dnnl::sgemm('T', 'N', columns_a, columns_b, rows, 1.0F, a, columns_a, b, columns_b, beta, c, columns_b);
-  require<BackendError>(status == dnnl::status::success, "{}: oneDNN status {} for images {}, weights {}",
-                        op.kName, static_cast<int>(status), op.x.to_string(), op.weights_grad.to_string());
+/// Input channels of one task.
+constexpr std::int64_t kBlockInputs = 128;
+
+/// One pixel-major copy of the images of a convolution and of its gradients.
+struct PixelMajor {
+  const float* data;
+  Shape shape;  // [N,C,H,W]
+  const float* at(int h, int w) const {
+    return data + (std::int64_t{h} * shape[3] + w) * shape[0] * shape[1];
+  }
+};
+
+/// Rows [first, last) of the matrix [C,O] of tap (k,l): the sum over all pixels where the tap is inside the
+/// image.
+void compute_tap(const Conv2dBackwardWeights& op, const PixelMajor& x, const PixelMajor& y, int k, int l,
+                 std::int64_t first, std::int64_t last, float* tap) {
+  const int padding = op.geometry.padding, batch = x.shape[0];
+  const std::int64_t inputs = x.shape[1], outputs = y.shape[1];
+  const Range rows = outputs_of_tap(k, x.shape[2], y.shape[2], padding);
+  const Range columns = outputs_of_tap(l, x.shape[3], y.shape[3], padding);
+  if (rows.size() == 0 || columns.size() == 0) {
+    std::fill(tap + first * outputs, tap + last * outputs, 0.0F);
+    return;
+  }
+  // Rows of pixels that are whole in both images follow each other without a gap: one product for all.
+  const bool are_whole = columns.size() == x.shape[3] && columns.size() == y.shape[3];
+  const int together = are_whole ? rows.size() : 1;
+  for (int h = rows.begin; h < rows.end; h += together)
+    multiply(op.kName,
+             {.rows = last - first,
+              .columns = outputs,
+              .depth = std::int64_t{together} * columns.size() * batch,
+              .a = {x.at(h + k - padding, columns.begin + l - padding) + first, inputs, Transpose::kYes},
+              .b = {y.at(h, columns.begin), outputs, Transpose::kNo},
+              .c = tap + first * outputs,
+              .c_stride = outputs,
+              .accumulates = h != rows.begin});
 }
 
 }  // namespace
@@ -78,32 +107,22 @@ bool suits_small_images(const Conv2dBackwardWeights& op) {
 
 void weights_gradient_of_small_images(CpuBackend& cpu, const Conv2dBackwardWeights& op) {
   const Shape &x_shape = op.x.shape(), &y_shape = op.y_grad.shape();
-  const int batch = x_shape[0], inputs = x_shape[1], outputs = y_shape[1], kernel = op.geometry.kernel;
-  const std::int64_t tap_elements = std::int64_t{inputs} * outputs;
-  const std::int64_t elements = x_shape.elements() + y_shape.elements() + kernel * kernel * tap_elements;
+  const int kernel = op.geometry.kernel;
+  const std::int64_t inputs = x_shape[1], outputs = y_shape[1];
+  const std::int64_t elements = x_shape.elements() + y_shape.elements() + kernel * kernel * inputs * outputs;
   float* x = static_cast<float*>(cpu.workspace(static_cast<std::size_t>(elements) * sizeof(float)));
   float* y = x + x_shape.elements();
   float* taps = y + y_shape.elements();
-  const auto x_at = [&](int h, int w) { return x + (std::int64_t{h} * x_shape[3] + w) * batch * inputs; };
-  const auto y_at = [&](int h, int w) { return y + (std::int64_t{h} * y_shape[3] + w) * batch * outputs; };
+  const Chunks blocks(inputs, kBlockInputs);
   for (int run = 0; run < op.weights_grad.runs(); ++run) {
     to_pixel_major(op.x.data<float>(run), x_shape, x);
     to_pixel_major(op.y_grad.data<float>(run), y_shape, y);
-    for (int k = 0; k < kernel; ++k)
-      for (int l = 0; l < kernel; ++l) {
-        float* tap = taps + (k * kernel + l) * tap_elements;
-        const Range rows = outputs_of_tap(k, x_shape[2], y_shape[2], op.geometry.padding);
-        const Range columns = outputs_of_tap(l, x_shape[3], y_shape[3], op.geometry.padding);
-        if (rows.size() == 0 || columns.size() == 0) std::fill_n(tap, tap_elements, 0.0F);
-        if (columns.size() == 0) continue;
-        // Rows of pixels that are whole in both images follow each other without a gap: one product for all.
-        const bool are_whole = columns.size() == x_shape[3] && columns.size() == y_shape[3];
-        const int together = are_whole ? rows.size() : 1;
-        for (int h = rows.begin; h < rows.end; h += together)
-          multiply(op, together * columns.size() * batch,
-                   x_at(h + k - op.geometry.padding, columns.begin + l - op.geometry.padding), inputs,
-                   y_at(h, columns.begin), outputs, h == rows.begin ? 0.0F : 1.0F, tap);
-      }
+    parallel_tasks(kernel * kernel * blocks.count(), [&](std::int64_t task, int) {
+      const int tap = static_cast<int>(task / blocks.count());
+      const std::int64_t block = task % blocks.count();
+      compute_tap(op, {x, x_shape}, {y, y_shape}, tap / kernel, tap % kernel, blocks.begin(block),
+                  blocks.end(block), taps + tap * inputs * outputs);
+    });
     to_blocked(taps, op.weights_grad, run);
     if (op.bias_grad)
       sum_columns(op.y_grad.data<float>(run), y_shape.elements() / outputs, outputs,

@@ -2,8 +2,11 @@
 /// What the ops of the cpu backend share: their demands on operands, and loops whose results do not depend on
 /// threads.
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
 #include <string_view>
 
@@ -45,6 +48,37 @@ template <class Body>
 void parallel_for(std::int64_t count, std::int64_t work, const Body& body) {
 #pragma omp parallel for schedule(static) if (work >= kParallelWork && count > 1)
   for (std::int64_t i = 0; i < count; ++i) body(i);
+}
+
+/// While it lives, OpenMP regions that this thread opens (those inside oneDNN) have one thread.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
+/// Calls body(i, thread) for i in [0, count), each on one of omp_get_max_threads() threads, whoever is free.
+/// What oneDNN does in a body has that thread alone, so that its way of splitting work does not depend on the
+/// number of threads. The first exception of a body is thrown when all are done.
+template <class Body>
+void parallel_tasks(std::int64_t count, const Body& body) {
+  std::exception_ptr failure;
+#pragma omp parallel for schedule(dynamic) if (count > 1)
+  for (std::int64_t i = 0; i < count; ++i) {
+    const OneThread alone;
+    try {
+      body(i, omp_get_thread_num());
+    } catch (...) {
+#pragma omp critical(gnc_cpu_failure)
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// A partition of [0, total) that depends on the sizes alone, never on threads, so that sums over it always
