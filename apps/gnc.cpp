@@ -5,8 +5,10 @@
 
 #include "apps/command_line.h"
 #include "apps/commands/commands.h"
+#include "apps/wait_policy.h"
 
 int main(int argc, char** argv) {
+  gnc::sleep_while_waiting(argv);
   CLI::App app("Generalized neural collapse: Grassmannian frames as fixed classifiers of deep networks.",
                "gnc");
   app.set_version_flag("--version", std::string("gnc ") + GNC_VERSION);
