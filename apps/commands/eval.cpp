@@ -56,6 +56,7 @@ void run_eval(const EvalCommand& command) {
   use_threads(command.common);
   const std::filesystem::path directory = command.directory;
   StoredOptions stored = read_options(directory / "config.toml");
+  stored.data.threads = command.common.threads;
   const BackboneEntry& backbone = find_backbone(stored.training.model);
   LoadedData data = load_data(stored.data, backbone.minimum_image_size);
   if (!command.data.empty() && command.data != stored.data.spec) {

@@ -68,7 +68,9 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
                        .out = out,
                        .config = resolved_config(app)};
   const std::vector<PlannedRun> runs = plan_sweep(plan);
-  Experiment experiment(command.common, command.data, command.training);
+  DataOptions data = command.data;
+  data.threads = command.common.threads;
+  Experiment experiment(command.common, data, command.training);
   std::vector<std::pair<std::string, std::string>> description = experiment.description();
   description.emplace_back("sweep", fmt::format("{} runs, vary {}, {} at a time", command.frames,
                                                 to_string(command.vary), command.ensemble));

@@ -20,7 +20,9 @@ struct TrainCommand {
 void run_train(const TrainCommand& command, const CLI::App& app) {
   use_threads(command.common);
   const Frame frame = read_frame(command.training.classifier);
-  Experiment experiment(command.common, command.data, command.training);
+  DataOptions data = command.data;
+  data.threads = command.common.threads;
+  Experiment experiment(command.common, data, command.training);
   print_settings(experiment.description());
   const PlannedRun run{.name = "run",
                        .directory = RunDirectory(command.training.out),
