@@ -21,7 +21,6 @@ set(layers
   "^models/" models
   "^data/" data
   "^apps/bench/" bench
-  "^apps/bench/" bench
   "^apps/" apps
   "^tests/" tests)
 
@@ -37,15 +36,14 @@ set(may_include_engine core ops seam engine)
 set(may_include_models core ops seam engine models)
 set(may_include_data core data)
 set(may_include_apps core ops seam backend device engine models data apps)
-set(may_include_bench core ops seam backend device engine models data apps bench tests)
 # The microbenchmarks run on the tests' case tables.
 set(may_include_bench ${may_include_apps} bench tests)
 set(may_include_tests core ops seam backend device kernels engine models data apps tests)
 
 # Library headers that only some layers may see: regular expression, layers.
 set(libraries
-  "^(oneapi/)?dnnl" "backend apps tests bench"
-  "^(cuda|cublas|cudnn|nvtx)" "kernels device apps tests bench")
+  "^(oneapi/)?dnnl" "backend apps bench tests"
+  "^(cuda|cublas|cudnn|nvtx)" "kernels device apps bench tests")
 
 # The layer `path` lies in; empty when in none.
 function(layer_of path out)
