@@ -47,9 +47,8 @@ class CorrelationSurrogate {
 struct SearchPoint {
   Eigen::MatrixXd vectors;  ///< [d,C], unit columns
   double value = 0.0;       ///< largest (absolute) inner product
-  double estimate =
-      0.0;  ///< of the local optimum's value: the mean inner product under the multipliers; within about 1e-4
-  int iterations = 0;  ///< of L-BFGS so far
+  double estimate = 0.0;    ///< of the local optimum's value: the mean inner product under the multipliers
+  int iterations = 0;       ///< of L-BFGS so far
 };
 
 /// Descends from `start` [d,C] with the sharpness rising from `first_sharpness` by factors of 4 to 4096. Ends
@@ -62,8 +61,9 @@ SearchPoint descend_correlation(const Eigen::MatrixXd& start, FrameObjective obj
 /// Deterministic.
 SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objective, int iterations_per_stage);
 
-/// The first sharpness of a restart, drawn, because one low value for all makes every start end in the same
-/// wrong optimum at some sizes: signed (3,14) and (5,21), lines (4,8).
+/// The first sharpness of a restart, drawn from a wide range: one low value for all makes every start end in
+/// the same wrong optimum at some sizes (signed (3,14) and (5,21), lines (4,8)), a high one hits less often
+/// at others.
 double draw_sharpness(const RandomStream& stream, int dim);
 
 }  // namespace gnc
