@@ -8,6 +8,7 @@
 #include "apps/bench/train_step.h"
 #include "apps/command_line.h"
 #include "apps/options.h"
+#include "apps/wait_policy.h"
 #include "models/backbone.h"
 
 namespace gnc {
@@ -65,6 +66,7 @@ void run(const BenchOptions& options) {
 }  // namespace gnc
 
 int main(int argc, char** argv) {
+  gnc::sleep_while_waiting(argv);  // as gnc itself does
   CLI::App app(
       "Times ops and training steps. Results are checked against the reference backend before anything is "
       "timed.",

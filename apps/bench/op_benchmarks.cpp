@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <memory>
 #include <regex>
 
@@ -173,6 +174,7 @@ void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options) {
   check_ops(backend, options.op);
   std::vector<std::string> arguments = {"gnc-bench"};
   if (!options.json.empty()) {
+    require<FileError>(std::ofstream(options.json).good(), "--json {}: cannot be written", options.json);
     arguments.push_back("--benchmark_out=" + options.json);
     arguments.emplace_back("--benchmark_out_format=json");
   }
