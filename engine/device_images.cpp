@@ -25,7 +25,12 @@ DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dt
                    "label {} of sample {} is outside [0,{})", images.labels[i], i, images.num_classes);
   require<Error>(images.size() == static_cast<int>(images.labels.size()) && images.size() > 0,
                  "a data set of {} pictures has {} labels", images.size(), images.labels.size());
-  pixels_ = upload(backend.memory(), images.pixels);
+  if (backend.memory().is_host()) {
+    pixels_ = ConstTensor(images.pixels.spec(), images.pixels.bytes().data(), backend.memory());
+  } else {
+    pixel_copy_ = upload(backend.memory(), images.pixels);
+    pixels_ = pixel_copy_.view();
+  }
   scale_ = upload(backend.memory(), as_dtype(source.normalization().scale, dtype));
   offset_ = upload(backend.memory(), as_dtype(source.normalization().offset, dtype));
   set_plain_order();
@@ -80,10 +85,10 @@ DeviceImages::Batch DeviceImages::batch(int step, int batch_size, int runs, Pass
   require<Error>(step >= 0 && count > 0, "batch {} of {} samples in batches of {}", step, size(), batch_size);
   const int orders = indices_.view().runs();
   require<Error>(orders == 1 || orders == runs, "{} orders for {} runs", orders, runs);
-  LeasedTensor images = pass.lease({.shape = pixels_.view().shape().with_batch(count).with_runs(orders),
+  LeasedTensor images = pass.lease({.shape = pixels_.shape().with_batch(count).with_runs(orders),
                                     .dtype = dtype_,
                                     .layout = backend_.image_layout()});
-  pass.backend().run(NormalizeFlip{.pixels = pixels_.view().shared_by(orders),
+  pass.backend().run(NormalizeFlip{.pixels = pixels_.shared_by(orders),
                                    .indices = slice(indices_.view(), first, count),
                                    .flips = slice(flips_.view(), first, count),
                                    .scale = scale_.view().shared_by(orders),
@@ -95,8 +100,8 @@ DeviceImages::Batch DeviceImages::batch(int step, int batch_size, int runs, Pass
 }
 
 std::size_t DeviceImages::bytes() const {
-  std::size_t sum = 0;
-  for (const DeviceTensor* tensor : {&pixels_, &scale_, &offset_, &indices_, &flips_, &labels_})
+  std::size_t sum = pixels_.spec().bytes();
+  for (const DeviceTensor* tensor : {&scale_, &offset_, &indices_, &flips_, &labels_})
     sum += tensor->view().spec().bytes();
   return sum;
 }

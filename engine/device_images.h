@@ -10,8 +10,9 @@
 
 namespace gnc {
 
-/// Pixels stay on the device as uint8; a batch is gathered, flipped and normalised there (NormalizeFlip).
-/// What travels per epoch is the order: a few bytes a sample.
+/// Pixels stay on the device as uint8 (a backend that computes in host memory reads the source's own); a
+/// batch is gathered, flipped and normalised there (NormalizeFlip). What travels per epoch is the order: a
+/// few bytes a sample.
 class DeviceImages {
  public:
   struct Batch {
@@ -43,7 +44,8 @@ class DeviceImages {
   Backend& backend_;
   const BatchSource& source_;
   DType dtype_;
-  DeviceTensor pixels_;
+  DeviceTensor pixel_copy_;  // empty where the device reads the host's
+  ConstTensor pixels_;
   DeviceTensor scale_;
   DeviceTensor offset_;
   DeviceTensor indices_;  // [M] per order

@@ -18,6 +18,8 @@ class MemoryResource {
 
   virtual ~MemoryResource() = default;
   virtual std::string_view name() const = 0;
+  /// Whether the host may read and write it directly, so that host data need no copy.
+  virtual bool is_host() const { return false; }
   /// Never null; throws BackendError naming the bytes asked for (and those free, where the device can tell).
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* pointer) noexcept = 0;
@@ -34,6 +36,7 @@ class MemoryResource {
 class HostMemory final : public MemoryResource {
  public:
   std::string_view name() const override { return "host"; }
+  bool is_host() const override { return true; }
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
   void upload(void* destination, const void* host, std::size_t bytes) override;
