@@ -8,24 +8,12 @@
 #include <vector>
 
 #include "apps/data_options.h"
+#include "apps/ensemble.h"
 #include "apps/options.h"
-#include "apps/run_directory.h"
 #include "apps/training_options.h"
 #include "engine/backend.h"
-#include "models/frame.h"
 
 namespace gnc {
-
-/// One run to be trained.
-struct PlannedRun {
-  std::string name;  ///< "run 3", for messages
-  RunDirectory directory;
-  Frame frame;
-  std::string
-      transformation;      ///< what was done to the base frame: "identity", "permutation 2,0,1", "rotation 7"
-  std::uint64_t seed = 0;  ///< of initial weights, batches and flips
-  std::string config;      ///< the text of its config.toml
-};
 
 /// What the runs of an experiment share.
 class Experiment {

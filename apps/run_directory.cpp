@@ -1,5 +1,7 @@
 #include "apps/run_directory.h"
 
+#include <charconv>
+
 #include "engine/file.h"
 #include "engine/metrics/neural_collapse.h"
 #include "models/frame_io.h"
@@ -88,8 +90,16 @@ void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::or
              {{"settings", settings.dump()}, {"seconds", fmt::format("{}", seconds)}});
 }
 
-StateInfo RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
-  return load_state(checkpoint_path(), trainer, run);
+double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
+  const StateInfo info = load_state(checkpoint_path(), trainer, run);
+  const auto found = info.metadata.find("seconds");
+  const std::string text = found == info.metadata.end() ? "" : found->second;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  require<FileError>(error == std::errc() && end == text.data() + text.size() && seconds >= 0,
+                     "{}: the metadata say seconds '{}'; expected a number from 0",
+                     checkpoint_path().string(), text);
+  return seconds;
 }
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {

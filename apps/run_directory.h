@@ -39,7 +39,8 @@ class RunDirectory {
   /// `settings` goes into the checkpoint, so that nothing else continues it.
   void save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
                        double seconds) const;
-  StateInfo load_checkpoint(Trainer& trainer, int run) const;
+  /// Restores the run, and returns the seconds it took so far.
+  double load_checkpoint(Trainer& trainer, int run) const;
   void write_result(const nlohmann::ordered_json& result) const;
 
  private:

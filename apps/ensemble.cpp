@@ -1,0 +1,190 @@
+#include "apps/ensemble.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "apps/stop_signal.h"
+
+namespace gnc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;  // Linux counts in KiB
+}
+
+/// Writes the run's frame into its frozen classifier. float32 holds the frame to 6e-8 relative.
+void install_frame(Trainer& trainer, int run, const Frame& frame) {
+  const ParameterArena& parameters = trainer.parameters();
+  const Parameter& weights = *parameters.find("classifier.weight").parameter;
+  HostTensor values(TensorSpec{.shape = weights.shape, .dtype = DType::kF32});
+  const auto elements = values.values<float>();
+  for (int y = 0; y < frame.classes(); ++y)
+    for (int i = 0; i < frame.dim(); ++i)
+      elements[static_cast<std::size_t>(y * frame.dim() + i)] = static_cast<float>(frame.vectors(i, y));
+  parameters.write(weights.value, run, values);
+}
+
+ClassificationScore score(const Evaluation& evaluation, const std::vector<std::int32_t>& labels) {
+  ScoreSum sum;
+  sum.add(evaluation.losses, evaluation.predictions, labels);
+  return sum.score();
+}
+
+/// The row as fields of metrics.csv; epochs count from 1 there.
+std::vector<std::string> fields(const EpochRow& row, int epoch, double learning_rate) {
+  std::vector<std::string> all = {
+      std::to_string(epoch),          csv_number(learning_rate),          csv_number(row.train.cross_entropy),
+      csv_number(row.train.accuracy), csv_number(row.test.cross_entropy), csv_number(row.test.accuracy)};
+  for (const auto& [name, value] : columns(row.collapse)) all.push_back(csv_number(value));
+  return all;
+}
+
+}  // namespace
+
+Ensemble::Ensemble(const Shared& shared, Trainer& trainer, std::span<const PlannedRun* const> runs,
+                   std::vector<nlohmann::ordered_json> settings)
+    : shared_(shared), trainer_(trainer), runs_(runs.begin(), runs.end()), settings_(std::move(settings)) {
+  for (std::size_t i = 0; i < runs_.size(); ++i) tables_.emplace_back(metrics_header());
+}
+
+void Ensemble::begin_or_resume(const Position& start) {
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    const int index = static_cast<int>(i);
+    const RunDirectory& directory = runs_[i]->directory;
+    if (start == Position{}) {
+      directory.begin(runs_[i]->config, runs_[i]->frame);
+      install_frame(trainer_, index, runs_[i]->frame);
+    } else {
+      seconds_ = directory.load_checkpoint(trainer_, index);
+      tables_[i] = directory.read_metrics(start.epoch);
+    }
+  }
+  trainer_.set_position(start);
+}
+
+bool Ensemble::train_epoch(Progress& progress) {
+  const int epochs = trainer_.settings().epochs;
+  const Position before = trainer_.position();
+  const Clock::time_point start = Clock::now();
+  const bool is_complete = trainer_.train_epoch([&](int done, int total) {
+    progress.update(std::int64_t{before.epoch} * total + done, std::int64_t{epochs} * total);
+    return StopSignal::received() == 0;
+  });
+  const double seconds = seconds_since(start);
+  seconds_ += seconds;
+  training_seconds_ += seconds;
+  trained_images_ += images_between(before, trainer_.position());
+  return is_complete;
+}
+
+void Ensemble::train(Progress& progress) {
+  const int epochs = trainer_.settings().epochs;
+  const int every = shared_.options.checkpoint_every;
+  std::vector<EpochRow> rows;
+  while (trainer_.position().epoch < epochs) {
+    if (!train_epoch(progress)) stop(progress);
+    const int done = trainer_.position().epoch;
+    const Clock::time_point start = Clock::now();
+    rows = evaluate();
+    seconds_ += seconds_since(start);
+    record(rows, done - 1, progress);
+    if (done == epochs || (every > 0 && done % every == 0)) save_checkpoints();
+    if (done < epochs && StopSignal::received() != 0) stop(progress);
+  }
+  // A last checkpoint without a result: the process died between the two, and only the evaluation is missing.
+  if (rows.empty()) rows = evaluate();
+  for (std::size_t i = 0; i < runs_.size(); ++i) write_result(i, rows[i]);
+}
+
+std::int64_t Ensemble::images_between(const Position& before, const Position& after) const {
+  const int size = shared_.data.train->images().size(), batch = trainer_.settings().batch_size;
+  const std::int64_t end = after.epoch > before.epoch ? size : std::int64_t{after.step} * batch;
+  return (end - std::int64_t{before.step} * batch) * trainer_.runs();
+}
+
+std::vector<EpochRow> Ensemble::evaluate() {
+  const auto& train_labels = shared_.data.train->images().labels;
+  const auto& test_labels = shared_.data.test->images().labels;
+  const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain);
+  const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest);
+  std::vector<EpochRow> rows;
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    EpochRow row{.train = score(train[i], train_labels), .test = score(test[i], test_labels), .collapse = {}};
+    const Frame& frame = runs_[i]->frame;
+    require<DivergenceError>(
+        std::isfinite(row.train.cross_entropy) && std::isfinite(row.test.cross_entropy),
+        "{}: training diverged in epoch {}: the evaluation's cross-entropy is {} on train, {} on "
+        "test; a smaller --lr may help",
+        runs_[i]->name, trainer_.position().epoch, row.train.cross_entropy, row.test.cross_entropy);
+    row.collapse = measure_collapse({.features = train[i].features,
+                                     .labels = train_labels,
+                                     .feature_dim = frame.dim(),
+                                     .num_classes = frame.classes()},
+                                    frame.vectors);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& progress) {
+  const double rate = trainer_.settings().schedule.at(epoch);
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    tables_[i].add_row(fields(rows[i], epoch + 1, rate));
+    runs_[i]->directory.write_metrics(tables_[i]);
+    progress.line(fmt::format(
+        "{}  epoch {:3}/{}  lr {:<7g} train ce {:.4f} acc {:6.2f} %  test ce {:.4f} acc {:6.2f} %  "
+        "nc1 {:.3f} nc2 {:.3f} nc3 {:+.3f} nc4 {:.3f}",
+        runs_[i]->name, epoch + 1, trainer_.settings().epochs, rate, rows[i].train.cross_entropy,
+        100 * rows[i].train.accuracy, rows[i].test.cross_entropy, 100 * rows[i].test.accuracy,
+        rows[i].collapse.nc1, rows[i].collapse.nc2, rows[i].collapse.nc3, rows[i].collapse.nc4));
+  }
+}
+
+void Ensemble::save_checkpoints() {
+  for (std::size_t i = 0; i < runs_.size(); ++i)
+    runs_[i]->directory.save_checkpoint(trainer_, static_cast<int>(i), settings_[i], seconds_);
+}
+
+void Ensemble::stop(Progress& progress) {
+  save_checkpoints();
+  progress.finish();
+  const Position at = trainer_.position();
+  throw Interrupted(
+      fmt::format("stopped after epoch {}, step {}; the checkpoint is written, --resume continues from it",
+                  at.epoch, at.step),
+      StopSignal::received());
+}
+
+void Ensemble::write_result(std::size_t i, const EpochRow& row) {
+  nlohmann::ordered_json result = {
+      {"model", shared_.options.model},
+      {"parameters", trainer_.parameters().trained_elements()},
+      {"epochs", trainer_.settings().epochs},
+      {"train_ce", row.train.cross_entropy},
+      {"train_accuracy", row.train.accuracy},
+      {"test_ce", row.test.cross_entropy},
+      {"test_accuracy", row.test.accuracy},
+      {"seconds", seconds_},
+      {"images_per_second",
+       training_seconds_ > 0 ? static_cast<double>(trained_images_) / training_seconds_ : 0.0},
+      {"device", shared_.device},
+      {"precision", shared_.precision},
+      {"ensemble", runs_.size()},
+      {"planned_memory_bytes", trainer_.memory_plan().total()},
+      {"peak_memory_bytes", peak_memory_bytes()}};
+  for (const auto& [name, value] : columns(row.collapse)) result[name] = value;
+  result["settings"] = settings_[i];
+  runs_[i]->directory.write_result(result);
+}
+
+}  // namespace gnc

@@ -1,0 +1,81 @@
+#pragma once
+/// Runs that train together, from their common start to their results on disk.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/data_options.h"
+#include "apps/progress.h"
+#include "apps/run_directory.h"
+#include "apps/training_options.h"
+#include "engine/metrics/accuracy.h"
+#include "engine/metrics/neural_collapse.h"
+#include "engine/trainer.h"
+#include "models/frame.h"
+
+namespace gnc {
+
+/// One run to be trained.
+struct PlannedRun {
+  std::string name;  ///< "run 3", for messages
+  RunDirectory directory;
+  Frame frame;
+  std::string
+      transformation;      ///< what was done to the base frame: "identity", "permutation 2,0,1", "rotation 7"
+  std::uint64_t seed = 0;  ///< of initial weights, batches and flips
+  std::string config;      ///< the text of its config.toml
+};
+
+/// What one run's evaluation after an epoch gives: a row of metrics.csv.
+struct EpochRow {
+  ClassificationScore train;
+  ClassificationScore test;
+  CollapseReport collapse;
+};
+
+/// Trains the runs of one Trainer epoch by epoch: evaluates them on both splits, writes metrics.csv and
+/// checkpoints, and at the end result.json.
+class Ensemble {
+ public:
+  /// What the runs have in common; must outlive the ensemble.
+  struct Shared {
+    const TrainingOptions& options;
+    const LoadedData& data;
+    std::string device;
+    std::string precision;
+  };
+
+  /// `runs[i]` is run i of the trainer, `settings[i]` what decides its result.
+  Ensemble(const Shared& shared, Trainer& trainer, std::span<const PlannedRun* const> runs,
+           std::vector<nlohmann::ordered_json> settings);
+
+  /// From the very beginning: fills the folders and freezes the frames. Otherwise restores the checkpoints,
+  /// all at `start`.
+  void begin_or_resume(const Position& start);
+  /// Trains to the end. Throws Interrupted after SIGINT or SIGTERM, when the checkpoints are written;
+  /// DivergenceError, when the last good ones are left as they are.
+  void train(Progress& progress);
+
+ private:
+  std::int64_t images_between(const Position& before, const Position& after) const;
+  bool train_epoch(Progress& progress);
+  std::vector<EpochRow> evaluate();
+  void record(const std::vector<EpochRow>& rows, int epoch, Progress& progress);
+  void save_checkpoints();
+  [[noreturn]] void stop(Progress& progress);
+  void write_result(std::size_t i, const EpochRow& row);
+
+  const Shared& shared_;
+  Trainer& trainer_;
+  std::vector<const PlannedRun*> runs_;
+  std::vector<nlohmann::ordered_json> settings_;
+  std::vector<CsvTable> tables_;
+  double seconds_ = 0;           // of training and evaluation, resumed parts included
+  double training_seconds_ = 0;  // of the steps of this process
+  std::int64_t trained_images_ = 0;
+};
+
+}  // namespace gnc
