@@ -93,6 +93,21 @@ TEST(Conv2dBackward, Of_One_Output_Is_The_Window_And_The_Kernel) {
   });
 }
 
+TEST(Conv2dBackward, Of_An_Empty_Batch_Is_Zero) {
+  for_each_backend([](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor weights_grad = bench.empty_weights({2, 3, 3, 3}), bias_grad = bench.empty({2});
+    bench.run(Conv2dBackwardWeights{.geometry = k3x3,
+                                    .x = bench.empty_image({0, 3, 4, 4}),
+                                    .y_grad = bench.empty_image({0, 2, 4, 4}),
+                                    .weights_grad = weights_grad,
+                                    .bias_grad = bias_grad});
+    EXPECT_EQ(bench.values(weights_grad), Doubles(54, 0.0));
+    EXPECT_EQ(bench.values(bias_grad), Doubles(2, 0.0));
+  });
+}
+
 struct GradientCase {
   Conv2dGeometry geometry;
   Shape x;

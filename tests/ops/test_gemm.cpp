@@ -35,6 +35,16 @@ TEST(Gemm, Multiplies_As_By_Hand_Whatever_Is_Transposed) {
   });
 }
 
+TEST(Gemm, Of_An_Empty_Sum_Is_Zero) {
+  for_each_backend([](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor c = bench.empty({2, 3});
+    bench.run(Gemm{.a = bench.empty({2, 0}), .b = bench.empty({0, 3}), .c = c});
+    EXPECT_EQ(bench.values(c), Doubles(6, 0.0));
+  });
+}
+
 TEST(Gemm, Gradients_Are_The_Products_That_The_Linear_Layer_Uses) {
   // c = a·bᵀ is the linear layer; a_grad = c_grad·b and b_grad = c_gradᵀ·a.
   const Shape a_shape{5, 7}, b_shape{3, 7}, c_shape{5, 3};

@@ -20,19 +20,33 @@ using Values = std::span<const double>;
 constexpr Conv2dGeometry k2x2 = {.kernel = 2, .stride = 2, .padding = 0};
 constexpr Conv2dGeometry k3x3Padded = {.kernel = 3, .stride = 2, .padding = 1};
 
-/// Maximum and winners of pooling one channel.
+/// Maximum and winners of pooling one picture [1,1,H,W].
 struct Pooled {
   Doubles y;
   Doubles winner;
 };
 
-Pooled max_pool(Backend& backend, const Conv2dGeometry& geometry, const Shape& shape, Values x,
-                DType real = DType::kF32) {
-  Workbench bench(backend, real);
-  const Tensor y = bench.empty_image(geometry.output_shape(shape, shape[1]));
+/// Pools the same picture in 19 channels at once, so that loops over vectors of channels and their remainders
+/// are both taken, and expects the same of all.
+Pooled max_pool(Backend& backend, const Conv2dGeometry& geometry, int height, int width, Values x) {
+  constexpr int kChannels = 19;
+  const Shape shape{1, kChannels, height, width};
+  Doubles pictures;
+  for (int c = 0; c < kChannels; ++c) pictures.insert(pictures.end(), x.begin(), x.end());
+  Workbench bench(backend);
+  const Tensor y = bench.empty_image(geometry.output_shape(shape, kChannels));
   const Tensor winner = bench.blank({.shape = y.shape(), .dtype = DType::kU8, .layout = y.layout()});
-  bench.run(MaxPoolForward{.geometry = geometry, .x = bench.image(shape, x), .y = y, .winner = winner});
-  return {bench.values(y), bench.values(winner)};
+  bench.run(
+      MaxPoolForward{.geometry = geometry, .x = bench.image(shape, pictures), .y = y, .winner = winner});
+  const Doubles all = bench.values(y), winners = bench.values(winner);
+  const std::size_t pixels = all.size() / kChannels;
+  for (std::size_t i = pixels; i < all.size(); ++i) {
+    const bool agrees = all[i] == all[i % pixels] || (std::isnan(all[i]) && std::isnan(all[i % pixels]));
+    EXPECT_TRUE(agrees && winners[i] == winners[i % pixels])
+        << "channel " << i / pixels << " differs from channel 0";
+  }
+  const auto end = static_cast<std::ptrdiff_t>(pixels);
+  return {{all.begin(), all.begin() + end}, {winners.begin(), winners.begin() + end}};
 }
 
 TEST(MaxPoolForward, Gives_Ties_To_The_First_In_Row_Major_Order) {
@@ -42,7 +56,7 @@ TEST(MaxPoolForward, Gives_Ties_To_The_First_In_Row_Major_Order) {
                      0, 1, 2,  2};
   for_each_backend([&](Backend& backend) {
     SCOPED_TRACE(backend.name());
-    const Pooled pooled = max_pool(backend, k2x2, {1, 1, 4, 4}, x);
+    const Pooled pooled = max_pool(backend, k2x2, 4, 4, x);
     EXPECT_EQ(pooled.y, (Doubles{5, 3, 1, 2}));
     EXPECT_EQ(pooled.winner, (Doubles{1, 0, 3, 1}));
   });
@@ -52,13 +66,16 @@ TEST(MaxPoolForward, Never_Lets_Padding_Win) {
   const Doubles x = {-4, -3, -2, -1};
   for_each_backend([&](Backend& backend) {
     SCOPED_TRACE(backend.name());
-    const Pooled pooled = max_pool(backend, k3x3Padded, {1, 1, 2, 2}, x);
+    const Pooled pooled = max_pool(backend, k3x3Padded, 2, 2, x);
     EXPECT_EQ(pooled.y, (Doubles{-1}));
     EXPECT_EQ(pooled.winner, (Doubles{8}));
     // Minus infinity beats padding as well.
-    const Pooled infinite = max_pool(backend, k3x3Padded, {1, 1, 1, 1}, Doubles{-INFINITY});
+    const Pooled infinite = max_pool(backend, k3x3Padded, 1, 1, Doubles{-INFINITY});
     EXPECT_EQ(infinite.y, (Doubles{-INFINITY}));
     EXPECT_EQ(infinite.winner, (Doubles{4}));
+    const Pooled lowest = max_pool(backend, k2x2, 2, 2, Doubles(4, -INFINITY));
+    EXPECT_EQ(lowest.y, (Doubles{-INFINITY}));
+    EXPECT_EQ(lowest.winner, (Doubles{0}));
   });
 }
 
@@ -68,10 +85,12 @@ TEST(MaxPoolForward, Lets_NaN_Win) {
     for (const int place : {0, 1, 2, 3}) {
       Doubles x = {1, 9, 3, 4};
       x[static_cast<std::size_t>(place)] = NAN;
-      const Pooled pooled = max_pool(backend, k2x2, {1, 1, 2, 2}, x);
+      const Pooled pooled = max_pool(backend, k2x2, 2, 2, x);
       EXPECT_TRUE(std::isnan(pooled.y[0]));
       EXPECT_EQ(pooled.winner[0], place);
     }
+    // The first of two.
+    EXPECT_EQ(max_pool(backend, k2x2, 2, 2, Doubles{1, NAN, 3, NAN}).winner[0], 1);
   });
 }
 
@@ -166,7 +185,10 @@ TEST(MaxPoolBackward, Gradient_Matches_Differences) {
       x.push_back(0.01 * rank);
     const Doubles probe = random_doubles("probe", y_shape);
     const auto loss = [&, &geometry = geometry, &shape = shape](Values at) {
-      return dot(max_pool(oracle(), geometry, shape, at, DType::kF64).y, probe);
+      Workbench there(oracle(), DType::kF64);
+      const Tensor pooled = there.empty_image(y_shape);
+      there.run(MaxPoolForward{.geometry = geometry, .x = there.image(shape, at), .y = pooled});
+      return dot(there.values(pooled), probe);
     };
     Workbench bench(oracle(), DType::kF64);
     const Tensor y = bench.empty_image(y_shape), x_grad = bench.empty_image(shape);

@@ -50,6 +50,11 @@ std::vector<double> as_doubles(const HostTensor& tensor) {
 
 double rounding_growth(double terms) { return std::min(terms, 6 * std::sqrt(terms)); }
 
+double sum_error(const Terms& terms) {
+  const double likely = 10 * terms.deviation * terms.count / std::sqrt(2.0);
+  return kUnitRoundoff * std::min(terms.count * terms.count * terms.bound, likely);
+}
+
 Comparison compare(const HostTensor& expected, const HostTensor& actual, Tolerance tolerance,
                    ZeroReference zero_reference) {
   if (expected.spec().layout != Layout::kRowMajor || actual.spec().layout != Layout::kRowMajor)

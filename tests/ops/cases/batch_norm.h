@@ -320,13 +320,16 @@ struct OpCases<BatchNormBackward> {
             .activation = c.activation};
   }
 
-  /// Gradients g are at most 1, and Σ|x̂| <= m as Σx̂² <= m.
+  /// Gradients g are uniform in [−1, 1), or 0 where masked; x̂ has variance 1 and is independent of them.
   static Tolerance tolerance(const Case& c, std::string_view output) {
-    const double u = kUnitRoundoff, m = c.count(), growth = rounding_growth(m);
+    const double u = kUnitRoundoff, m = c.count();
     // x̂: two roundings of itself, and two of x·invstd and mean·invstd where it is computed from those.
     const double normalized = 2 * u * (Batch::deviation(c) + Batch::conditioning(c));
-    const double shift_grad = (growth + 1) * u * m;
-    const double scale_grad = (growth + 3) * u * m + m * normalized;
+    const double shift_grad = sum_error(uniform_terms(m)) + u;
+    // The errors of x̂ meet gradients of either sign: their sum is 10 deviations of √m of them at most, as in
+    // sum_error.
+    const Terms products = {.count = m, .bound = std::max(1.0, Batch::deviation(c)), .deviation = 0.57735};
+    const double scale_grad = sum_error(products) + std::min(m, 10 * 0.57735 * std::sqrt(m)) * normalized;
     if (output == "shift_grad") return {.absolute = shift_grad};
     if (output == "scale_grad") return {.absolute = scale_grad};
     // Three terms of at most 1, 1 and |x̂|, four roundings each, the errors of both sums over m, and of x̂.

@@ -83,9 +83,9 @@ struct OpCases<Gemm> {
             .transpose_b = c.transpose_b};
   }
 
-  /// A sum of K products with Σ|a||b| <= K.
+  /// A sum of K products.
   static Tolerance tolerance(const Case& c, std::string_view) {
-    return {.absolute = rounding_growth(c.depth) * kUnitRoundoff * c.depth};
+    return {.absolute = sum_error(products(c.depth))};
   }
 
   static double flops(const Case& c) { return 2.0 * c.rows * c.columns * c.depth; }

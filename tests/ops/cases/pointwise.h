@@ -151,9 +151,9 @@ struct OpCases<BiasBackward> : BiasCases {
     return {.y_grad = operands["y_grad"], .bias_grad = operands["bias_grad"]};
   }
 
-  /// A sum of N terms of at most 1.
+  /// A sum of N gradients.
   static Tolerance tolerance(const Case& c, std::string_view) {
-    return {.absolute = rounding_growth(c.rows) * kUnitRoundoff * c.rows};
+    return {.absolute = sum_error(uniform_terms(c.rows))};
   }
 };
 

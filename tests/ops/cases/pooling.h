@@ -16,10 +16,10 @@ struct PoolingCase {
   bool stores_winner = true;  // of maximum pooling, forward
 
   Shape y() const { return geometry.output_shape(x, x[1]); }
-  /// Windows that a pixel can lie in.
+  /// Windows that a pixel can lie in, at most.
   double overlap() const {
     const int reach = (geometry.kernel + geometry.stride - 1) / geometry.stride;
-    return reach * reach;
+    return std::min(reach, y()[2]) * std::min(reach, y()[3]);
   }
 };
 
