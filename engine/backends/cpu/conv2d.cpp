@@ -98,7 +98,9 @@ void weights_gradient(CpuBackend& cpu, const Conv2dBackwardWeights& op) {
   const std::int64_t x_image = op.x.shape().with_batch(1).elements(),
                      y_image = op.y_grad.shape().with_batch(1).elements();
   const auto weights = static_cast<std::int64_t>(whole.weights_bytes / sizeof(float));
-  const std::int64_t stride = weights + op.y_grad.shape()[1];  // of a part's gradients: weights, then bias
+  const std::int64_t outputs = op.y_grad.shape()[1];
+  const std::int64_t stride =
+      weights + (outputs + 15) / 16 * 16;  // of a part's gradients: weights, then bias
   float* sums =
       static_cast<float*>(cpu.workspace(static_cast<std::size_t>(parts.count() * stride) * sizeof(float)));
   for (int run = 0; run < op.weights_grad.runs(); ++run) {
@@ -119,8 +121,7 @@ void weights_gradient(CpuBackend& cpu, const Conv2dBackwardWeights& op) {
       whole.reorder.execute(
           cache.stream(),
           {{DNNL_ARG_FROM, sums}, {DNNL_ARG_TO, weights_grad}, {DNNL_ARG_SCRATCHPAD, cache.scratchpad()}});
-    if (op.bias_grad)
-      add_parts(sums + weights, parts.count(), stride, op.y_grad.shape()[1], writable(op.bias_grad, run));
+    if (op.bias_grad) add_parts(sums + weights, parts.count(), stride, outputs, writable(op.bias_grad, run));
   }
 }
 
