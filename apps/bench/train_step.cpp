@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -144,12 +145,26 @@ Measurement measure(Backend& backend, const TrainStepOptions& options) {
   return measured;
 }
 
+/// What the processor calls itself; "unknown" where Linux does not say.
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.find(':') + 2, line.size()));
+  return "unknown";
+}
+
+std::string onednn_version() {
+  const dnnl_version_t& version = *dnnl_version();
+  return fmt::format("{}.{}.{}", version.major, version.minor, version.patch);
+}
+
 std::string milliseconds(double seconds) { return fmt::format("{:.2f}", 1e3 * seconds); }
 
 void print(const Measurement& measured, const TrainStepOptions& options, std::string_view device,
            int threads) {
-  fmt::print("{} training step, batch {}, width {}, 32x32 pictures, on {} with {} threads; {} rounds\n\n",
+  fmt::print("{} training step, batch {}, width {}, 32x32 pictures, on {} with {} threads; {} rounds\n",
              options.model, options.batch_size, options.width, device, threads, options.rounds);
+  fmt::print("{}, oneDNN {}\n\n", processor_name(), onednn_version());
   TextTable table(
       {{"op", Align::kLeft}, {"calls"}, {"median ms"}, {"MAD"}, {"min"}, {"% of step"}, {"bare ms"}});
   const double step = measured.step.median();
@@ -186,10 +201,15 @@ nlohmann::ordered_json to_json(const Series& series) {
 
 nlohmann::ordered_json to_json(const Measurement& measured, const TrainStepOptions& options,
                                std::string_view device, int threads) {
-  nlohmann::ordered_json json = {
-      {"benchmark", "train_step"}, {"model", options.model}, {"batch_size", options.batch_size},
-      {"width", options.width},    {"device", device},       {"threads", threads},
-      {"rounds", options.rounds}};
+  nlohmann::ordered_json json = {{"benchmark", "train_step"},
+                                 {"model", options.model},
+                                 {"batch_size", options.batch_size},
+                                 {"width", options.width},
+                                 {"device", device},
+                                 {"threads", threads},
+                                 {"rounds", options.rounds},
+                                 {"processor", processor_name()},
+                                 {"onednn", onednn_version()}};
   json["step"] = to_json(measured.step);
   json["bare_convolutions"] = to_json(measured.bare);
   json["ratio"] = {{"median", measured.ratio.median()},
