@@ -119,9 +119,10 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
                      .unit = "images",
                      .units_per_step = static_cast<double>(trainer.settings().batch_size) * trainer.runs(),
                      .seconds = {}});
-  progress.line(fmt::format("memory: {} = parameters {} + activations {} + images {} + workspace {}",
-                            mebibytes(plan.total()), mebibytes(plan.parameters), mebibytes(plan.activations),
-                            mebibytes(plan.images), mebibytes(plan.workspace)));
+  progress.line(
+      fmt::format("memory: {} = parameters {} + activations {} + images {} + workspace {} + checkpoint {}",
+                  mebibytes(plan.total()), mebibytes(plan.parameters), mebibytes(plan.activations),
+                  mebibytes(plan.images), mebibytes(plan.workspace), mebibytes(plan.checkpoint)));
   const Ensemble::Shared shared{.options = training_,
                                 .data = data_,
                                 .device = std::string(backend_->name()),

@@ -60,13 +60,15 @@ std::string in_quotes(std::string_view text) {
          (is_cut ? "…" : "");
 }
 
-/// See save_safetensors. `header` is without the checksum.
-std::string checksum(const Json& header, std::string_view data) {
-  const std::string text = header.dump();
+/// See save_safetensors. `header` is without the checksum, `data` are the tensors' bytes in any number of
+/// pieces.
+std::string checksum(const Json& header, std::span<const std::string_view> data) {
   const auto add = [](uLong crc, std::string_view bytes) {
     return crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
   };
-  return fmt::format("{:08x}", add(add(0, text), data));
+  uLong crc = add(0, header.dump());
+  for (const std::string_view piece : data) crc = add(crc, piece);
+  return fmt::format("{:08x}", crc);
 }
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -203,7 +205,7 @@ class Reader {
     const auto format = metadata.extract(std::string(kFormatKey));
     if (stored) {
       found->erase(kChecksumKey);
-      const std::string computed = checksum(header_, data_);
+      const std::string computed = checksum(header_, {&data_, 1});
       require<FileError>(stored.mapped() == computed,
                          "{}: damaged: checksum {} is stored, {} computed (CRC-32)", file_,
                          in_quotes(stored.mapped()), computed);
@@ -300,23 +302,26 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   });
 
   Json header = Json::object();
-  std::string data;
+  std::vector<std::string_view> pieces(
+      2);  // length and header come first; the tensors are written where they lie
+  std::size_t end = 0;
   for (const NamedTensor* entry : order) {
     const HostTensor& tensor = entry->tensor;
     Json extents = Json::array();
     for (int i = 0; i < tensor.shape().rank(); ++i) extents.push_back(tensor.shape()[i]);
-    const std::size_t begin = data.size();
-    data += text_of(tensor.bytes());
+    const std::size_t begin = end;
+    end += tensor.bytes().size();
+    pieces.push_back(text_of(tensor.bytes()));
     header[entry->name] = {{"dtype", name_of(tensor.spec().dtype)},
                            {"shape", std::move(extents)},
-                           {"data_offsets", {begin, data.size()}}};
+                           {"data_offsets", {begin, end}}};
   }
   Json& own = header[kMetadata] = metadata;
   own[kFormatKey] = kFormat;
 
   std::string text;
   try {
-    const std::string crc = checksum(header, data);
+    const std::string crc = checksum(header, std::span(pieces).subspan(2));
     own[kChecksumKey] = crc;
     text = header.dump();
   } catch (const Json::type_error&) {
@@ -324,9 +329,11 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data start at a multiple of 8
   const std::uint64_t header_bytes = text.size();
-  std::string bytes(kPrefixBytes, '\0');
-  std::memcpy(bytes.data(), &header_bytes, kPrefixBytes);
-  write_atomically(path, bytes.append(text).append(data));
+  std::string prefix(kPrefixBytes, '\0');
+  std::memcpy(prefix.data(), &header_bytes, kPrefixBytes);
+  pieces[0] = prefix;
+  pieces[1] = text;
+  write_atomically(path, pieces);
 }
 
 Safetensors load_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }

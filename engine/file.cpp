@@ -58,12 +58,16 @@ void sync_directory(const std::filesystem::path& directory) {
 }  // namespace
 
 void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  write_atomically(path, {&bytes, 1});
+}
+
+void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   std::filesystem::path temporary = path;
   temporary += fmt::format(".tmp-{}", ::getpid());
   try {
     const Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
     if (file.value() < 0) fail(path, "cannot create", errno);
-    write_all(file.value(), bytes, path);
+    for (const std::string_view piece : pieces) write_all(file.value(), piece, path);
     if (::fsync(file.value()) != 0) fail(path, "cannot sync", errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
   } catch (...) {

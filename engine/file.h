@@ -2,6 +2,7 @@
 /// Files written whole or not at all.
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,8 @@ namespace gnc {
 /// crash or a full disk sees the old contents or the new ones, never a part. Throws FileError naming the path
 /// and the cause; the temporary file is removed then.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+/// The same for contents that lie in several pieces, written one after another.
+void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
 /// The whole file. Throws FileError naming the path and the cause.
 std::string read_file(const std::filesystem::path& path);

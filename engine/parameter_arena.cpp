@@ -98,6 +98,12 @@ std::int64_t ParameterArena::trained_elements() const {
   return sum;
 }
 
+std::size_t ParameterArena::state_bytes() const {
+  std::int64_t elements = 2 * trained_elements();
+  for (const Entry& entry : buffers_) elements += entry.parameter->shape.elements();
+  return static_cast<std::size_t>(elements) * size_of(dtype_);
+}
+
 std::size_t ParameterArena::bytes() const {
   return 3 * values().spec().bytes() + buffer_values_.view().spec().bytes();
 }

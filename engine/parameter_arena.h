@@ -45,6 +45,8 @@ class ParameterArena {
 
   /// Numbers of trained elements of one run, padding not counted.
   std::int64_t trained_elements() const;
+  /// Bytes of one run's state as a checkpoint holds it: values, momentum and buffers without padding.
+  std::size_t state_bytes() const;
   /// Bytes of everything, all runs.
   std::size_t bytes() const;
 

@@ -77,7 +77,8 @@ void Trainer::plan_and_allocate() {
   plan_ = {.parameters = parameters_.bytes(),
            .activations = capacity,
            .images = train_.bytes() + test_.bytes(),
-           .workspace = backend_.workspace_bytes()};
+           .workspace = backend_.workspace_bytes(),
+           .checkpoint = parameters_.state_bytes()};
 }
 
 void Trainer::set_training_orders(int epoch) {

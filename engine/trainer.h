@@ -43,7 +43,8 @@ struct MemoryPlan {
   std::size_t activations = 0;  ///< the arena of a step
   std::size_t images = 0;       ///< both splits
   std::size_t workspace = 0;    ///< the backend's scratch
-  std::size_t total() const { return parameters + activations + images + workspace; }
+  std::size_t checkpoint = 0;   ///< one run's state in host memory, while it is written
+  std::size_t total() const { return parameters + activations + images + workspace + checkpoint; }
 };
 
 /// One run's outputs on a whole split, in the split's stored order, with running statistics.
