@@ -2,18 +2,20 @@
 /// commands.
 
 #include <CLI/CLI.hpp>
+#include <memory>
 
 #include "apps/command_line.h"
 #include "apps/commands/commands.h"
+#include "apps/help_formatter.h"
 #include "apps/wait_policy.h"
 
 int main(int argc, char** argv) {
   gnc::sleep_while_waiting(argv);
   CLI::App app("Generalized neural collapse: Grassmannian frames as fixed classifiers of deep networks.",
                "gnc");
+  app.formatter(std::make_shared<gnc::HelpFormatter>());
   app.set_version_flag("--version", std::string("gnc ") + GNC_VERSION);
   app.require_subcommand(1);
-  app.get_formatter()->column_width(38);
   gnc::add_data_command(app);
   gnc::add_eval_command(app);
   gnc::add_frame_command(app);

@@ -4,7 +4,9 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <limits>
 
 #include "engine/nearest_name.h"
 
@@ -15,6 +17,17 @@ CLI::Option* restrict_to(CLI::Option* option, std::vector<std::string> names) {
   return option->check([names = std::move(names)](const std::string& given) {
     const bool is_known = std::find(names.begin(), names.end(), given) != names.end();
     return is_known ? std::string() : unknown_name(given, "a choice", names);
+  });
+}
+
+CLI::Option* restrict_to_natural(CLI::Option* option) {
+  return option->check([](const std::string& given) {
+    std::uint64_t value = 0;
+    const char* end = given.data() + given.size();
+    const auto [rest, error] = std::from_chars(given.data(), end, value);
+    if (error == std::errc() && rest == end) return std::string();
+    return fmt::format("'{}' is not a whole number from 0 to {}", given,
+                       std::numeric_limits<std::uint64_t>::max());
   });
 }
 
@@ -29,9 +42,9 @@ void add_device_option(CLI::App& app, CommonOptions& options) {
 }
 
 void add_seed_option(CLI::App& app, CommonOptions& options) {
-  app.add_option("--seed", options.seed, "Seed of every random number")
-      ->capture_default_str()
-      ->type_name("N");
+  restrict_to_natural(app.add_option("--seed", options.seed, "Seed of every random number")
+                          ->capture_default_str()
+                          ->type_name("N"));
 }
 
 void add_threads_option(CLI::App& app, CommonOptions& options) {

@@ -35,6 +35,10 @@ void use_threads(const CommonOptions& options);
 /// A result as one line of JSON on standard output. NaN and infinities become null.
 void print_json(const nlohmann::ordered_json& result);
 
+/// Makes a value that no std::uint64_t can hold a usage error: CLI11 takes -1 for 2^64 - 1, and so all that
+/// is too large.
+CLI::Option* restrict_to_natural(CLI::Option* option);
+
 /// Makes every value of `option` that is not among `names` a usage error that names the nearest one.
 CLI::Option* restrict_to(CLI::Option* option, std::vector<std::string> names);
 

@@ -199,8 +199,8 @@ void add_transform(CLI::App& frame) {
   const auto settings = std::make_shared<Settings>();
   CLI::App* app = frame.add_subcommand("transform", "An equivalent frame R·M·P");
   app->add_option("IN.npy", settings->input, "The frame M")->required();
-  CLI::Option* rotate =
-      app->add_option("--rotate", settings->rotation_seed, "Seed of a random rotation R")->type_name("SEED");
+  CLI::Option* rotate = restrict_to_natural(
+      app->add_option("--rotate", settings->rotation_seed, "Seed of a random rotation R")->type_name("SEED"));
   add_choice_option<RotationKind>(
       *app, "--rotation", settings->rotation,
       {{"haar", RotationKind::kHaar}, {"exp", RotationKind::kExponential}},
