@@ -1,5 +1,6 @@
 #pragma once
-/// THE list of ops. One line per op; a backend that misses one does not compile, and so does a test without a case table.
+/// THE list of ops. One line per op; a backend that misses one does not compile, and so does a test without a
+/// case table.
 
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/conv2d.h"
@@ -16,24 +17,9 @@ struct OpList {
   static constexpr int kSize = sizeof...(Ops);
 };
 
-using AllOps = OpList<AveragePoolBackward,
-                      AveragePoolForward,
-                      BatchNormBackward,
-                      BatchNormForward,
-                      BatchNormInference,
-                      BiasBackward,
-                      BiasForward,
-                      Conv2dBackwardInput,
-                      Conv2dBackwardWeights,
-                      Conv2dForward,
-                      ConvertLayout,
-                      CrossEntropy,
-                      Gemm,
-                      MaxPoolBackward,
-                      MaxPoolForward,
-                      NormalizeFlip,
-                      ReluBackward,
-                      ReluForward,
-                      SgdStep>;
+using AllOps = OpList<AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward,
+                      BatchNormInference, BiasBackward, BiasForward, Conv2dBackwardInput,
+                      Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CrossEntropy, Gemm,
+                      MaxPoolBackward, MaxPoolForward, NormalizeFlip, ReluBackward, ReluForward, SgdStep>;
 
 }  // namespace gnc

@@ -1,5 +1,6 @@
 #pragma once
-/// Batch normalisation (Ioffe, Szegedy 2015) over [N,C,H,W] or [N,C], per channel, with an optional ReLU behind it.
+/// Batch normalisation (Ioffe, Szegedy 2015) over [N,C,H,W] or [N,C], per channel, with an optional ReLU
+/// behind it.
 
 #include <string_view>
 
@@ -10,12 +11,14 @@ namespace gnc {
 /// What follows a normalisation in the same pass.
 enum class Activation : std::uint8_t { kNone, kRelu };
 
-/// Training: normalises by the batch's own mean and biased variance over (N,H,W), and moves the running statistics:
+/// Training: normalises by the batch's own mean and biased variance over (N,H,W), and moves the running
+/// statistics:
 ///   mean = Σx/m,  variance = Σ(x−mean)²/m,  invstd = 1/√(variance + epsilon),
 ///   y = act(scale·(x−mean)·invstd + shift),
-///   running ← (1−momentum)·running + momentum·batch, with the unbiased variance m/(m−1) (biased for m = 1), as PyTorch.
-/// x, y [N,C,H,W]; all others [C]. Statistics are accumulated in fp32 or better, without cancellation (not E[x²]−E[x]²).
-/// y may not be x (the backward pass needs x).
+///   running ← (1−momentum)·running + momentum·batch, with the unbiased variance m/(m−1) (biased for m = 1),
+///   as PyTorch.
+/// x, y [N,C,H,W]; all others [C]. Statistics are accumulated in fp32 or better, without cancellation (not
+/// E[x²]−E[x]²). y may not be x (the backward pass needs x).
 struct BatchNormForward {
   ConstTensor x;
   ConstTensor scale;
@@ -46,7 +49,8 @@ struct BatchNormInference {
   void check() const;
 };
 
-/// Backward of BatchNormForward. The ReLU mask is recomputed from x with the very expression of the forward pass.
+/// Backward of BatchNormForward. The ReLU mask is recomputed from x with the very expression of the forward
+/// pass.
 ///   g = y_grad masked by the activation,  x̂ = (x−mean)·invstd,
 ///   shift_grad = Σ g,  scale_grad = Σ g·x̂,  x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m).
 /// x_grad may be y_grad. Overwrites all three gradients.

@@ -18,13 +18,15 @@ struct Conv2dGeometry {
     const int room = extent + 2 * padding - kernel;
     return room < 0 ? 0 : room / stride + 1;
   }
-  /// Shape [N,channels,H',W'] of the output for an input [N,C,H,W]. Throws ShapeError when the window does not fit.
+  /// Shape [N,channels,H',W'] of the output for an input [N,C,H,W]. Throws ShapeError when the window does
+  /// not fit.
   Shape output_shape(const Shape& x, int channels) const;
   friend bool operator==(const Conv2dGeometry&, const Conv2dGeometry&) = default;
 };
 
 /// y[n,o,i,j] = bias[o] + Σ_{c,k,l} weights[o,c,k,l] · x[n, c, i·stride+k−padding, j·stride+l−padding].
-/// x [N,C,H,W]; weights [O,C,K,K]; bias [O] or not given; y [N,O,H',W']. x may be shared by the runs (run stride 0).
+/// x [N,C,H,W]; weights [O,C,K,K]; bias [O] or not given; y [N,O,H',W']. x may be shared by the runs (run
+/// stride 0).
 struct Conv2dForward {
   Conv2dGeometry geometry;
   ConstTensor x;
@@ -35,7 +37,8 @@ struct Conv2dForward {
   void check() const;
 };
 
-/// Gradient with respect to the input: x_grad [N,C,H,W] from y_grad [N,O,H',W'] and weights [O,C,K,K]. Overwrites.
+/// Gradient with respect to the input: x_grad [N,C,H,W] from y_grad [N,O,H',W'] and weights [O,C,K,K].
+/// Overwrites.
 struct Conv2dBackwardInput {
   Conv2dGeometry geometry;
   ConstTensor weights;
@@ -45,8 +48,8 @@ struct Conv2dBackwardInput {
   void check() const;
 };
 
-/// Gradients with respect to the weights [O,C,K,K] (in the layout of the weights) and, where given, the bias [O], summed
-/// over the batch. Overwrites; padding of blocked layouts becomes zero.
+/// Gradients with respect to the weights [O,C,K,K] (in the layout of the weights) and, where given, the bias
+/// [O], summed over the batch. Overwrites; padding of blocked layouts becomes zero.
 struct Conv2dBackwardWeights {
   Conv2dGeometry geometry;
   ConstTensor x;

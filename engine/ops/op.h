@@ -14,8 +14,8 @@ struct Operand {
   const ConstTensor& tensor;
 };
 
-/// Throws ShapeError unless every operand is given, on one memory resource, and has `runs` runs (or is shared by
-/// them: run stride 0). `op` is the name in the message.
+/// Throws ShapeError unless every operand is given, on one memory resource, and has `runs` runs (or is shared
+/// by them: run stride 0). `op` is the name in the message.
 void check_operands(std::string_view op, int runs, std::initializer_list<Operand> operands);
 /// Throws ShapeError unless `operand` is given and has exactly this shape (runs apart).
 void check_shape(std::string_view op, const Operand& operand, const Shape& expected);

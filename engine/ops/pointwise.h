@@ -1,5 +1,6 @@
 #pragma once
-/// Element-by-element ops: ReLU, the linear layer's bias, change of layout, and what turns stored pictures into a batch.
+/// Element-by-element ops: ReLU, the linear layer's bias, change of layout, and what turns stored pictures
+/// into a batch.
 
 #include <string_view>
 
@@ -49,11 +50,12 @@ struct ConvertLayout {
 };
 
 /// Gathers a batch of stored pictures, flips some of them left to right and normalises them:
-///   y[b,c,h,w] = (pixels[indices[b], c, h, w'] / 255) · scale[c,h,w] + offset[c,h,w],  w' = flips[b] ? W−1−w : w.
-/// With scale = 1/std and offset = −mean/std this is flip, then normalise at the destination pixel, as torchvision's
-/// transforms do. pixels [M,C,H,W] uint8; indices [B] int32 in [0,M), checked on the host when the batch is made;
-/// flips [B] uint8 (0 or 1); scale, offset [1,C,H,W]; y [B,C,H,W]. pixels, scale and offset are shared by the runs;
-/// indices and flips may be.
+///   y[b,c,h,w] = (pixels[indices[b], c, h, w'] / 255) · scale[c,h,w] + offset[c,h,w],  w' = flips[b] ? W−1−w
+///   : w.
+/// With scale = 1/std and offset = −mean/std this is flip, then normalise at the destination pixel, as
+/// torchvision's transforms do. pixels [M,C,H,W] uint8; indices [B] int32 in [0,M), checked on the host when
+/// the batch is made; flips [B] uint8 (0 or 1); scale, offset [1,C,H,W]; y [B,C,H,W]. pixels, scale and
+/// offset are shared by the runs; indices and flips may be.
 struct NormalizeFlip {
   ConstTensor pixels;
   ConstTensor indices;

@@ -8,9 +8,9 @@
 
 namespace gnc {
 
-/// y[n,c,i,j] = max of x over the window (padding never wins). `winner` [N,C,H',W'] uint8 in y's layout receives the
-/// place k·kernel+l of the first maximum in row-major order of the window; not given = not stored. NaN wins.
-/// x [N,C,H,W]; y [N,C,H',W']. kernel ≤ 16 where winners are stored; padding ≤ kernel/2.
+/// y[n,c,i,j] = max of x over the window (padding never wins). `winner` [N,C,H',W'] uint8 in y's layout
+/// receives the place k·kernel+l of the first maximum in row-major order of the window; not given = not
+/// stored. NaN wins. x [N,C,H,W]; y [N,C,H',W']. kernel ≤ 16 where winners are stored; padding ≤ kernel/2.
 struct MaxPoolForward {
   Conv2dGeometry geometry;
   ConstTensor x;
@@ -30,8 +30,8 @@ struct MaxPoolBackward {
   void check() const;
 };
 
-/// y = mean over the window; padding counts as zeros and is counted (PyTorch's count_include_pad). A kernel as large as
-/// the image is global average pooling.
+/// y = mean over the window; padding counts as zeros and is counted (PyTorch's count_include_pad). A kernel
+/// as large as the image is global average pooling.
 struct AveragePoolForward {
   Conv2dGeometry geometry;
   ConstTensor x;

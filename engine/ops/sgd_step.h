@@ -10,8 +10,8 @@ namespace gnc {
 /// As torch.optim.SGD (dampening 0, no Nesterov):
 ///   momentum_buffer ← momentum·momentum_buffer + (gradient + weight_decay·value),
 ///   value ← value − learning_rate·momentum_buffer.
-/// A buffer of zeros before the first step gives PyTorch's first step. All operands [n], one flat range of the parameter
-/// arena, updated in place.
+/// A buffer of zeros before the first step gives PyTorch's first step. All operands [n], one flat range of
+/// the parameter arena, updated in place.
 struct SgdStep {
   Tensor values;
   ConstTensor gradients;
