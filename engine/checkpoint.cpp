@@ -64,6 +64,7 @@ std::string in_quotes(std::string_view text) {
 /// pieces.
 std::string checksum(const Json& header, std::span<const std::string_view> data) {
   const auto add = [](uLong crc, std::string_view bytes) {
+    if (bytes.empty()) return crc;  // zlib takes a null pointer as the wish to start over
     return crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
   };
   uLong crc = add(0, header.dump());

@@ -14,8 +14,9 @@ void check_batch_norm(std::string_view op, std::initializer_list<Operand> images
   for (const Operand& image : images) {
     check_shape(op, image, x.shape());
     check_dtype(op, image, x.dtype());
-    require<ShapeError>(image.tensor.layout() == x.layout(), "{}: {} is in layout {} but {} is in {}", op, image.name,
-                        to_string(image.tensor.layout()), images.begin()->name, to_string(x.layout()));
+    require<ShapeError>(image.tensor.layout() == x.layout(), "{}: {} is in layout {} but {} is in {}", op,
+                        image.name, to_string(image.tensor.layout()), images.begin()->name,
+                        to_string(x.layout()));
   }
   for (const Operand& channel : channels) {
     check_shape(op, channel, {x.shape()[1]});
@@ -34,8 +35,9 @@ void BatchNormForward::check() const {
                     {"running_variance", running_variance},
                     {"mean", mean},
                     {"invstd", invstd}});
-  for (const Operand& written : {Operand{"y", y}, Operand{"mean", mean}, Operand{"invstd", invstd},
-                                 Operand{"running_mean", running_mean}, Operand{"running_variance", running_variance}})
+  for (const Operand& written :
+       {Operand{"y", y}, Operand{"mean", mean}, Operand{"invstd", invstd},
+        Operand{"running_mean", running_mean}, Operand{"running_variance", running_variance}})
     check_written(kName, written);
   require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
 }

@@ -5,13 +5,13 @@
 namespace gnc {
 namespace {
 
-void check_convolution(std::string_view op, const Conv2dGeometry& geometry, const Operand& x, const Operand& weights,
-                       const Operand& bias, const Operand& y) {
+void check_convolution(std::string_view op, const Conv2dGeometry& geometry, const Operand& x,
+                       const Operand& weights, const Operand& bias, const Operand& y) {
   check_operands(op, y.tensor.runs(), {x, weights, y});
   const Shape& input = x.tensor.shape();
   const Shape& kernel = weights.tensor.shape();
-  require<ShapeError>(kernel[1] == input[1], "{}: {} have {} input channels but {} {} has {}", op, weights.name,
-                      kernel[1], x.name, input.to_string(), input[1]);
+  require<ShapeError>(kernel[1] == input[1], "{}: {} have {} input channels but {} {} has {}", op,
+                      weights.name, kernel[1], x.name, input.to_string(), input[1]);
   check_shape(op, weights, {kernel[0], input[1], geometry.kernel, geometry.kernel});
   check_shape(op, y, geometry.output_shape(input, kernel[0]));
   check_dtype(op, weights, x.tensor.dtype());
@@ -26,10 +26,11 @@ void check_convolution(std::string_view op, const Conv2dGeometry& geometry, cons
 
 Shape Conv2dGeometry::output_shape(const Shape& x, int channels) const {
   require<ShapeError>(kernel >= 1 && stride >= 1 && padding >= 0 && padding < kernel,
-                      "a window of kernel {}, stride {} and padding {} makes no sense", kernel, stride, padding);
+                      "a window of kernel {}, stride {} and padding {} makes no sense", kernel, stride,
+                      padding);
   require<ShapeError>(x[2] + 2 * padding >= kernel && x[3] + 2 * padding >= kernel,
-                      "a window of {}x{} with padding {} does not fit into images {}", kernel, kernel, padding,
-                      x.to_string());
+                      "a window of {}x{} with padding {} does not fit into images {}", kernel, kernel,
+                      padding, x.to_string());
   return Shape({x[0], channels, output_extent(x[2]), output_extent(x[3])}, x.runs());
 }
 
@@ -39,7 +40,8 @@ void Conv2dForward::check() const {
 }
 
 void Conv2dBackwardInput::check() const {
-  check_convolution(kName, geometry, {"x_grad", x_grad}, {"weights", weights}, {"bias", {}}, {"y_grad", y_grad});
+  check_convolution(kName, geometry, {"x_grad", x_grad}, {"weights", weights}, {"bias", {}},
+                    {"y_grad", y_grad});
   check_written(kName, {"x_grad", x_grad});
 }
 

@@ -12,8 +12,9 @@ void Gemm::check() const {
   check_shape(kName, {"b", b}, flip_b ? Shape{columns(), depth()} : Shape{depth(), columns()});
   for (const Operand& operand : {Operand{"a", a}, Operand{"b", b}, Operand{"c", c}}) {
     check_dtype(kName, operand, c.dtype());
-    require<ShapeError>(operand.tensor.layout() == Layout::kRowMajor, "{}: {} is in layout {} but must be row-major",
-                        kName, operand.name, to_string(operand.tensor.layout()));
+    require<ShapeError>(operand.tensor.layout() == Layout::kRowMajor,
+                        "{}: {} is in layout {} but must be row-major", kName, operand.name,
+                        to_string(operand.tensor.layout()));
   }
   check_written(kName, {"c", c});
 }

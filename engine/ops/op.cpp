@@ -6,18 +6,20 @@ void check_operands(std::string_view op, int runs, std::initializer_list<Operand
   const MemoryResource* memory = nullptr;
   for (const auto& [name, tensor] : operands) {
     require<ShapeError>(static_cast<bool>(tensor), "{}: {} is missing", op, name);
-    require<ShapeError>(tensor.runs() == runs, "{}: {} has {} runs but the op has {}", op, name, tensor.runs(), runs);
+    require<ShapeError>(tensor.runs() == runs, "{}: {} has {} runs but the op has {}", op, name,
+                        tensor.runs(), runs);
     if (memory == nullptr) memory = tensor.memory();
-    require<ShapeError>(memory == tensor.memory(), "{}: {} is in {} memory but other operands are in {} memory", op,
-                        name, tensor.memory()->name(), memory->name());
+    require<ShapeError>(memory == tensor.memory(),
+                        "{}: {} is in {} memory but other operands are in {} memory", op, name,
+                        tensor.memory()->name(), memory->name());
   }
 }
 
 void check_shape(std::string_view op, const Operand& operand, const Shape& expected) {
   require<ShapeError>(static_cast<bool>(operand.tensor), "{}: {} is missing", op, operand.name);
   const Shape& actual = operand.tensor.shape();
-  require<ShapeError>(actual.with_runs(1) == expected.with_runs(1), "{}: {} is {} but must be {}", op, operand.name,
-                      actual.to_string(), expected.with_runs(actual.runs()).to_string());
+  require<ShapeError>(actual.with_runs(1) == expected.with_runs(1), "{}: {} is {} but must be {}", op,
+                      operand.name, actual.to_string(), expected.with_runs(actual.runs()).to_string());
 }
 
 void check_dtype(std::string_view op, const Operand& operand, DType expected) {
@@ -27,7 +29,8 @@ void check_dtype(std::string_view op, const Operand& operand, DType expected) {
 
 void check_written(std::string_view op, const Operand& operand) {
   require<ShapeError>(operand.tensor.runs() == 1 || operand.tensor.run_stride() != 0,
-                      "{}: {} is written by {} runs but they share one copy", op, operand.name, operand.tensor.runs());
+                      "{}: {} is written by {} runs but they share one copy", op, operand.name,
+                      operand.tensor.runs());
 }
 
 }  // namespace gnc

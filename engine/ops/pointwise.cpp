@@ -11,9 +11,9 @@ void check_alike(std::string_view op, const Operand& written, std::initializer_l
   for (const Operand& other : others) {
     check_shape(op, other, written.tensor.shape());
     check_dtype(op, other, written.tensor.dtype());
-    require<ShapeError>(other.tensor.layout() == written.tensor.layout(), "{}: {} is in layout {} but {} is in {}", op,
-                        other.name, to_string(other.tensor.layout()), written.name,
-                        to_string(written.tensor.layout()));
+    require<ShapeError>(other.tensor.layout() == written.tensor.layout(),
+                        "{}: {} is in layout {} but {} is in {}", op, other.name,
+                        to_string(other.tensor.layout()), written.name, to_string(written.tensor.layout()));
   }
   check_written(op, written);
 }
@@ -50,12 +50,13 @@ void ConvertLayout::check() const {
 }
 
 void NormalizeFlip::check() const {
-  check_operands(kName, y.runs(), {{"pixels", pixels},
-                                   {"indices", indices},
-                                   {"flips", flips},
-                                   {"scale", scale},
-                                   {"offset", offset},
-                                   {"y", y}});
+  check_operands(kName, y.runs(),
+                 {{"pixels", pixels},
+                  {"indices", indices},
+                  {"flips", flips},
+                  {"scale", scale},
+                  {"offset", offset},
+                  {"y", y}});
   const Shape& image = pixels.shape();
   const int batch = y.shape()[0];
   check_shape(kName, {"y", y}, {batch, image[1], image[2], image[3]});

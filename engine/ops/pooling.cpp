@@ -10,14 +10,15 @@ void check_pooling(std::string_view op, const Conv2dGeometry& geometry, const Op
   check_operands(op, y.tensor.runs(), {x, y});
   check_shape(op, y, geometry.output_shape(x.tensor.shape(), x.tensor.shape()[1]));
   check_dtype(op, y, x.tensor.dtype());
-  require<ShapeError>(2 * geometry.padding <= geometry.kernel, "{}: padding {} is more than half of kernel {}", op,
-                      geometry.padding, geometry.kernel);
+  require<ShapeError>(2 * geometry.padding <= geometry.kernel,
+                      "{}: padding {} is more than half of kernel {}", op, geometry.padding, geometry.kernel);
   if (!winner.tensor) return;
   check_operands(op, y.tensor.runs(), {y, winner});
   check_shape(op, winner, y.tensor.shape());
   check_dtype(op, winner, DType::kU8);
-  require<ShapeError>(winner.tensor.layout() == y.tensor.layout(), "{}: winner is in layout {} but {} is in {}", op,
-                      to_string(winner.tensor.layout()), y.name, to_string(y.tensor.layout()));
+  require<ShapeError>(winner.tensor.layout() == y.tensor.layout(),
+                      "{}: winner is in layout {} but {} is in {}", op, to_string(winner.tensor.layout()),
+                      y.name, to_string(y.tensor.layout()));
   require<ShapeError>(geometry.kernel <= 16, "{}: winners of a kernel of {} do not fit into 8 bits", op,
                       geometry.kernel);
 }

@@ -7,8 +7,8 @@ namespace gnc {
 void SgdStep::check() const {
   check_operands(kName, values.runs(),
                  {{"values", values}, {"gradients", gradients}, {"momentum_buffer", momentum_buffer}});
-  for (const Operand& operand :
-       {Operand{"values", values}, Operand{"gradients", gradients}, Operand{"momentum_buffer", momentum_buffer}}) {
+  for (const Operand& operand : {Operand{"values", values}, Operand{"gradients", gradients},
+                                 Operand{"momentum_buffer", momentum_buffer}}) {
     check_shape(kName, operand, {values.shape()[0]});
     check_dtype(kName, operand, values.dtype());
   }
