@@ -43,13 +43,13 @@ void add_options(CLI::App& app, BenchOptions& options) {
   add_choice_option(app, "--model", options.step.model, std::move(models), "Network of train_step");
   app.add_option("--batch-size", options.step.batch_size, "Pictures a step (train_step)")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 65536));
   app.add_option("--width", options.step.width, "Factor on the channels (train_step)")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(0.01, 16.0));
   app.add_option("--rounds", options.step.rounds, "Steps to measure (train_step)")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 65536));
 }
 
 void run(const BenchOptions& options) {
