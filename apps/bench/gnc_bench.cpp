@@ -9,6 +9,7 @@
 #include "apps/command_line.h"
 #include "apps/options.h"
 #include "apps/wait_policy.h"
+#include "engine/error.h"
 #include "models/backbone.h"
 
 namespace gnc {
@@ -55,6 +56,10 @@ void add_options(CLI::App& app, BenchOptions& options) {
 void run(const BenchOptions& options) {
   use_threads(options.common);
   const std::unique_ptr<Backend> backend = open_backend(options.common.device);
+  require<UsageError>(
+      options.op.op != kTrainStep || (options.op.case_filter.empty() && options.op.baseline == "none"),
+      "--case and --baseline are for single ops; --op {} always has its bare convolutions beside it",
+      kTrainStep);
   if (options.op.op != kTrainStep) return run_op_benchmarks(*backend, options.op);
   check_ops(*backend, "all");
   TrainStepOptions step = options.step;
