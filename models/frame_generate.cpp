@@ -106,9 +106,10 @@ std::vector<Candidate> search(const FrameOptions& options, int restarts, int ste
   for (std::size_t i = 0; i < points.size(); ++i) {
     if (points[i].estimate <= best + kHopeful) hopeful.push_back(i);
   }
-  for_each_restart(static_cast<int>(hopeful.size()), {}, 0, 0, [&](int i) {
+  const int count = static_cast<int>(hopeful.size());
+  for_each_restart(count, progress, restarts, restarts + count, [&](int i) {
     SearchPoint& point = points[hopeful[static_cast<std::size_t>(i)]];
-    point = refine_correlation(point, options.objective, steps);
+    point = refine_correlation(point, options.objective, {.iterations_per_round = steps});
   });
   std::vector<Candidate> candidates;
   for (const SearchPoint& point : points)
@@ -116,8 +117,18 @@ std::vector<Candidate> search(const FrameOptions& options, int restarts, int ste
   return candidates;
 }
 
-/// Unit vectors near an optimum, taken there.
+/// Unit vectors near an optimum, taken there with an effort that is worth it for one candidate only.
 Candidate polished(Candidate candidate, FrameObjective objective) {
+  const double dim = static_cast<double>(candidate.vectors.rows());
+  const double classes = static_cast<double>(candidate.vectors.cols());
+  const double iterations = 1e11 / (classes * classes * (2.0 * dim + 20.0));
+  const SearchPoint start = {candidate.vectors, candidate.value, candidate.value, candidate.steps};
+  const SearchPoint point =
+      refine_correlation(start, objective,
+                         {.iterations_per_round = static_cast<int>(std::clamp(iterations, 300.0, 4000.0)),
+                          .highest_sharpness = 1 << 28});
+  candidate.vectors = point.vectors;
+  candidate.value = point.value;
   for (int round = 0; round < 3; ++round) {
     Eigen::MatrixXd next = polish_active_set(candidate.vectors, objective);
     const double value = largest_correlation(next, objective);
@@ -146,11 +157,9 @@ Candidate descend(const FrameOptions& options, int steps, int restart) {
     // The norm penalty leaves the descent a few hundredths from the optimum: sharpen from where it ended.
     constexpr double kSharpness = 64.0;
     constexpr int kIterations = 1000;
-    const SearchPoint point =
-        refine_correlation(descend_correlation(unit, options.objective, kSharpness, kIterations),
-                           options.objective, kIterations);
-    candidate.vectors = point.vectors;
-    unit = point.vectors;
+    const SearchPoint point = descend_correlation(unit, options.objective, kSharpness, kIterations);
+    unit = refine_correlation(point, options.objective, {.iterations_per_round = kIterations}).vectors;
+    candidate.vectors = unit;
   }
   candidate.value = largest_correlation(unit, options.objective);
   return candidate;
@@ -227,13 +236,13 @@ Frame generate_frame(const FrameOptions& options, const FrameProgress& progress)
     Candidate best =
         *std::min_element(candidates.begin(), candidates.end(),
                           [](const Candidate& a, const Candidate& b) { return a.value < b.value; });
-    if (options.method != FrameMethod::kCode1) best = polished(std::move(best), options.objective);
     made.construction = "descent";
     made.restarts = restarts;
     made.hits =
         static_cast<int>(std::count_if(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
           return candidate.value <= best.value + kHit;
         }));
+    if (options.method != FrameMethod::kCode1) best = polished(std::move(best), options.objective);
     made.steps = best.steps;
     made.gradient_norm = best.gradient_norm;
     frame.vectors = std::move(best.vectors);

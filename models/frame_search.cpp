@@ -129,25 +129,28 @@ SearchPoint descend_correlation(const Eigen::MatrixXd& start, FrameObjective obj
   return descent.best();
 }
 
-SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objective, int iterations_per_stage) {
-  constexpr int kMostRounds = 60;
+SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objective,
+                               const RefineLimits& limits) {
   // At 4096 optima that differ by 1e-7 still melt into one, signed (3,27) for one; at 65536 they are apart.
   constexpr double kFirstSharpness = 1 << 16;
-  constexpr double kHighestSharpness = 1 << 20, kTolerance = 1e-13, kDone = 2e-15;
+  // Rounding of the inner products moves the gradient by about sharpness·eps, and the vectors by eps with it.
+  constexpr double kTolerance = 1e-15, kDone = 2e-15;
+  constexpr int kMostRounds = 60, kPatience = 3;
   Descent descent(point.vectors, objective);
   CorrelationSurrogate& surrogate = descent.surrogate();
   double beta = kFirstSharpness;
   double best_gap = std::numeric_limits<double>::infinity();
   Eigen::ArrayXXd weights = surrogate.log_weights();
   int rounds_without_progress = 0;
-  for (int round = 0; round < kMostRounds && best_gap > kDone && rounds_without_progress < 3; ++round) {
-    const int iterations = descent.minimize(beta, {iterations_per_stage, kTolerance});
+  for (int round = 0; round < kMostRounds && best_gap > kDone && rounds_without_progress < kPatience;
+       ++round) {
+    const int iterations = descent.minimize(beta, {limits.iterations_per_round, beta * kTolerance});
     const double gap = surrogate.complementarity_gap();
     rounds_without_progress = gap < 0.9 * best_gap ? 0 : rounds_without_progress + 1;
     if (gap < best_gap) weights = surrogate.log_weights();
-    const bool leads_away = gap > 4.0 * best_gap + 1e-13 || iterations == iterations_per_stage;
+    const bool leads_away = gap > 4.0 * best_gap + 1e-13 || iterations == limits.iterations_per_round;
     best_gap = std::min(best_gap, gap);
-    if (leads_away && beta < kHighestSharpness) {
+    if (leads_away && beta < limits.highest_sharpness) {
       beta *= 4.0;
       descent.go_back();
       surrogate.set_log_weights(weights);
@@ -158,6 +161,7 @@ SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objectiv
   }
   SearchPoint result = descent.best();
   result.iterations += point.iterations;
+  if (result.value > point.value) return point;
   return result;
 }
 

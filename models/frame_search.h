@@ -56,10 +56,18 @@ struct SearchPoint {
 SearchPoint descend_correlation(const Eigen::MatrixXd& start, FrameObjective objective,
                                 double first_sharpness, int iterations_per_stage);
 
+/// How far a refinement goes.
+struct RefineLimits {
+  int iterations_per_round = 1000;  ///< L-BFGS iterations between two multiplier steps
+  double highest_sharpness =
+      1 << 20;  ///< where multiplier steps lead away, the error ends at about log(C)/this
+};
+
 /// Goes on to the local optimum itself, to 1e-12 where it is regular, by multiplier steps; where those lead
 /// away (the Lagrangian is not convex enough at this sharpness) with a greater sharpness from the best point.
-/// Deterministic.
-SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objective, int iterations_per_stage);
+/// Never worse than `point`. Deterministic.
+SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objective,
+                               const RefineLimits& limits);
 
 /// The first sharpness of a restart, drawn from a wide range: one low value for all makes every start end in
 /// the same wrong optimum at some sizes (signed (3,14) and (5,21), lines (4,8)), a high one hits less often

@@ -97,7 +97,7 @@ TEST(Lbfgs, Stops_At_Its_Limit_And_Where_There_Is_Nothing_To_Do) {
 TEST(Search, Refines_The_Icosahedron_To_Rounding) {
   const MatrixXd start = gaussian_matrix(RandomStream(1, "test"), 3, 12);
   const SearchPoint coarse = descend_correlation(start, FrameObjective::kSigned, 64.0, 1000);
-  const SearchPoint fine = refine_correlation(coarse, FrameObjective::kSigned, 1000);
+  const SearchPoint fine = refine_correlation(coarse, FrameObjective::kSigned, {});
   const double optimum = 1.0 / std::sqrt(5.0);
   EXPECT_GT(coarse.value, optimum);
   EXPECT_LT(coarse.value, optimum + std::log(132.0) / 4096);
@@ -110,7 +110,7 @@ TEST(Polish, Takes_A_Coarse_Optimum_To_Rounding_And_Never_Makes_It_Worse) {
   // Moved by 1e-7, the icosahedron is 1e-7 off; the five lines of the pentagon's double cone likewise.
   const MatrixXd start = gaussian_matrix(RandomStream(1, "test"), 3, 12);
   MatrixXd unit = refine_correlation(descend_correlation(start, FrameObjective::kSigned, 64.0, 1000),
-                                     FrameObjective::kSigned, 1000)
+                                     FrameObjective::kSigned, {})
                       .vectors;
   unit += 1e-7 * gaussian_matrix(RandomStream(2, "test"), 3, 12);
   unit.colwise().normalize();
