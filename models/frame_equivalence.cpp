@@ -83,8 +83,11 @@ FrameEquivalence compare_frames(const Frame& a, const Frame& b, double tolerance
   require(a.dim() == b.dim() && a.classes() == b.classes(),
           "frames of {} vectors in {} dimensions and {} in {} cannot be compared", a.classes(), a.dim(),
           b.classes(), b.dim());
-  const double scale = a.vectors.colwise().norm().maxCoeff();
+  // Both in units of a's longest vector, found without squares that overflow or vanish.
+  const double scale = a.vectors.colwise().stableNorm().maxCoeff();
   const Eigen::MatrixXd x = a.vectors / scale, y = b.vectors / scale;
+  require(y.allFinite() && y.cwiseAbs().maxCoeff() < 1e100,
+          "the frames cannot be compared: their norms differ by more than a factor of 1e100");
   const Eigen::MatrixXd x_gram = x.transpose() * x, y_gram = y.transpose() * y;
   FrameEquivalence result;
   result.gram_distance = (x_gram - y_gram).cwiseAbs().maxCoeff();
@@ -95,7 +98,7 @@ FrameEquivalence compare_frames(const Frame& a, const Frame& b, double tolerance
   // costs the sign of the smallest singular value when det UVᵀ = -1. The distance is taken from R itself: the
   // closed form |X|² + |Y|² - 2ΣS cancels near 0.
   const Eigen::MatrixXd product = y * x.transpose();
-  const Eigen::JacobiSVD<Eigen::MatrixXd> svd(product, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const Eigen::BDCSVD<Eigen::MatrixXd> svd(product, Eigen::ComputeFullU | Eigen::ComputeFullV);
   const Eigen::MatrixXd v = svd.matrixV();
   Eigen::MatrixXd u = svd.matrixU();
   result.procrustes_distance = (u * v.transpose() * x - y).norm() / x.norm();

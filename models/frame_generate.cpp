@@ -183,7 +183,7 @@ std::vector<Candidate> descents(const FrameOptions& options, int restarts, int s
 }
 
 void check_options(const FrameOptions& options) {
-  constexpr int kMost = 100'000;
+  constexpr int kMost = 32'768;  // whose Gram matrix takes 8.6 GB
   require<UsageError>(options.classes >= 2 && options.classes <= kMost,
                       "a frame needs 2 to {} classes, not {}", kMost, options.classes);
   require<UsageError>(options.dim >= 1 && options.dim <= kMost, "a frame needs 1 to {} dimensions, not {}",

@@ -34,7 +34,7 @@ FrameGeometry measure_frame(const Frame& frame) {
   geometry.uniformity = geometry.min_norm / geometry.max_norm;
   geometry.mean_norm = unit.rowwise().mean().norm();
 
-  const Eigen::VectorXd singular = unit.jacobiSvd().singularValues();
+  const Eigen::VectorXd singular = unit.bdcSvd().singularValues();
   const double extent = static_cast<double>(std::max(unit.rows(), unit.cols()));
   const double threshold = extent * std::numeric_limits<double>::epsilon() * singular[0];
   geometry.rank = static_cast<int>((singular.array() > threshold).count());

@@ -245,21 +245,26 @@ Json equivalence_report(const Frame& a, const Frame& b) {
   return report;
 }
 
+/// The permutation that was found, if it fits on a screen.
+std::string shown_permutation(const Json& permutation) {
+  constexpr std::size_t kMost = 100;
+  if (permutation.is_null()) return "-";
+  if (permutation.size() > kMost) return fmt::format("of {} classes; --json prints it", permutation.size());
+  return fmt::format("{}", fmt::join(permutation.get<std::vector<int>>(), ","));
+}
+
 void print_equivalence(const Json& report) {
   if (report.is_null()) {
     fmt::print("The two frames differ in size, so they are not equivalent.\n");
     return;
   }
-  print_settings(
-      {{"Type I (B = R·A)", yes_or_no(report["type1"])},
-       {"Type II (B = A·P)", yes_or_no(report["type2"])},
-       {"both (B = R·A·P)", yes_or_no(report["equivalent"])},
-       {"Procrustes distance",
-        fmt::format("{:.6g} of |A| ({:.6g} without reflections)", report["procrustes_distance"].get<double>(),
-                    report["procrustes_rotation_distance"].get<double>())},
-       {"P", report["permutation"].is_null()
-                 ? std::string("-")
-                 : fmt::format("{}", fmt::join(report["permutation"].get<std::vector<int>>(), ","))}});
+  print_settings({{"Type I (B = R·A)", yes_or_no(report["type1"])},
+                  {"Type II (B = A·P)", yes_or_no(report["type2"])},
+                  {"both (B = R·A·P)", yes_or_no(report["equivalent"])},
+                  {"Procrustes distance", fmt::format("{:.6g} of |A| ({:.6g} without reflections)",
+                                                      report["procrustes_distance"].get<double>(),
+                                                      report["procrustes_rotation_distance"].get<double>())},
+                  {"P", shown_permutation(report["permutation"])}});
 }
 
 void add_info(CLI::App& frame) {
