@@ -130,23 +130,6 @@ class LineReader {
   std::size_t position_ = 0;
 };
 
-std::string as_toml(const std::string& value) {
-  if (is_bare_value(value)) return value;
-  std::string quoted = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '\n')
-      quoted += "\\n";
-    else if (c == '\t')
-      quoted += "\\t";
-    else if (c == '\r')
-      quoted += "\\r";
-    else
-      quoted += c;
-  }
-  return quoted + '"';
-}
-
 /// The values an option was given, or its default; empty when it has neither.
 std::vector<std::string> values_of(const CLI::Option& option) {
   if (option.count() > 0) return option.reduced_results();
@@ -163,6 +146,23 @@ std::vector<std::string> values_of(const CLI::Option& option) {
 }
 
 }  // namespace
+
+std::string as_toml(const std::string& value) {
+  if (is_bare_value(value)) return value;
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (c == '\n')
+      quoted += "\\n";
+    else if (c == '\t')
+      quoted += "\\t";
+    else if (c == '\r')
+      quoted += "\\r";
+    else
+      quoted += c;
+  }
+  return quoted + '"';
+}
 
 std::vector<Setting> read_settings(const std::filesystem::path& path) {
   const std::string text = read_file(path);

@@ -21,6 +21,9 @@ struct Setting {
 /// Throws FileError naming the file, the line and what was expected.
 std::vector<Setting> read_settings(const std::filesystem::path& path);
 
+/// A string, number or boolean as TOML: bare where it can be, else quoted and escaped.
+std::string as_toml(const std::string& value);
+
 /// The settings a parsed command runs with, given or by default, as a file that --config reads again. Flags
 /// without a value and those that only shape the output (--json) are left out; what is no flag stands in a
 /// comment.

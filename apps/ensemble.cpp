@@ -115,25 +115,34 @@ std::int64_t Ensemble::images_between(const Position& before, const Position& af
 std::vector<EpochRow> Ensemble::evaluate() {
   const auto& train_labels = shared_.data.train->images().labels;
   const auto& test_labels = shared_.data.test->images().labels;
-  const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain);
-  const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest);
-  std::vector<EpochRow> rows;
+  std::vector<EpochRow> rows(runs_.size());
+  {
+    const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      rows[i].train = score(train[i], train_labels);
+      check_finite(rows[i].train, i, "training");
+      const Frame& frame = runs_[i]->frame;
+      rows[i].collapse = measure_collapse({.features = train[i].features,
+                                           .labels = train_labels,
+                                           .feature_dim = frame.dim(),
+                                           .num_classes = frame.classes()},
+                                          frame.vectors);
+    }
+  }
+  const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest, Features::kDrop);
   for (std::size_t i = 0; i < runs_.size(); ++i) {
-    EpochRow row{.train = score(train[i], train_labels), .test = score(test[i], test_labels), .collapse = {}};
-    const Frame& frame = runs_[i]->frame;
-    require<DivergenceError>(
-        std::isfinite(row.train.cross_entropy) && std::isfinite(row.test.cross_entropy),
-        "{}: training diverged in epoch {}: the evaluation's cross-entropy is {} on train, {} on "
-        "test; a smaller --lr may help",
-        runs_[i]->name, trainer_.position().epoch, row.train.cross_entropy, row.test.cross_entropy);
-    row.collapse = measure_collapse({.features = train[i].features,
-                                     .labels = train_labels,
-                                     .feature_dim = frame.dim(),
-                                     .num_classes = frame.classes()},
-                                    frame.vectors);
-    rows.push_back(std::move(row));
+    rows[i].test = score(test[i], test_labels);
+    check_finite(rows[i].test, i, "test");
   }
   return rows;
+}
+
+void Ensemble::check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const {
+  require<DivergenceError>(
+      std::isfinite(score.cross_entropy),
+      "{}: training diverged: after epoch {} the cross-entropy of the {} set is {}; a smaller --lr "
+      "may help",
+      runs_[i]->name, trainer_.position().epoch, split, score.cross_entropy);
 }
 
 void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& progress) {
@@ -176,7 +185,9 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
       {"test_accuracy", row.test.accuracy},
       {"seconds", seconds_},
       {"images_per_second",
-       training_seconds_ > 0 ? static_cast<double>(trained_images_) / training_seconds_ : 0.0},
+       training_seconds_ > 0
+           ? nlohmann::ordered_json(static_cast<double>(trained_images_) / training_seconds_)
+           : nlohmann::ordered_json()},
       {"device", shared_.device},
       {"precision", shared_.precision},
       {"ensemble", runs_.size()},

@@ -63,6 +63,7 @@ class Ensemble {
   std::int64_t images_between(const Position& before, const Position& after) const;
   bool train_epoch(Progress& progress);
   std::vector<EpochRow> evaluate();
+  void check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const;
   void record(const std::vector<EpochRow>& rows, int epoch, Progress& progress);
   void save_checkpoints();
   [[noreturn]] void stop(Progress& progress);

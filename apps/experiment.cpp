@@ -4,11 +4,13 @@
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
-#include "engine/file.h"
 #include "models/frozen_network.h"
 
 namespace gnc {
 namespace {
+
+/// Frame entries and norms beyond this, or below its inverse, leave no room for products in float32.
+constexpr double kLargestWeight = 1e18;
 
 /// The frame's numbers as 16 hexadecimal digits (FNV-1a over the bits), so that two frames are not taken for
 /// one.
@@ -65,24 +67,33 @@ nlohmann::ordered_json Experiment::settings_of(const PlannedRun& run) const {
   settings["seed"] = run.seed;
   settings["transformation"] = run.transformation;
   settings["frame"] = digest(run.frame);
-  return settings;
+  // As the files hold it, so that what is read back compares equal.
+  return nlohmann::ordered_json::parse(to_text(settings));
 }
 
-void Experiment::check_startable(std::span<const PlannedRun> runs) const {
+void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble) const {
+  require<UsageError>(ensemble >= 1, "--ensemble {}; expected at least 1", ensemble);
   for (const PlannedRun& run : runs) {
     require<UsageError>(run.frame.classes() == num_classes(),
-                        "{}: the frame has {} classes but the data have {}", run.name, run.frame.classes(),
+                        "--classifier: the frame has {} classes but the data have {}", run.frame.classes(),
                         num_classes());
+    const double largest = run.frame.vectors.cwiseAbs().maxCoeff();
+    const double shortest = run.frame.vectors.colwise().stableNorm().minCoeff();
+    require<UsageError>(
+        largest < kLargestWeight && shortest > 1 / kLargestWeight,
+        "--classifier: the frame's vectors have norms from {:g} on and entries up to {:g}; float32 "
+        "weights take {:g} to {:g}",
+        shortest, largest, 1 / kLargestWeight, kLargestWeight);
     require<UsageError>(training_.is_resume || !run.directory.is_in_use(),
                         "--out: {} already holds a run; give --resume to continue it, or another folder",
                         run.directory.path().string());
+    // Throws where what is there was made with other settings.
+    if (!result(run)) run.directory.position(settings_of(run));
   }
 }
 
 std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble) {
-  require<UsageError>(ensemble >= 1, "--ensemble {}; expected at least 1", ensemble);
-  check_startable(runs);
-  for (const PlannedRun& run : runs) make_writable_directory(run.directory.path());
+  check_startable(runs, ensemble);
   // Runs that stand at the same step train together; after an interruption not all of them need to.
   std::vector<std::pair<Position, std::vector<const PlannedRun*>>> groups;
   for (const PlannedRun& run : runs) {
@@ -94,7 +105,17 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
     groups.back().second.push_back(&run);
   }
   const StopSignal stop_signal;
-  for (const auto& [position, members] : groups) train_together(members, position);
+  std::string diverged;
+  for (const auto& [position, members] : groups) {
+    try {
+      train_together(members, position);
+    } catch (const DivergenceError& error) {
+      // The other runs are none the worse for it; the failure is told when they are done.
+      diverged += fmt::format("{}{}: {}", diverged.empty() ? "" : "; ",
+                              members.front()->directory.path().string(), error.what());
+    }
+  }
+  if (!diverged.empty()) throw DivergenceError(diverged);
 
   std::vector<nlohmann::ordered_json> results;
   for (const PlannedRun& run : runs) results.push_back(result(run).value());
@@ -119,10 +140,11 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
                      .unit = "images",
                      .units_per_step = static_cast<double>(trainer.settings().batch_size) * trainer.runs(),
                      .seconds = {}});
-  progress.line(
-      fmt::format("memory: {} = parameters {} + activations {} + images {} + workspace {} + checkpoint {}",
-                  mebibytes(plan.total()), mebibytes(plan.parameters), mebibytes(plan.activations),
-                  mebibytes(plan.images), mebibytes(plan.workspace), mebibytes(plan.checkpoint)));
+  progress.line(fmt::format("memory: {} = parameters {} + activations {} + images {} + workspace {} + {} {}",
+                            mebibytes(plan.total()), mebibytes(plan.parameters), mebibytes(plan.activations),
+                            mebibytes(plan.images), mebibytes(plan.workspace),
+                            plan.evaluation > plan.checkpoint ? "evaluation" : "checkpoint",
+                            mebibytes(std::max(plan.evaluation, plan.checkpoint))));
   const Ensemble::Shared shared{.options = training_,
                                 .data = data_,
                                 .device = std::string(backend_->name()),

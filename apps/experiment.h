@@ -21,10 +21,9 @@ class Experiment {
   /// Loads the data, opens the backend and checks that every setting fits.
   Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training);
 
-  /// Throws where `runs` cannot be trained here: a frame with another number of classes than the data, or,
-  /// without
-  /// --resume, a folder in use. Nothing is written.
-  void check_startable(std::span<const PlannedRun> runs) const;
+  /// Throws where `runs` cannot be trained here, `ensemble` at a time: a frame that does not fit the data or
+  /// float32, a folder in use without --resume, one made with other settings with it. Nothing is written.
+  void check_startable(std::span<const PlannedRun> runs, int ensemble) const;
   /// Trains what is not finished yet, `ensemble` runs at a time, and returns the results (the object of
   /// result.json) in the order of `runs`. With --resume finished runs are taken as they are and interrupted
   /// ones continue.

@@ -38,7 +38,7 @@ CLI::Option* add_choice_option(CLI::App& app, const std::string& flag, std::stri
 
 void add_device_option(CLI::App& app, CommonOptions& options) {
   add_choice_option(app, "--device", options.device, {"auto", "cpu", "cuda", "simt", "reference"},
-                    "Where to compute; auto is cuda where there is a usable GPU, else cpu");
+                    "Where to compute; auto is cpu in this version");
 }
 
 void add_seed_option(CLI::App& app, CommonOptions& options) {
@@ -48,7 +48,7 @@ void add_seed_option(CLI::App& app, CommonOptions& options) {
 }
 
 void add_threads_option(CLI::App& app, CommonOptions& options) {
-  app.add_option("--threads", options.threads, "Host threads; 0: all cores. Changes no result")
+  app.add_option("--threads", options.threads, "Host threads; 0: all cores. Does not change results")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
@@ -77,8 +77,12 @@ void use_threads(const CommonOptions& options) {
   if (options.threads > 0) omp_set_num_threads(options.threads);
 }
 
+std::string to_text(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 void print_json(const nlohmann::ordered_json& result) {
-  fmt::print("{}\n", result.dump());
+  fmt::print("{}\n", to_text(result));
   std::fflush(stdout);
 }
 

@@ -32,6 +32,10 @@ void add_json_option(CLI::App& app, CommonOptions& options);
 /// Tells OpenMP how many threads to use; call it first in a command's callback.
 void use_threads(const CommonOptions& options);
 
+/// JSON as text, on one line unless an indent is given. Bytes that are not UTF-8 (folder names may hold some)
+/// become U+FFFD instead of an exception after hours of training.
+std::string to_text(const nlohmann::ordered_json& json, int indent = -1);
+
 /// A result as one line of JSON on standard output. NaN and infinities become null.
 void print_json(const nlohmann::ordered_json& result);
 

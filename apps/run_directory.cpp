@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "apps/options.h"
 #include "engine/file.h"
 #include "engine/metrics/neural_collapse.h"
 #include "models/frame_io.h"
@@ -9,8 +10,16 @@
 namespace gnc {
 namespace {
 
+/// Settings and results nest three deep; what nests deeper is not ours and would exhaust the stack of the
+/// JSON library.
+constexpr int kMaxDepth = 8;
+
 nlohmann::ordered_json parse_json(const std::filesystem::path& file, const std::string& text) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto guard = [&](int depth, nlohmann::ordered_json::parse_event_t, nlohmann::ordered_json&) {
+    require<FileError>(depth <= kMaxDepth, "{}: nests deeper than any file of gnc", file.string());
+    return true;
+  };
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text, guard, /*allow_exceptions=*/false);
   require<FileError>(json.is_object(), "{}: expected a JSON object", file.string());
   return json;
 }
@@ -39,7 +48,7 @@ void RunDirectory::check_settings(const std::filesystem::path& file, const nlohm
                        key);
     require<FileError>(stored[key] == value,
                        "{}: was made with {} = {}, but now {} = {}; give the same settings or another --out",
-                       file.string(), key, stored[key].dump(), key, value.dump());
+                       file.string(), key, to_text(stored[key]), key, to_text(value));
   }
 }
 
@@ -87,7 +96,7 @@ CsvTable RunDirectory::read_metrics(int epochs) const {
 void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
                                    double seconds) const {
   save_state(checkpoint_path(), trainer, run,
-             {{"settings", settings.dump()}, {"seconds", fmt::format("{}", seconds)}});
+             {{"settings", to_text(settings)}, {"seconds", fmt::format("{}", seconds)}});
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
@@ -103,7 +112,7 @@ double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
 }
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
-  write_atomically(path_ / "result.json", result.dump(2) + "\n");
+  write_atomically(path_ / "result.json", to_text(result, 2) + "\n");
 }
 
 }  // namespace gnc

@@ -2,8 +2,11 @@
 
 #include <fmt/ranges.h>
 
+#include <numeric>
+#include <set>
 #include <sstream>
 
+#include "apps/config_file.h"
 #include "engine/random.h"
 
 namespace gnc {
@@ -19,18 +22,47 @@ std::string config_of_run(const std::string& sweep_config, const std::filesystem
     const std::string key = line.substr(0, line.find_first_of(" ="));
     if (key == "frames" || key == "vary" || key == "rotation" || key == "ensemble" || key == "shard")
       continue;
-    if (key == "classifier") line = fmt::format("classifier = \"{}\"", (directory / "frame.npy").string());
-    if (key == "out") line = fmt::format("out = \"{}\"", directory.string());
+    if (key == "classifier") line = "classifier = " + as_toml(directory / "frame.npy");
+    if (key == "out") line = "out = " + as_toml(directory);
     if (key == "seed") line = fmt::format("seed = {}", seed);
+    if (line.starts_with("# gnc")) line = "# gnc train";
     result += line + "\n";
   }
   return result;
 }
 
-/// The seed of run `run`'s transformation; 32 bits, so that it can be read and typed.
-std::uint64_t transformation_seed(std::uint64_t seed, std::string_view purpose, int run) {
-  return RandomStream(seed, purpose).bits(static_cast<std::uint64_t>(run))[0];
+/// The seed of draw `draw` of a sweep's transformations; 32 bits, so that it can be read and typed.
+std::uint64_t transformation_seed(std::uint64_t seed, std::string_view purpose, int draw) {
+  return RandomStream(seed, purpose).bits(static_cast<std::uint64_t>(draw))[0];
 }
+
+/// Permutations of C classes, each drawn once: copies among the runs would make the table's deviation that of
+/// copies. The first is the identity.
+class DistinctPermutations {
+ public:
+  DistinctPermutations(std::uint64_t seed, int classes, int wanted) : seed_(seed), classes_(classes) {
+    double possible = 1;
+    for (int i = 2; i <= classes; ++i) possible *= i;
+    require<UsageError>(wanted <= possible, "--frames {}: {} classes have only {} permutations", wanted,
+                        classes, possible);
+    std::vector<int> identity(static_cast<std::size_t>(classes));
+    std::iota(identity.begin(), identity.end(), 0);
+    drawn_.insert(std::move(identity));
+  }
+  std::vector<int> next() {
+    for (;;) {
+      std::vector<int> permutation =
+          random_permutation(transformation_seed(seed_, "sweep permutation", ++draws_), classes_);
+      if (drawn_.insert(permutation).second) return permutation;
+    }
+  }
+
+ private:
+  std::uint64_t seed_;
+  int classes_;
+  int draws_ = 0;
+  std::set<std::vector<int>> drawn_;
+};
 
 }  // namespace
 
@@ -50,6 +82,8 @@ std::string_view to_string(Vary vary) {
 
 std::vector<PlannedRun> plan_sweep(const SweepPlan& plan) {
   require<UsageError>(plan.runs >= 1, "--frames {}; expected at least 1", plan.runs);
+  const bool permutes = plan.vary == Vary::kPermutation || plan.vary == Vary::kBoth;
+  DistinctPermutations permutations(plan.seed, plan.base.classes(), permutes ? plan.runs : 1);
   std::vector<PlannedRun> runs;
   for (int i = 0; i < plan.runs; ++i) {
     Frame frame = plan.base;
@@ -61,9 +95,8 @@ std::vector<PlannedRun> plan_sweep(const SweepPlan& plan) {
       frame = rotated(frame, draw, plan.rotation);
       transformation = fmt::format("{} rotation {}", to_string(plan.rotation), draw);
     }
-    if (i > 0 && (plan.vary == Vary::kPermutation || plan.vary == Vary::kBoth)) {
-      const std::vector<int> permutation =
-          random_permutation(transformation_seed(plan.seed, "sweep permutation", i), frame.classes());
+    if (i > 0 && permutes) {
+      const std::vector<int> permutation = permutations.next();
       frame = permuted(frame, permutation);
       transformation +=
           fmt::format("{}permutation {}", transformation.empty() ? "" : "; ", fmt::join(permutation, " "));

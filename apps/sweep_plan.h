@@ -29,9 +29,9 @@ struct SweepPlan {
 };
 
 /// The runs, in folders run-00, run-01, …. Run 0 takes the base frame (and the seed) as it is, so it is the
-/// plain run that `gnc train` makes; run i > 0 takes a random permutation P, rotation R or both (R·M·P),
-/// drawn from (seed, i), or seed + i. Their config.toml is one that `gnc train` takes, with the run's own
-/// frame file as classifier.
+/// plain run that `gnc train` makes; run i > 0 takes a permutation P (no two runs the same), rotation R or
+/// both (R·M·P), drawn from (seed, i), or seed + i. Their config.toml is one that `gnc train` takes, with the
+/// run's own frame file as classifier.
 std::vector<PlannedRun> plan_sweep(const SweepPlan& plan);
 
 }  // namespace gnc

@@ -4,6 +4,7 @@
 
 #include "apps/options.h"
 #include "models/backbone.h"
+#include "models/frame_io.h"
 
 namespace gnc {
 
@@ -35,6 +36,16 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   app.add_option("--checkpoint-every", options.checkpoint_every,
                  "epochs between checkpoints; 0: only at the end")
       ->capture_default_str();
+}
+
+Frame read_classifier(const TrainingOptions& options) {
+  require<UsageError>(options.classifier != "learned" && options.classifier != "etf",
+                      "--classifier {}: this version trains against frame files (.npy) only",
+                      options.classifier);
+  std::string warning;
+  Frame frame = read_frame(options.classifier, &warning);
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  return frame;
 }
 
 TrainerSettings trainer_settings(const TrainingOptions& options) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/trainer.h"
+#include "models/frame.h"
 
 namespace gnc {
 
@@ -28,6 +29,10 @@ struct TrainingOptions {
 };
 
 void add_training_options(CLI::App& app, TrainingOptions& options);
+
+/// The frame file of --classifier; a warning about its sidecar goes to standard error. Throws UsageError for
+/// `learned` and `etf`, which this version does not have, and what read_frame throws.
+Frame read_classifier(const TrainingOptions& options);
 
 /// What the trainer takes of them. Throws UsageError naming the flag for a value that makes no sense.
 TrainerSettings trainer_settings(const TrainingOptions& options);

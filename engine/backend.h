@@ -69,8 +69,8 @@ class ImplementedBy<Derived, OpList<Op, Rest...>> : public ImplementedBy<Derived
   }
 };
 
-/// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cuda where there is a usable GPU, else
-/// cpu. Throws BackendError saying what is missing, UsageError for an unknown name.
+/// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cpu: this version has
+/// CUDA kernels for two ops only. Throws BackendError saying what is missing, UsageError for an unknown name.
 std::unique_ptr<Backend> open_backend(std::string_view name);
 
 /// Names of the backends that open on this machine, in the order reference, cpu, simt, cuda.

@@ -161,6 +161,8 @@ class Reader {
     } catch (const Json::parse_error& error) {
       throw FileError(fmt::format("{}: the header is not JSON: wrong at byte {} of the file", file_,
                                   kPrefixBytes + error.byte - 1));
+    } catch (const Json::exception& error) {  // a number beyond what a double holds
+      throw FileError(fmt::format("{}: the header is not JSON of this format: {}", file_, error.what()));
     }
   }
 

@@ -17,7 +17,7 @@ HostTensor as_dtype(const HostTensor& values, DType dtype) {
 
 }  // namespace
 
-DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dtype)
+DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dtype, int max_orders)
     : backend_(backend), source_(source), dtype_(dtype) {
   const ImageSet& images = source.images();
   for (std::size_t i = 0; i < images.labels.size(); ++i)
@@ -33,6 +33,10 @@ DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dt
   }
   scale_ = upload(backend.memory(), as_dtype(source.normalization().scale, dtype));
   offset_ = upload(backend.memory(), as_dtype(source.normalization().offset, dtype));
+  const Shape shape({size()}, max_orders);
+  indices_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kI32});
+  labels_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kI32});
+  flips_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kU8});
   set_plain_order();
 }
 
@@ -46,15 +50,11 @@ void DeviceImages::set_plain_order() {
 
 void DeviceImages::set_orders(const std::vector<EpochOrder>& orders) {
   const ImageSet& images = source_.images();
-  const int count = static_cast<int>(orders.size());
-  const Shape shape({size()}, count);
-  if (!indices_.view() || indices_.view().runs() != count) {
-    indices_ = DeviceTensor(backend_.memory(), {.shape = shape, .dtype = DType::kI32});
-    labels_ = DeviceTensor(backend_.memory(), {.shape = shape, .dtype = DType::kI32});
-    flips_ = DeviceTensor(backend_.memory(), {.shape = shape, .dtype = DType::kU8});
-  }
+  orders_ = static_cast<int>(orders.size());
+  require<Error>(orders_ >= 1 && orders_ <= indices_.view().runs(), "{} orders where there is room for {}",
+                 orders_, indices_.view().runs());
   std::vector<std::int32_t> labels(static_cast<std::size_t>(size()));
-  for (int run = 0; run < count; ++run) {
+  for (int run = 0; run < orders_; ++run) {
     const EpochOrder& order = orders[static_cast<std::size_t>(run)];
     require<Error>(order.indices.size() == labels.size() && order.flips.size() == labels.size(),
                    "an order of {} samples for a data set of {}", order.indices.size(), labels.size());
@@ -73,7 +73,7 @@ void DeviceImages::set_orders(const std::vector<EpochOrder>& orders) {
 }
 
 ConstTensor DeviceImages::slice(const Tensor& whole, int first, int count) const {
-  const TensorSpec spec{.shape = Shape({count}, whole.runs()), .dtype = whole.dtype()};
+  const TensorSpec spec{.shape = Shape({count}, orders_), .dtype = whole.dtype()};
   const auto* start =
       static_cast<const std::byte*>(whole.raw()) + static_cast<std::size_t>(first) * size_of(whole.dtype());
   return ConstTensor(spec, start, *whole.memory(), whole.run_stride());
@@ -83,7 +83,7 @@ DeviceImages::Batch DeviceImages::batch(int step, int batch_size, int runs, Pass
   const int first = step * batch_size;
   const int count = std::min(batch_size, size() - first);
   require<Error>(step >= 0 && count > 0, "batch {} of {} samples in batches of {}", step, size(), batch_size);
-  const int orders = indices_.view().runs();
+  const int orders = orders_;
   require<Error>(orders == 1 || orders == runs, "{} orders for {} runs", orders, runs);
   LeasedTensor images = pass.lease({.shape = pixels_.shape().with_batch(count).with_runs(orders),
                                     .dtype = dtype_,

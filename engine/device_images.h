@@ -20,8 +20,8 @@ class DeviceImages {
     ConstTensor labels;   // [B] int32, likewise
   };
 
-  /// Throws Error when a label is outside [0, num_classes).
-  DeviceImages(Backend& backend, const BatchSource& source, DType dtype);
+  /// For up to `max_orders` orders at a time. Throws Error when a label is outside [0, num_classes).
+  DeviceImages(Backend& backend, const BatchSource& source, DType dtype, int max_orders);
 
   /// Sets the order of the coming batches: one for all runs, or one per run. Throws Error for an index out of
   /// range.
@@ -48,7 +48,8 @@ class DeviceImages {
   ConstTensor pixels_;
   DeviceTensor scale_;
   DeviceTensor offset_;
-  DeviceTensor indices_;  // [M] per order
+  int orders_ = 1;        // in use
+  DeviceTensor indices_;  // [M] for each of the orders there is room for: addresses never change
   DeviceTensor flips_;
   DeviceTensor labels_;
 };

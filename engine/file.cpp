@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <random>
 
 #include "engine/error.h"
 
@@ -62,11 +63,22 @@ void write_atomically(const std::filesystem::path& path, std::string_view bytes)
 }
 
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
-  std::filesystem::path temporary = path;
-  temporary += fmt::format(".tmp-{}", ::getpid());
+  // What is no file (a device, a pipe) must not be renamed over; it is written through, as far as that goes.
+  std::error_code error;
+  const bool is_special = std::filesystem::exists(path, error) &&
+                          !std::filesystem::is_regular_file(path, error) &&
+                          !std::filesystem::is_directory(path, error);
+  if (is_special) {
+    const Descriptor file(open_retrying(path, O_WRONLY));
+    if (file.value() < 0) fail(path, "cannot open", errno);
+    for (const std::string_view piece : pieces) write_all(file.value(), piece, path);
+    return;
+  }
+  // Machines that share a folder have equal process numbers, so the name is random, and the file must be new.
+  const std::filesystem::path temporary = path.string() + fmt::format(".tmp-{:08x}", std::random_device{}());
+  const Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  if (file.value() < 0) fail(path, "cannot create", errno);
   try {
-    const Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    if (file.value() < 0) fail(path, "cannot create", errno);
     for (const std::string_view piece : pieces) write_all(file.value(), piece, path);
     if (::fsync(file.value()) != 0) fail(path, "cannot sync", errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
@@ -78,11 +90,13 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::st
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  const Descriptor file(open_retrying(path, O_RDONLY));
+  // Non-blocking, so that a pipe without a writer is refused below instead of waited for.
+  const Descriptor file(open_retrying(path, O_RDONLY | O_NONBLOCK));
   if (file.value() < 0) fail(path, "cannot open", errno);
   struct stat status {};
   if (::fstat(file.value(), &status) != 0) fail(path, "cannot stat", errno);
   require<FileError>(!S_ISDIR(status.st_mode), "{}: is a directory, expected a file", path.string());
+  require<FileError>(S_ISREG(status.st_mode), "{}: is no regular file", path.string());
   std::string bytes;
   bytes.reserve(static_cast<std::size_t>(status.st_size));
   char chunk[1 << 16];

@@ -32,6 +32,13 @@ std::vector<float> floats_of(const Tensor& source, int run) {
   return values;
 }
 
+/// Orders that an epoch needs: one when all runs have one seed.
+int distinct_orders(const std::vector<std::uint64_t>& seeds) {
+  const bool is_shared =
+      std::all_of(seeds.begin(), seeds.end(), [&](auto seed) { return seed == seeds.front(); });
+  return is_shared ? 1 : static_cast<int>(seeds.size());
+}
+
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, const BatchSource& test,
@@ -41,8 +48,8 @@ Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, c
       train_source_(train),
       settings_(settings),
       seeds_(std::move(seeds)),
-      train_(backend, train, settings.dtype),
-      test_(backend, test, settings.dtype),
+      train_(backend, train, settings.dtype, distinct_orders(seeds_)),
+      test_(backend, test, settings.dtype, 1),
       parameters_(network, backend, static_cast<int>(seeds_.size()), settings.dtype) {
   require<UsageError>(settings.batch_size >= 1 && settings.batch_size <= train.images().size(),
                       "--batch-size {} is not in [1,{}], the size of the training set", settings.batch_size,
@@ -73,20 +80,24 @@ void Trainer::plan_and_allocate() {
   }
   arena_.emplace(backend_.memory(), capacity);
   for (const int index : train_steps) step(backend_, *arena_, index, std::nullopt);
+  for (const DeviceImages* images : {&train_, &test_})
+    for (const int index : {0, images->steps(settings_.batch_size) - 1})
+      evaluate_batch(backend_, *arena_, *images, index);
   backend_.synchronize();
   plan_ = {.parameters = parameters_.bytes(),
            .activations = capacity,
            .images = train_.bytes() + test_.bytes(),
            .workspace = backend_.workspace_bytes(),
+           .evaluation = static_cast<std::size_t>(runs()) * static_cast<std::size_t>(train_.size()) *
+                         (sizeof(float) + sizeof(std::int32_t) +
+                          sizeof(float) * static_cast<std::size_t>(network_.feature_dim())),
            .checkpoint = parameters_.state_bytes()};
 }
 
 void Trainer::set_training_orders(int epoch) {
-  const bool is_shared =
-      std::all_of(seeds_.begin(), seeds_.end(), [&](auto seed) { return seed == seeds_.front(); });
   std::vector<EpochOrder> orders;
-  for (std::size_t run = 0; run < (is_shared ? 1 : seeds_.size()); ++run)
-    orders.push_back(train_source_.order(seeds_[run], epoch));
+  for (int run = 0; run < distinct_orders(seeds_); ++run)
+    orders.push_back(train_source_.order(seed(run), epoch));
   train_.set_orders(orders);
 }
 
@@ -156,10 +167,17 @@ Trainer::EvaluatedBatch Trainer::evaluate_batch(Backend& backend, Arena& arena, 
   return result;
 }
 
-std::vector<Evaluation> Trainer::evaluate(Split split) {
+std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
   DeviceImages& images = split == Split::kTrain ? train_ : test_;
   images.set_plain_order();
   std::vector<Evaluation> results(static_cast<std::size_t>(runs()));
+  const auto samples = static_cast<std::size_t>(images.size());
+  for (Evaluation& result : results) {
+    result.losses.reserve(samples);
+    result.predictions.reserve(samples);
+    if (features == Features::kKeep)
+      result.features.reserve(samples * static_cast<std::size_t>(network_.feature_dim()));
+  }
   for (int index = 0; index < images.steps(settings_.batch_size); ++index) {
     const EvaluatedBatch batch = evaluate_batch(backend_, *arena_, images, index);
     for (int run = 0; run < runs(); ++run) {
@@ -168,7 +186,7 @@ std::vector<Evaluation> Trainer::evaluate(Split split) {
         whole.insert(whole.end(), part.begin(), part.end());
       };
       append(result.losses, floats_of(batch.losses.tensor(), run));
-      append(result.features, floats_of(batch.features.tensor(), run));
+      if (features == Features::kKeep) append(result.features, floats_of(batch.features.tensor(), run));
       std::vector<std::int32_t> predicted(static_cast<std::size_t>(batch.predictions.shape()[0]));
       download_run<std::int32_t>(batch.predictions.tensor(), run, predicted);
       append(result.predictions, predicted);

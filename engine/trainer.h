@@ -2,6 +2,7 @@
 /// The training loop: R runs of one network, alike in everything but what the caller makes differ, trained
 /// together.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,16 +44,24 @@ struct MemoryPlan {
   std::size_t activations = 0;  ///< the arena of a step
   std::size_t images = 0;       ///< both splits
   std::size_t workspace = 0;    ///< the backend's scratch
-  std::size_t checkpoint = 0;   ///< one run's state in host memory, while it is written
-  std::size_t total() const { return parameters + activations + images + workspace + checkpoint; }
+  std::size_t evaluation =
+      0;  ///< losses, predictions and features of all runs on the training set, in host memory
+  std::size_t checkpoint = 0;  ///< one run's state in host memory, while it is written
+  /// Evaluation and checkpoint take turns.
+  std::size_t total() const {
+    return parameters + activations + images + workspace + std::max(evaluation, checkpoint);
+  }
 };
 
 /// One run's outputs on a whole split, in the split's stored order, with running statistics.
 struct Evaluation {
   std::vector<float> losses;              // [M] cross-entropy
   std::vector<std::int32_t> predictions;  // [M]
-  std::vector<float> features;            // [M,d] row-major
+  std::vector<float> features;            // [M,d] row-major; empty unless asked for
 };
+
+/// Whether an evaluation keeps the features, which are by far the most of it.
+enum class Features : std::uint8_t { kDrop, kKeep };
 
 enum class Split : std::uint8_t { kTrain, kTest };
 
@@ -87,7 +96,7 @@ class Trainer {
   bool train_epoch(const StepObserver& observer);
 
   /// Evaluates every run on a split.
-  std::vector<Evaluation> evaluate(Split split);
+  std::vector<Evaluation> evaluate(Split split, Features features = Features::kKeep);
 
  private:
   struct EvaluatedBatch {

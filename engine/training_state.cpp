@@ -1,6 +1,8 @@
 #include "engine/training_state.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <set>
 
 #include "engine/checkpoint.h"
@@ -23,6 +25,13 @@ int number_in(const std::filesystem::path& path, const std::map<std::string, std
   return value;
 }
 
+bool is_finite(const HostTensor& tensor) {
+  const auto all = [](const auto& values) {
+    return std::ranges::all_of(values, [](auto value) { return std::isfinite(value); });
+  };
+  return tensor.spec().dtype == DType::kF64 ? all(tensor.values<double>()) : all(tensor.values<float>());
+}
+
 StateInfo info_of(const std::filesystem::path& path, const Safetensors& file) {
   return {.position = {.epoch = number_in(path, file.metadata, "epoch"),
                        .step = number_in(path, file.metadata, "step")},
@@ -41,6 +50,12 @@ void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
   for (const auto& entry : parameters.trained())
     tensors.push_back(
         {std::string(kMomentumPrefix) + entry.name, parameters.read(parameters.momentum_of(entry), run)});
+  for (const NamedTensor& tensor : tensors)
+    require<DivergenceError>(
+        is_finite(tensor.tensor),
+        "{}: not written: after epoch {}, step {} the tensor '{}' is not finite; a smaller --lr may "
+        "help",
+        path.string(), trainer.position().epoch, trainer.position().step, tensor.name);
   std::map<std::string, std::string> all = metadata;
   all["epoch"] = std::to_string(trainer.position().epoch);
   all["step"] = std::to_string(trainer.position().step);

@@ -13,7 +13,8 @@ namespace gnc {
 /// their state_dict names (row-major, convolution weights [O,C,K,K]), momentum buffers under
 /// "optimizer.momentum_buffer.<name>", and in the metadata "epoch" and "step" (both done), "seed" and
 /// whatever `metadata` adds. Order and flips of the batches are functions of (seed, epoch), so this is
-/// everything a bit-exact continuation needs.
+/// everything a bit-exact continuation needs. Throws DivergenceError, and leaves what is there, when a value
+/// is not finite.
 void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
                 const std::map<std::string, std::string>& metadata);
 

@@ -21,7 +21,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_v1(CrossEntropyArgs ar
   if (row >= args.batch) return;  // whole warps leave, so the full masks below stay true
   const int lane = static_cast<int>(threadIdx.x);
   const std::int64_t run = blockIdx.y;
-  // Not __restrict__: logits_grad may be logits. Each element is last read by the lane that overwrites it.
+  // Not __restrict__: logits_grad may be logits.
   const float* const logits = args.logits + run * args.logits_run_stride + row * args.classes;
   const int label = args.labels[run * args.labels_run_stride + row];
   const float label_logit = logits[label];
@@ -53,6 +53,9 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_v1(CrossEntropyArgs ar
   if (args.logits_grad == nullptr) return;
   float* const logits_grad = args.logits_grad + run * args.logits_grad_run_stride + row * args.classes;
   const float batch = static_cast<float>(args.batch);
+  // All lanes have read the label's logit before the one it belongs to may overwrite it; every other element is last
+  // read by the lane that overwrites it.
+  __syncwarp();
   for (int c = lane; c < args.classes; c += kWarpSize) {
     const float probability = expf(logits[c] - row_largest) / sum;
     logits_grad[c] = (probability - (c == label ? 1.0f : 0.0f)) / batch;

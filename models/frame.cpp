@@ -65,10 +65,14 @@ Frame with_norm(const Frame& frame, double norm) {
   require(norm > 0.0 && std::isfinite(norm), "the norm of a frame's vectors must be positive, not {}", norm);
   Frame result = frame;
   for (int y = 0; y < frame.classes(); ++y) {
-    // Twice: the first division may overflow for subnormal columns, the second rounds the norm to the last
-    // bit.
-    result.vectors.col(y).stableNormalize();
-    result.vectors.col(y) *= norm;
+    // First to entries of order 1, by a power of two and so without rounding: squares of the given entries
+    // may overflow or vanish. Two steps, because the power itself may.
+    auto column = result.vectors.col(y);
+    int exponent = 0;
+    std::frexp(column.cwiseAbs().maxCoeff(), &exponent);
+    const int half = exponent / 2;
+    column = (column * std::ldexp(1.0, -half)) * std::ldexp(1.0, half - exponent);
+    column *= norm / column.norm();
   }
   return result;
 }

@@ -1,6 +1,7 @@
 /// gnc eval: loss, accuracy and every collapse metric of a trained run.
 
-#include <cmath>
+#include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include "apps/commands/commands.h"
@@ -52,6 +53,39 @@ StoredOptions read_options(const std::filesystem::path& file) {
   return stored;
 }
 
+/// frame.npy must be what the network was trained against, or the metrics speak of another frame than the
+/// losses.
+void check_frame_is_classifier(const std::filesystem::path& directory, Trainer& trainer, const Frame& frame) {
+  const Parameter& weights = *trainer.parameters().find("classifier.weight").parameter;
+  const HostTensor stored = trainer.parameters().read(weights.value, 0);
+  for (int y = 0; y < frame.classes(); ++y)
+    for (int i = 0; i < frame.dim(); ++i)
+      require<FileError>(stored.values<float>()[static_cast<std::size_t>(y * frame.dim() + i)] ==
+                             static_cast<float>(frame.vectors(i, y)),
+                         "{}: is not the frame that the network in checkpoint.safetensors was trained "
+                         "against: component {} of class {} "
+                         "differs",
+                         (directory / "frame.npy").string(), i, y);
+}
+
+/// The collapse metrics by name; null where the pictures lack a class, for then there is no class mean.
+nlohmann::ordered_json collapse_of(const Evaluation& evaluation, const ImageSet& pictures,
+                                   const Frame& frame) {
+  nlohmann::ordered_json result;
+  const std::vector<std::int64_t> counts = class_counts(pictures);
+  if (std::ranges::find(counts, 0) != counts.end()) {
+    for (const std::string& name : collapse_column_names()) result[name] = nullptr;
+    return result;
+  }
+  const CollapseReport report = measure_collapse({.features = evaluation.features,
+                                                  .labels = pictures.labels,
+                                                  .feature_dim = frame.dim(),
+                                                  .num_classes = frame.classes()},
+                                                 frame.vectors);
+  for (const auto& [name, value] : columns(report)) result[name] = value;
+  return result;
+}
+
 void run_eval(const EvalCommand& command) {
   use_threads(command.common);
   const std::filesystem::path directory = command.directory;
@@ -64,6 +98,7 @@ void run_eval(const EvalCommand& command) {
     DataOptions other = stored.data;
     other.spec = command.data;
     other.train_limit = other.test_limit = 0;
+    other.imbalance.clear();
     LoadedData replaced = load_data(other, data.train->images().pixels.shape()[2]);
     require<UsageError>(replaced.num_classes == data.num_classes,
                         "--data {}: {} classes, but the run was trained on {}", command.data,
@@ -84,26 +119,30 @@ void run_eval(const EvalCommand& command) {
   const std::unique_ptr<Backend> backend = open_backend(command.common.device);
   Trainer trainer(*backend, *network, *data.train, *data.test, trainer_settings(stored.training), {0});
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
-  const Evaluation evaluation = trainer.evaluate(command.split).front();
+  check_frame_is_classifier(directory, trainer, frame);
 
-  ScoreSum sum;
-  sum.add(evaluation.losses, evaluation.predictions, images.labels);
-  const CollapseReport report = measure_collapse({.features = evaluation.features,
-                                                  .labels = images.labels,
-                                                  .feature_dim = frame.dim(),
-                                                  .num_classes = frame.classes()},
-                                                 frame.vectors);
-  const std::string prefix = command.split == Split::kTrain ? "train" : "test";
+  nlohmann::ordered_json collapse;
   nlohmann::ordered_json result = {{"model", stored.training.model},
                                    {"parameters", trainer.parameters().trained_elements()},
-                                   {"epochs", info.position.epoch},
-                                   {"split", prefix},
-                                   {"samples", images.size()},
-                                   {prefix + "_ce", sum.score().cross_entropy},
-                                   {prefix + "_accuracy", sum.score().accuracy},
-                                   {"device", backend->name()},
-                                   {"precision", "fp32"}};
-  for (const auto& [name, value] : columns(report)) result[name] = value;
+                                   {"epochs", info.position.epoch}};
+  const auto start = std::chrono::steady_clock::now();
+  for (const auto& [split, name] : {std::pair(Split::kTrain, "train"), std::pair(Split::kTest, "test")}) {
+    const ImageSet& pictures = (split == Split::kTrain ? data.train : data.test)->images();
+    const Evaluation evaluation =
+        trainer.evaluate(split, split == command.split ? Features::kKeep : Features::kDrop).front();
+    ScoreSum sum;
+    sum.add(evaluation.losses, evaluation.predictions, pictures.labels);
+    result[fmt::format("{}_ce", name)] = sum.score().cross_entropy;
+    result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
+    if (split == command.split) collapse = collapse_of(evaluation, pictures, frame);
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result["seconds"] = seconds;
+  result["images_per_second"] = (data.train->images().size() + data.test->images().size()) / seconds;
+  result["device"] = backend->name();
+  result["precision"] = "fp32";
+  result["split"] = command.split == Split::kTrain ? "train" : "test";
+  result.update(collapse);
   if (command.common.is_json) {
     print_json(result);
     return;
@@ -121,7 +160,8 @@ void add_eval_command(CLI::App& app) {
   eval->add_option("--data", command->data, "other pictures than the run's own, normalised as the run's were")
       ->type_name("SPEC");
   add_choice_option<Split>(*eval, "--split", command->split,
-                           {{"train", Split::kTrain}, {"test", Split::kTest}}, "which pictures");
+                           {{"train", Split::kTrain}, {"test", Split::kTest}},
+                           "pictures that the collapse metrics are of; loss and accuracy are of both splits");
   add_device_option(*eval, command->common);
   add_threads_option(*eval, command->common);
   add_json_option(*eval, command->common);

@@ -9,7 +9,6 @@
 #include "apps/sweep_plan.h"
 #include "apps/table.h"
 #include "engine/file.h"
-#include "models/frame_io.h"
 
 namespace gnc {
 namespace {
@@ -60,7 +59,7 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   use_threads(command.common);
   const Shard shard = parse_shard(command.shard);
   const std::filesystem::path out = command.training.out;
-  const SweepPlan plan{.base = read_frame(command.training.classifier),
+  const SweepPlan plan{.base = read_classifier(command.training),
                        .vary = command.vary,
                        .runs = command.frames,
                        .seed = command.common.seed,
@@ -79,7 +78,10 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   std::vector<PlannedRun> ours;
   for (std::size_t i = 0; i < runs.size(); ++i)
     if (static_cast<int>(i) % shard.count == shard.index - 1) ours.push_back(runs[i]);
-  experiment.check_startable(ours);
+  experiment.check_startable(ours, command.ensemble);
+  const std::filesystem::path beyond = out / fmt::format("run-{:02}", command.frames);
+  require<UsageError>(!std::filesystem::exists(beyond), "--frames {}: {} holds more runs than that",
+                      command.frames, out.string());
   make_writable_directory(out);
   write_atomically(out / "config.toml", plan.config);
   experiment.train(ours, command.ensemble);

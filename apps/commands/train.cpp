@@ -6,7 +6,6 @@
 #include "apps/config_file.h"
 #include "apps/experiment.h"
 #include "apps/table.h"
-#include "models/frame_io.h"
 
 namespace gnc {
 namespace {
@@ -19,7 +18,7 @@ struct TrainCommand {
 
 void run_train(const TrainCommand& command, const CLI::App& app) {
   use_threads(command.common);
-  const Frame frame = read_frame(command.training.classifier);
+  const Frame frame = read_classifier(command.training);
   DataOptions data = command.data;
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);

@@ -72,7 +72,7 @@ TEST_P(TrainerOn, ReachesZeroTrainingErrorOnTinyTextures) {
   const Evaluation train = tiny.trainer.evaluate(Split::kTrain).front();
   EXPECT_EQ(train.predictions, tiny.train.images().labels);
   EXPECT_LT(*std::max_element(train.losses.begin(), train.losses.end()),
-            0.7F);  // less than guessing among two
+            0.69F);  // less than ln 2, guessing among two
 }
 
 TEST_P(TrainerOn, RunInAnEnsembleEqualsTheSameRunAlone) {
@@ -117,8 +117,8 @@ TEST_P(TrainerOn, ContinuesFromACheckpointInTheMiddleOfAnEpochBitForBit) {
   EXPECT_EQ(first.trainer.position(), (Position{.epoch = 1, .step = 2}));
   save_state(file, first.trainer, 0, {{"note", "kept"}});
 
-  TinyRun second(GetParam(), {kSeed + 9});  // other initial weights: all must come from the file
   TinyRun resumed(GetParam(), {kSeed});
+  resumed.trainer.parameters().initialize(0, kSeed + 9);  // other values: all must come from the file
   const StateInfo info = load_state(file, resumed.trainer, 0);
   EXPECT_EQ(info.metadata.at("note"), "kept");
   resumed.trainer.set_position(info.position);

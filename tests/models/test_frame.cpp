@@ -82,6 +82,8 @@ TEST(WithNorm, Scales_Every_Column_Even_Tiny_Ones) {
   Frame frame = random_frame(3, 4);
   frame.vectors.col(1) *= 1e-200;
   frame.vectors.col(2) *= 1e200;
+  frame.vectors.col(0).setConstant(1.5e308);  // squares and even the sum overflow
+  frame.vectors.col(3).setConstant(5e-324);   // the least number there is
   const Frame result = with_norm(frame, 2.5);
   for (int y = 0; y < 4; ++y) EXPECT_NEAR(result.vectors.col(y).norm(), 2.5, 1e-15);
   expect_error<Error>([&] { with_norm(frame, 0.0); }, {"positive", "0"});
