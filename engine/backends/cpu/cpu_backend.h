@@ -35,9 +35,8 @@ void execute(CpuBackend& cpu, const ReluForward& op);
 void execute(CpuBackend& cpu, const SgdStep& op);
 
 /// Runs every op in fp32, images in NHWC. Ops run on the calling thread's OpenMP team; one thread may call at
-/// a time. The loops of this backend give the same bits on any number of threads; the convolutions and matrix
-/// products of oneDNN give the same bits again and again on the same number of threads (their split of a sum
-/// depends on it).
+/// a time. Every op gives the same bits on any number of threads: no sum is ever split by threads, only by
+/// shapes. (Between instruction sets, AVX2 and AVX-512, oneDNN's convolutions differ in rounding.)
 class CpuBackend final : public ImplementedBy<CpuBackend, AllOps> {
  public:
   CpuBackend();
