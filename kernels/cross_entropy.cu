@@ -53,8 +53,8 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_v1(CrossEntropyArgs ar
   if (args.logits_grad == nullptr) return;
   float* const logits_grad = args.logits_grad + run * args.logits_grad_run_stride + row * args.classes;
   const float batch = static_cast<float>(args.batch);
-  // All lanes have read the label's logit before the one it belongs to may overwrite it; every other element is last
-  // read by the lane that overwrites it.
+  // All lanes have read the label's logit before the one it belongs to may overwrite it; every other element
+  // is last read by the lane that overwrites it.
   __syncwarp();
   for (int c = lane; c < args.classes; c += kWarpSize) {
     const float probability = expf(logits[c] - row_largest) / sum;
