@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <tuple>
 
@@ -187,7 +188,9 @@ class Reader {
                        position, data_.size());
     for (Entry& e : entries) {
       HostTensor tensor(TensorSpec{.shape = e.shape, .dtype = e.dtype});
-      std::memcpy(tensor.bytes().data(), data_.data() + e.begin, e.end - e.begin);
+      const auto bytes = std::as_bytes(std::span(data_)).subspan(e.begin, e.end - e.begin);
+      std::copy(bytes.begin(), bytes.end(),
+                tensor.bytes().begin());  // not memcpy, which takes no empty tensor
       contents.tensors.push_back({std::move(e.name), std::move(tensor)});
     }
     return contents;

@@ -27,8 +27,8 @@ using ::testing::StartsWith;
 template <class T>
 HostTensor tensor_of(const Shape& shape, const std::vector<T>& values) {
   HostTensor tensor(TensorSpec{.shape = shape, .dtype = kDTypeOf<T>});
-  EXPECT_EQ(tensor.bytes().size(), values.size() * sizeof(T));
-  std::memcpy(tensor.bytes().data(), values.data(), tensor.bytes().size());
+  EXPECT_EQ(tensor.values<T>().size(), values.size());
+  std::copy(values.begin(), values.end(), tensor.values<T>().begin());
   return tensor;
 }
 
