@@ -85,11 +85,20 @@ Eigen::MatrixXd construct(const FrameOptions& options, std::string& name) {
   return {};
 }
 
+/// Operations of one evaluation of the surrogate, about.
+double evaluation_cost(double dim, double classes) { return classes * classes * (2.0 * dim + 20.0); }
+
+/// At most `most` iterations between two multiplier steps, fewer where one takes milliseconds.
+int affordable_iterations(Eigen::Index dim, Eigen::Index classes, int most) {
+  const double cost = evaluation_cost(static_cast<double>(dim), static_cast<double>(classes));
+  return std::min(most, static_cast<int>(std::clamp(3e10 / cost, 100.0, 4000.0)));
+}
+
 /// Cold starts of the search, and what it makes of those that come near the best. Index = restart.
 std::vector<Candidate> search(const FrameOptions& options, int restarts, int steps,
                               const FrameProgress& progress) {
   std::vector<SearchPoint> points(static_cast<std::size_t>(restarts));
-  for_each_restart(restarts, progress, 0, restarts, [&](int i) {
+  for_each_restart(restarts, progress, 0, restarts + 1, [&](int i) {
     const auto index = static_cast<std::uint64_t>(i);
     const RandomStream start(options.seed, "frame start", index);
     const double sharpness =
@@ -107,9 +116,11 @@ std::vector<Candidate> search(const FrameOptions& options, int restarts, int ste
     if (points[i].estimate <= best + kHopeful) hopeful.push_back(i);
   }
   const int count = static_cast<int>(hopeful.size());
-  for_each_restart(count, progress, restarts, restarts + count, [&](int i) {
+  const int iterations = affordable_iterations(options.dim, options.classes, steps);
+  // A single one is left to the polish, which would only repeat this.
+  for_each_restart(count > 1 ? count : 0, progress, restarts, restarts + count + 1, [&](int i) {
     SearchPoint& point = points[hopeful[static_cast<std::size_t>(i)]];
-    point = refine_correlation(point, options.objective, {.iterations_per_round = steps});
+    point = refine_correlation(point, options.objective, {.iterations_per_round = iterations});
   });
   std::vector<Candidate> candidates;
   for (const SearchPoint& point : points)
@@ -119,14 +130,10 @@ std::vector<Candidate> search(const FrameOptions& options, int restarts, int ste
 
 /// Unit vectors near an optimum, taken there with an effort that is worth it for one candidate only.
 Candidate polished(Candidate candidate, FrameObjective objective) {
-  const double dim = static_cast<double>(candidate.vectors.rows());
-  const double classes = static_cast<double>(candidate.vectors.cols());
-  const double iterations = 1e11 / (classes * classes * (2.0 * dim + 20.0));
   const SearchPoint start = {candidate.vectors, candidate.value, candidate.value, candidate.steps};
-  const SearchPoint point =
-      refine_correlation(start, objective,
-                         {.iterations_per_round = static_cast<int>(std::clamp(iterations, 300.0, 4000.0)),
-                          .highest_sharpness = 1 << 28});
+  const int iterations = affordable_iterations(candidate.vectors.rows(), candidate.vectors.cols(), 4000);
+  const SearchPoint point = refine_correlation(
+      start, objective, {.iterations_per_round = iterations, .highest_sharpness = 1 << 28});
   candidate.vectors = point.vectors;
   candidate.value = point.value;
   for (int round = 0; round < 3; ++round) {
@@ -211,8 +218,8 @@ std::string_view to_string(FrameStructure structure) {
 }
 
 int default_restarts(int dim, int classes) {
-  // A start costs about 2000 evaluations of C²(2d + 20) operations.
-  const double operations = 2000.0 * classes * classes * (2.0 * dim + 20.0);
+  // A start costs about 2000 evaluations.
+  const double operations = 2000.0 * evaluation_cost(dim, classes);
   return std::clamp(static_cast<int>(2e10 / operations), 1, 256);
 }
 
