@@ -1,10 +1,15 @@
 #include "models/frame_generate.h"
 
+#include <omp.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <mutex>
 #include <numbers>
+#include <thread>
 #include <vector>
 
 #include "engine/error.h"
@@ -26,24 +31,33 @@ struct Candidate {
   std::optional<double> gradient_norm;
 };
 
-/// Runs `work(i)` for i in [0,count) on all threads and rethrows the first error. Results must be stored by
-/// index, so that no order of threads shows.
+/// Runs `work(i)` for i in [0,count) on as many threads as OpenMP would take and rethrows the first error.
+/// Results must be stored by index, so that no order of threads shows. Threads of the standard library,
+/// because libgomp's hide from the thread sanitizer that a loop waits for its threads.
 template <class Work>
 void for_each_restart(int count, const FrameProgress& progress, int done_before, int total,
                       const Work& work) {
-  std::exception_ptr failure;
+  std::atomic<int> next = 0;
+  std::mutex mutex;  // of the two below, and of calls to `progress`
   int done = done_before;
-#pragma omp parallel for schedule(dynamic, 1)
-  for (int i = 0; i < count; ++i) {
-    try {
-      work(i);
-    } catch (...) {
-#pragma omp critical(gnc_frame_failure)
-      if (!failure) failure = std::current_exception();
+  std::exception_ptr failure;
+  const auto take_turns = [&] {
+    for (int i = next++; i < count; i = next++) {
+      std::exception_ptr error;
+      try {
+        work(i);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = error;
+      if (progress) progress(++done, total);
     }
-#pragma omp critical(gnc_frame_progress)
-    if (progress) progress(++done, total);
-  }
+  };
+  std::vector<std::jthread> helpers;
+  for (int i = 1; i < std::min(count, omp_get_max_threads()); ++i) helpers.emplace_back(take_turns);
+  take_turns();
+  helpers.clear();  // waits for them
   if (failure) std::rethrow_exception(failure);
 }
 

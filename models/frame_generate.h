@@ -45,9 +45,9 @@ struct FrameOptions {
 /// Called after each restart, from one thread at a time.
 using FrameProgress = std::function<void(int done, int restarts)>;
 
-/// A frame of `options.classes` vectors in R^`options.dim`. Restarts run on all OpenMP threads; the result
-/// does not depend on their number. Throws UsageError for settings that make no sense, Error when every start
-/// collapsed to zero.
+/// A frame of `options.classes` vectors in R^`options.dim`. Restarts run on as many threads as OpenMP has;
+/// the result does not depend on their number. Throws UsageError for settings that make no sense, Error when
+/// every start collapsed to zero.
 Frame generate_frame(const FrameOptions& options, const FrameProgress& progress = {});
 
 /// What `restarts = 0` means for `kBest`: 256 starts for small frames, 19 at (C,d) = (100,16), 11 at
