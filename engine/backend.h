@@ -1,6 +1,8 @@
 #pragma once
 /// The seam: an op is a value, a backend runs values. Layers and models never know which backend they are on.
 
+#include <compare>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,6 +10,7 @@
 
 #include "engine/memory.h"
 #include "engine/ops/all.h"
+#include "engine/precision.h"
 
 namespace gnc {
 
@@ -29,6 +32,14 @@ class OpInterface<OpList<Op, Rest...>> : public OpInterface<OpList<Rest...>> {
   virtual void run(const Op& op) = 0;
 };
 
+/// What tells training steps apart that run the same ops on the same addresses: a backend may record the step
+/// of a key and replay it.
+struct StepKey {
+  int samples = 0;
+  float learning_rate = 0;
+  friend auto operator<=>(const StepKey&, const StepKey&) = default;
+};
+
 /// A device that executes ops. Ops are executed in the order of the calls; results are there after
 /// `synchronize()`.
 class Backend : public OpInterface<AllOps> {
@@ -37,9 +48,25 @@ class Backend : public OpInterface<AllOps> {
   virtual std::string_view name() const = 0;
   virtual MemoryResource& memory() = 0;
   virtual void synchronize() {}
+  /// Runs a training step. `step` may be recorded, and not be called for every step: it must run the same ops
+  /// with the same operands whenever it is given with the same key, wait for nothing and allocate nothing.
+  virtual void run_step(const StepKey& key, const std::function<void()>& step) {
+    static_cast<void>(key);
+    step();
+  }
+  /// What profilers show around the ops run between the two; `name` lives as long as the program.
+  virtual void begin_range(std::string_view name) { static_cast<void>(name); }
+  virtual void end_range() {}
+  /// Decisions that the backend took at run time and that results depend on, one line each.
+  virtual std::vector<std::string> choices() const { return {}; }
   /// Bytes of scratch memory that the ops run so far have made the backend keep, beside what its users
   /// allocated.
   virtual std::size_t workspace_bytes() const { return 0; }
+
+  /// The precision it was opened in.
+  virtual Precision precision() const { return Precision::kFp32; }
+  /// The dtype in which a network of that precision stores its images.
+  DType image_dtype() const { return gnc::image_dtype(precision()); }
 
   /// The layout this backend computes images in.
   virtual Layout image_layout() const { return Layout::kNHWC; }
@@ -49,6 +76,18 @@ class Backend : public OpInterface<AllOps> {
     static_cast<void>(shape);
     return Layout::kNHWC;
   }
+};
+
+/// A named stretch of work, for profilers.
+class ProfilerRange {
+ public:
+  ProfilerRange(Backend& backend, std::string_view name) : backend_(backend) { backend.begin_range(name); }
+  ProfilerRange(const ProfilerRange&) = delete;
+  ProfilerRange& operator=(const ProfilerRange&) = delete;
+  ~ProfilerRange() { backend_.end_range(); }
+
+ private:
+  Backend& backend_;
 };
 
 /// Writes every `run()` of `Derived` as `op.check(); execute(derived, op)`. An op without an `execute` for
@@ -65,13 +104,16 @@ class ImplementedBy<Derived, OpList<Op, Rest...>> : public ImplementedBy<Derived
   using ImplementedBy<Derived, OpList<Rest...>>::run;
   void run(const Op& op) final {
     op.check();
+    const ProfilerRange range(*this, Op::kName);
     execute(static_cast<Derived&>(*this), op);
   }
 };
 
 /// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cpu: this version has
-/// CUDA kernels for two ops only. Throws BackendError saying what is missing, UsageError for an unknown name.
-std::unique_ptr<Backend> open_backend(std::string_view name);
+/// CUDA kernels for two ops only. `precision` is what networks are computed in: cpu has fp32 only; reference
+/// has all of them and computes in double whatever the storage, so its tf32 is its fp32. Throws BackendError
+/// saying what is missing or cannot be done, UsageError for an unknown name.
+std::unique_ptr<Backend> open_backend(std::string_view name, Precision precision = Precision::kFp32);
 
 /// Names of the backends that open on this machine, in the order reference, cpu, simt, cuda.
 std::vector<std::string> available_backends();

@@ -11,6 +11,7 @@ class PlanningBackend final : public ImplementedBy<PlanningBackend, AllOps> {
   explicit PlanningBackend(Backend& planned) : planned_(planned) {}
   std::string_view name() const override { return "planning"; }
   MemoryResource& memory() override { return planned_.memory(); }
+  Precision precision() const override { return planned_.precision(); }
   Layout image_layout() const override { return planned_.image_layout(); }
   Layout weights_layout(const Shape& shape) const override { return planned_.weights_layout(shape); }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/bfloat16.h"
 #include "engine/error.h"
 #include "engine/memory.h"
 #include "engine/shape.h"
@@ -27,6 +28,8 @@ template <>
 inline constexpr DType kDTypeOf<float> = DType::kF32;
 template <>
 inline constexpr DType kDTypeOf<double> = DType::kF64;
+template <>
+inline constexpr DType kDTypeOf<Bf16> = DType::kBf16;
 template <>
 inline constexpr DType kDTypeOf<std::uint8_t> = DType::kU8;
 template <>

@@ -31,6 +31,7 @@ class TimedBackend final : public ImplementedBy<TimedBackend, AllOps> {
   MemoryResource& memory() override { return inner_.memory(); }
   void synchronize() override { inner_.synchronize(); }
   std::size_t workspace_bytes() const override { return inner_.workspace_bytes(); }
+  Precision precision() const override { return inner_.precision(); }
   Layout image_layout() const override { return inner_.image_layout(); }
   Layout weights_layout(const Shape& shape) const override { return inner_.weights_layout(shape); }
 

@@ -30,9 +30,14 @@ constexpr std::array<std::string_view, 4> kNames = {"reference", "cpu", "simt", 
 
 }  // namespace
 
-std::unique_ptr<Backend> open_backend(std::string_view name) {
-  if (name == "reference") return open_reference_backend();
-  if (name == "cpu" || name == "auto") return open_cpu_backend();
+std::unique_ptr<Backend> open_backend(std::string_view name, Precision precision) {
+  if (name == "reference") return open_reference_backend(precision);
+  if (name == "cpu" || name == "auto") {
+    require<BackendError>(precision == Precision::kFp32,
+                          "--device cpu computes in fp32; --precision {} needs cuda, simt or reference",
+                          to_string(precision));
+    return open_cpu_backend();
+  }
   if (name == "cuda") explain_missing_cuda();
   if (name == "simt")
     throw BackendError(

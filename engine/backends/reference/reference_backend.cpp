@@ -4,6 +4,8 @@
 
 namespace gnc {
 
-std::unique_ptr<Backend> open_reference_backend() { return std::make_unique<ReferenceBackend>(); }
+std::unique_ptr<Backend> open_reference_backend(Precision precision) {
+  return std::make_unique<ReferenceBackend>(precision);
+}
 
 }  // namespace gnc

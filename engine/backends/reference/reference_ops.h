@@ -9,10 +9,13 @@ namespace gnc {
 
 class ReferenceBackend final : public ImplementedBy<ReferenceBackend, AllOps> {
  public:
+  explicit ReferenceBackend(Precision precision) : precision_(precision) {}
   std::string_view name() const override { return "reference"; }
   MemoryResource& memory() override { return memory_; }
+  Precision precision() const override { return precision_; }
 
  private:
+  Precision precision_;
   HostMemory memory_;
 };
 
