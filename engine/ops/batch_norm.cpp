@@ -5,12 +5,14 @@
 namespace gnc {
 namespace {
 
-/// All of `images` have the shape and layout of the first, all of `channels` are [C].
+/// All of `images` have the shape, dtype and layout of the first, all of `channels` are [C] and never
+/// narrower than fp32.
 void check_batch_norm(std::string_view op, std::initializer_list<Operand> images,
                       std::initializer_list<Operand> channels) {
   const ConstTensor& x = images.begin()->tensor;
   check_operands(op, x.runs(), images);
   check_operands(op, x.runs(), channels);
+  check_image_dtype(op, *images.begin());
   for (const Operand& image : images) {
     check_shape(op, image, x.shape());
     check_dtype(op, image, x.dtype());
@@ -20,7 +22,7 @@ void check_batch_norm(std::string_view op, std::initializer_list<Operand> images
   }
   for (const Operand& channel : channels) {
     check_shape(op, channel, {x.shape()[1]});
-    check_dtype(op, channel, x.dtype());
+    check_dtype(op, channel, dtype_beside(x.dtype()));
   }
   require<ShapeError>(x.shape().elements() > 0, "{}: x {} is empty", op, x.to_string());
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// Batch normalisation (Ioffe, Szegedy 2015) over [N,C,H,W] or [N,C], per channel, with an optional ReLU
-/// behind it.
+/// behind it. x, y and their gradients have one dtype: fp32, fp64 or bf16; what is per channel is fp32 beside
+/// bf16. What is written in bf16 is computed in fp32 or better and rounded once.
 
 #include <string_view>
 

@@ -5,8 +5,9 @@
 namespace gnc {
 namespace {
 
+/// `weights_dtype` is that of the weights, or of their gradient.
 void check_convolution(std::string_view op, const Conv2dGeometry& geometry, const Operand& x,
-                       const Operand& weights, const Operand& bias, const Operand& y) {
+                       const Operand& weights, DType weights_dtype, const Operand& bias, const Operand& y) {
   check_operands(op, y.tensor.runs(), {x, weights, y});
   const Shape& input = x.tensor.shape();
   const Shape& kernel = weights.tensor.shape();
@@ -14,12 +15,13 @@ void check_convolution(std::string_view op, const Conv2dGeometry& geometry, cons
                       weights.name, kernel[1], x.name, input.to_string(), input[1]);
   check_shape(op, weights, {kernel[0], input[1], geometry.kernel, geometry.kernel});
   check_shape(op, y, geometry.output_shape(input, kernel[0]));
-  check_dtype(op, weights, x.tensor.dtype());
+  check_image_dtype(op, x);
+  check_dtype(op, weights, weights_dtype);
   check_dtype(op, y, x.tensor.dtype());
   if (!bias.tensor) return;
   check_operands(op, y.tensor.runs(), {x, bias});
   check_shape(op, bias, {kernel[0]});
-  check_dtype(op, bias, x.tensor.dtype());
+  check_dtype(op, bias, dtype_beside(x.tensor.dtype()));
 }
 
 }  // namespace
@@ -35,19 +37,19 @@ Shape Conv2dGeometry::output_shape(const Shape& x, int channels) const {
 }
 
 void Conv2dForward::check() const {
-  check_convolution(kName, geometry, {"x", x}, {"weights", weights}, {"bias", bias}, {"y", y});
+  check_convolution(kName, geometry, {"x", x}, {"weights", weights}, x.dtype(), {"bias", bias}, {"y", y});
   check_written(kName, {"y", y});
 }
 
 void Conv2dBackwardInput::check() const {
-  check_convolution(kName, geometry, {"x_grad", x_grad}, {"weights", weights}, {"bias", {}},
+  check_convolution(kName, geometry, {"x_grad", x_grad}, {"weights", weights}, x_grad.dtype(), {"bias", {}},
                     {"y_grad", y_grad});
   check_written(kName, {"x_grad", x_grad});
 }
 
 void Conv2dBackwardWeights::check() const {
-  check_convolution(kName, geometry, {"x", x}, {"weights_grad", weights_grad}, {"bias_grad", bias_grad},
-                    {"y_grad", y_grad});
+  check_convolution(kName, geometry, {"x", x}, {"weights_grad", weights_grad}, dtype_beside(x.dtype()),
+                    {"bias_grad", bias_grad}, {"y_grad", y_grad});
   check_written(kName, {"weights_grad", weights_grad});
   if (bias_grad) check_written(kName, {"bias_grad", bias_grad});
 }

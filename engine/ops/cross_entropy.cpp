@@ -11,6 +11,7 @@ void CrossEntropy::check() const {
   check_shape(kName, {"logits", logits}, {batch, classes});
   check_shape(kName, {"labels", labels}, {batch});
   check_shape(kName, {"losses", losses}, {batch});
+  check_wide_dtype(kName, {"logits", logits});
   check_dtype(kName, {"labels", labels}, DType::kI32);
   check_dtype(kName, {"losses", losses}, logits.dtype());
   check_written(kName, {"losses", losses});

@@ -12,7 +12,7 @@ namespace gnc {
 /// Computed as log Σ exp(z − max z), so it overflows for no finite logits; a NaN or +∞ logit gives a NaN
 /// loss. logits [B,C]; labels [B] int32 in [0,C), checked on the host when the batch is made (shared by runs
 /// or not); losses [B]; logits_grad [B,C] or not given, may be logits; predictions [B] int32 or not given:
-/// the first largest logit.
+/// the first largest logit. All but labels and predictions fp32, or all fp64.
 struct CrossEntropy {
   ConstTensor logits;
   ConstTensor labels;

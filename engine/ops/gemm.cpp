@@ -10,6 +10,7 @@ void Gemm::check() const {
   check_shape(kName, {"c", c}, {rows(), columns()});
   check_shape(kName, {"a", a}, flip_a ? Shape{depth(), rows()} : Shape{rows(), depth()});
   check_shape(kName, {"b", b}, flip_b ? Shape{columns(), depth()} : Shape{depth(), columns()});
+  check_wide_dtype(kName, {"c", c});
   for (const Operand& operand : {Operand{"a", a}, Operand{"b", b}, Operand{"c", c}}) {
     check_dtype(kName, operand, c.dtype());
     require<ShapeError>(operand.tensor.layout() == Layout::kRowMajor,

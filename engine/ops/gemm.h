@@ -10,7 +10,8 @@ namespace gnc {
 enum class Transpose : std::uint8_t { kNo, kYes };
 
 /// c = op(a)·op(b), overwritten. op(a) [M,K], op(b) [K,N], c [M,N], all row-major; a is stored [M,K], or
-/// [K,M] when `transpose_a` is kYes, and b likewise. c may not overlap a or b.
+/// [K,M] when `transpose_a` is kYes, and b likewise. All fp32, or all fp64. c may not overlap a or
+/// b.
 struct Gemm {
   ConstTensor a;
   ConstTensor b;

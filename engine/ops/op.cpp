@@ -27,6 +27,20 @@ void check_dtype(std::string_view op, const Operand& operand, DType expected) {
                       to_string(operand.tensor.dtype()), to_string(expected));
 }
 
+void check_image_dtype(std::string_view op, const Operand& operand) {
+  const DType dtype = operand.tensor.dtype();
+  require<ShapeError>(dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kBf16,
+                      "{}: {} is {} but must be fp32, fp64 or bf16", op, operand.name, to_string(dtype));
+}
+
+void check_wide_dtype(std::string_view op, const Operand& operand) {
+  const DType dtype = operand.tensor.dtype();
+  require<ShapeError>(dtype == DType::kF32 || dtype == DType::kF64, "{}: {} is {} but must be fp32 or fp64",
+                      op, operand.name, to_string(dtype));
+}
+
+DType dtype_beside(DType image) { return image == DType::kBf16 ? DType::kF32 : image; }
+
 void check_written(std::string_view op, const Operand& operand) {
   require<ShapeError>(operand.tensor.runs() == 1 || operand.tensor.run_stride() != 0,
                       "{}: {} is written by {} runs but they share one copy", op, operand.name,

@@ -21,6 +21,14 @@ void check_operands(std::string_view op, int runs, std::initializer_list<Operand
 void check_shape(std::string_view op, const Operand& operand, const Shape& expected);
 /// Throws ShapeError unless the dtype is the expected one.
 void check_dtype(std::string_view op, const Operand& operand, DType expected);
+/// Throws ShapeError unless the operand may be an image: fp32, fp64 or bf16.
+void check_image_dtype(std::string_view op, const Operand& operand);
+/// Throws ShapeError unless the operand is fp32 or fp64: parameters, features, logits and losses are never
+/// narrower.
+void check_wide_dtype(std::string_view op, const Operand& operand);
+/// The dtype of what lies beside images of `image` but is not one (biases, statistics, gradients of
+/// parameters): fp32 beside bf16, else the images' own.
+DType dtype_beside(DType image);
 /// Throws ShapeError if two runs of a written operand would be the same memory.
 void check_written(std::string_view op, const Operand& operand);
 

@@ -8,6 +8,7 @@ namespace {
 void check_alike(std::string_view op, const Operand& written, std::initializer_list<Operand> others) {
   check_operands(op, written.tensor.runs(), {written});
   check_operands(op, written.tensor.runs(), others);
+  check_image_dtype(op, written);
   for (const Operand& other : others) {
     check_shape(op, other, written.tensor.shape());
     check_dtype(op, other, written.tensor.dtype());
@@ -22,6 +23,7 @@ void check_bias(std::string_view op, const Operand& bias, const Operand& y) {
   check_operands(op, y.tensor.runs(), {bias, y});
   check_shape(op, y, {y.tensor.shape()[0], y.tensor.shape()[1]});
   check_shape(op, bias, {y.tensor.shape()[1]});
+  check_wide_dtype(op, y);
   check_dtype(op, bias, y.tensor.dtype());
 }
 
@@ -44,7 +46,8 @@ void BiasBackward::check() const {
 void ConvertLayout::check() const {
   check_operands(kName, y.runs(), {{"x", x}, {"y", y}});
   check_shape(kName, {"y", y}, x.shape());
-  check_dtype(kName, {"y", y}, x.dtype());
+  if (y.dtype() != x.dtype())
+    for (const Operand& converted : {Operand{"x", x}, Operand{"y", y}}) check_image_dtype(kName, converted);
   check_written(kName, {"y", y});
   require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x", kName);
 }
@@ -67,8 +70,9 @@ void NormalizeFlip::check() const {
   check_dtype(kName, {"pixels", pixels}, DType::kU8);
   check_dtype(kName, {"indices", indices}, DType::kI32);
   check_dtype(kName, {"flips", flips}, DType::kU8);
-  check_dtype(kName, {"scale", scale}, y.dtype());
-  check_dtype(kName, {"offset", offset}, y.dtype());
+  check_image_dtype(kName, {"y", y});
+  check_dtype(kName, {"scale", scale}, dtype_beside(y.dtype()));
+  check_dtype(kName, {"offset", offset}, dtype_beside(y.dtype()));
   check_written(kName, {"y", y});
 }
 

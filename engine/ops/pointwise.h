@@ -8,7 +8,7 @@
 
 namespace gnc {
 
-/// y = max(x, 0); NaN stays NaN. Any shape; y may be x.
+/// y = max(x, 0); NaN stays NaN. Any shape; fp32, fp64 or bf16; y may be x.
 struct ReluForward {
   ConstTensor x;
   Tensor y;
@@ -16,7 +16,7 @@ struct ReluForward {
   void check() const;
 };
 
-/// x_grad = y_grad where y > 0, else 0. x_grad may be y_grad.
+/// x_grad = y_grad where y > 0, else 0. All fp32, fp64 or bf16. x_grad may be y_grad.
 struct ReluBackward {
   ConstTensor y;
   ConstTensor y_grad;
@@ -25,7 +25,7 @@ struct ReluBackward {
   void check() const;
 };
 
-/// y[n,o] += bias[o]. y [N,O] row-major.
+/// y[n,o] += bias[o]. y [N,O] row-major; both fp32, or both fp64.
 struct BiasForward {
   ConstTensor bias;
   Tensor y;
@@ -33,7 +33,7 @@ struct BiasForward {
   void check() const;
 };
 
-/// bias_grad[o] = Σ_n y_grad[n,o]. Overwrites.
+/// bias_grad[o] = Σ_n y_grad[n,o]. Both fp32, or both fp64. Overwrites.
 struct BiasBackward {
   ConstTensor y_grad;
   Tensor bias_grad;
@@ -41,7 +41,9 @@ struct BiasBackward {
   void check() const;
 };
 
-/// y = x in the layout of y; padding of blocked layouts becomes zero. Same shape and dtype.
+/// y = x in the layout and dtype of y; padding of blocked layouts becomes zero. Same shape. The dtypes are
+/// the same (any), or two of fp32, fp64 (reference only) and bf16; towards the narrower one numbers are
+/// rounded to nearest, ties to even, once.
 struct ConvertLayout {
   ConstTensor x;
   Tensor y;
@@ -54,8 +56,9 @@ struct ConvertLayout {
 ///   : w.
 /// With scale = 1/std and offset = −mean/std this is flip, then normalise at the destination pixel, as
 /// torchvision's transforms do. pixels [M,C,H,W] uint8; indices [B] int32 in [0,M), checked on the host when
-/// the batch is made; flips [B] uint8 (0 or 1); scale, offset [1,C,H,W]; y [B,C,H,W]. pixels, scale and
-/// offset are shared by the runs; indices and flips may be.
+/// the batch is made; flips [B] uint8 (0 or 1); scale, offset [1,C,H,W]; y [B,C,H,W] fp32, fp64 or bf16,
+/// scale and offset fp32 beside bf16. pixels, scale and offset are shared by the runs; indices and flips may
+/// be.
 struct NormalizeFlip {
   ConstTensor pixels;
   ConstTensor indices;

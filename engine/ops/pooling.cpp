@@ -9,6 +9,7 @@ void check_pooling(std::string_view op, const Conv2dGeometry& geometry, const Op
                    const Operand& winner) {
   check_operands(op, y.tensor.runs(), {x, y});
   check_shape(op, y, geometry.output_shape(x.tensor.shape(), x.tensor.shape()[1]));
+  check_image_dtype(op, x);
   check_dtype(op, y, x.tensor.dtype());
   require<ShapeError>(2 * geometry.padding <= geometry.kernel,
                       "{}: padding {} is more than half of kernel {}", op, geometry.padding, geometry.kernel);

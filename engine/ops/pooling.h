@@ -1,5 +1,6 @@
 #pragma once
-/// Maximum and average pooling over square windows.
+/// Maximum and average pooling over square windows. Images and their gradients have one dtype: fp32, fp64 or
+/// bf16; sums are accumulated in fp32 or better and rounded once.
 
 #include <string_view>
 

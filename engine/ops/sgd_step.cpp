@@ -12,8 +12,14 @@ void SgdStep::check() const {
     check_shape(kName, operand, {values.shape()[0]});
     check_dtype(kName, operand, values.dtype());
   }
+  check_wide_dtype(kName, {"values", values});
   check_written(kName, {"values", values});
   check_written(kName, {"momentum_buffer", momentum_buffer});
+  if (!bf16_values) return;
+  check_operands(kName, values.runs(), {{"values", values}, {"bf16_values", bf16_values}});
+  check_shape(kName, {"bf16_values", bf16_values}, {values.shape()[0]});
+  check_dtype(kName, {"bf16_values", bf16_values}, DType::kBf16);
+  check_written(kName, {"bf16_values", bf16_values});
 }
 
 }  // namespace gnc

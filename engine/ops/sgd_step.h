@@ -11,11 +11,13 @@ namespace gnc {
 ///   momentum_buffer ← momentum·momentum_buffer + (gradient + weight_decay·value),
 ///   value ← value − learning_rate·momentum_buffer.
 /// A buffer of zeros before the first step gives PyTorch's first step. All operands [n], one flat range of
-/// the parameter arena, updated in place.
+/// the parameter arena, updated in place; fp32, or all fp64. bf16_values [n] bf16, where given, receives the
+/// new values as they were stored, rounded to nearest, ties to even.
 struct SgdStep {
   Tensor values;
   ConstTensor gradients;
   Tensor momentum_buffer;
+  Tensor bf16_values = {};
   float learning_rate = 0;
   float momentum = 0;
   float weight_decay = 0;

@@ -164,11 +164,11 @@ TEST(Pointwise, Names_What_Does_Not_Fit) {
       {"NormalizeFlip", "scale is [1,3,4,5]", "must be [1,3,4,4]"});
 }
 
-TEST(Reference, Names_A_Type_It_Does_Not_Compute_In) {
+TEST(ReluForward, Names_A_Type_That_Is_No_Image) {
   Workbench bench(oracle());
   const Tensor brief = bench.blank({.shape = {3}, .dtype = DType::kI32});
   expect_error<ShapeError>([&] { bench.run(ReluForward{.x = brief, .y = brief}); },
-                           {"reference", "fp32 and fp64", "[3] int32"});
+                           {"ReluForward", "y is int32", "fp32, fp64 or bf16"});
 }
 
 }  // namespace

@@ -38,6 +38,32 @@ OffsetTable fill_offsets(const ConstTensor& tensor, std::int64_t* table) {
   return {n, c, h, w};
 }
 
+void assign(float& to, float from) { to = from; }
+void assign(float& to, Bf16 from) { to = from.to_float(); }
+void assign(Bf16& to, float from) { to = Bf16::from_float(from); }
+
+template <class From, class To>
+void convert(CpuBackend& cpu, const ConvertLayout& op) {
+  const Shape& shape = op.x.shape();
+  const std::int64_t size = table_size(shape), stored = op.y.spec().storage_elements();
+  auto* table =
+      static_cast<std::int64_t*>(cpu.workspace(static_cast<std::size_t>(2 * size) * sizeof(std::int64_t)));
+  const OffsetTable from = fill_offsets(op.x, table), to = fill_offsets(op.y, table + size);
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const From* x = op.x.data<From>(run);
+    To* y = op.y.data<To>(run);
+    if (stored != shape.elements()) std::fill_n(y, stored, To{});
+    parallel_for(shape[0], shape.elements(), [&](std::int64_t n) {
+      for (int h = 0; h < shape[2]; ++h)
+        for (int w = 0; w < shape[3]; ++w) {
+          const From* source = x + from.n[n] + from.h[h] + from.w[w];
+          To* destination = y + to.n[n] + to.h[h] + to.w[w];
+          for (int c = 0; c < shape[1]; ++c) assign(destination[to.c[c]], source[from.c[c]]);
+        }
+    });
+  }
+}
+
 }  // namespace
 
 void execute(CpuBackend& cpu, const ReluForward& op) {
@@ -93,25 +119,10 @@ void execute(CpuBackend& cpu, const BiasBackward& op) {
 }
 
 void execute(CpuBackend& cpu, const ConvertLayout& op) {
-  require_fp32(op.kName, {{"x", op.x}});
-  const Shape& shape = op.x.shape();
-  const std::int64_t size = table_size(shape), stored = op.y.spec().storage_elements();
-  auto* table =
-      static_cast<std::int64_t*>(cpu.workspace(static_cast<std::size_t>(2 * size) * sizeof(std::int64_t)));
-  const OffsetTable from = fill_offsets(op.x, table), to = fill_offsets(op.y, table + size);
-  for (int run = 0; run < op.y.runs(); ++run) {
-    const float* x = op.x.data<float>(run);
-    float* y = op.y.data<float>(run);
-    if (stored != shape.elements()) std::fill_n(y, stored, 0.0F);
-    parallel_for(shape[0], shape.elements(), [&](std::int64_t n) {
-      for (int h = 0; h < shape[2]; ++h)
-        for (int w = 0; w < shape[3]; ++w) {
-          const float* source = x + from.n[n] + from.h[h] + from.w[w];
-          float* destination = y + to.n[n] + to.h[h] + to.w[w];
-          for (int c = 0; c < shape[1]; ++c) destination[to.c[c]] = source[from.c[c]];
-        }
-    });
-  }
+  if (op.x.dtype() == DType::kBf16 && op.y.dtype() == DType::kF32) return convert<Bf16, float>(cpu, op);
+  if (op.x.dtype() == DType::kF32 && op.y.dtype() == DType::kBf16) return convert<float, Bf16>(cpu, op);
+  require_fp32(op.kName, {{"x", op.x}, {"y", op.y}});
+  convert<float, float>(cpu, op);
 }
 
 void execute(CpuBackend& cpu, const NormalizeFlip& op) {

@@ -20,12 +20,16 @@ void execute(CpuBackend& cpu, const SgdStep& op) {
   for (int run = 0; run < op.values.runs(); ++run) {
     float *values = op.values.data<float>(run), *momenta = op.momentum_buffer.data<float>(run);
     const float* gradients = op.gradients.data<float>(run);
+    Bf16* bf16_values = op.bf16_values ? op.bf16_values.data<Bf16>(run) : nullptr;
     parallel_for(chunks.count(), op.values.shape().elements(), [&](std::int64_t chunk) {
 #pragma omp simd
       for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) {
         momenta[i] = momentum * momenta[i] + (gradients[i] + weight_decay * values[i]);
         values[i] -= learning_rate * momenta[i];
       }
+      if (bf16_values == nullptr) return;
+      for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i)
+        bf16_values[i] = Bf16::from_float(values[i]);
     });
   }
 }

@@ -1,6 +1,7 @@
 #include "engine/backends/reference/logical_array.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace gnc {
 namespace {
@@ -10,8 +11,21 @@ template <class Body>
 void with_element_type(const ConstTensor& tensor, Body body) {
   if (tensor.dtype() == DType::kF32) return body(float{});
   if (tensor.dtype() == DType::kF64) return body(double{});
+  if (tensor.dtype() == DType::kBf16) return body(Bf16{});
   throw ShapeError(
-      fmt::format("reference computes in fp32 and fp64, not on a tensor {}", tensor.to_string()));
+      fmt::format("reference computes on fp32, fp64 and bf16, not on a tensor {}", tensor.to_string()));
+}
+
+double widened(double value) { return value; }
+double widened(Bf16 value) { return double{value.to_float()}; }
+
+/// Rounds once.
+template <class T>
+T rounded(double value) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    return Bf16::from_double(value);
+  else
+    return static_cast<T>(value);
 }
 
 }  // namespace
@@ -26,7 +40,7 @@ LogicalArray::LogicalArray(const ConstTensor& tensor, int run) : LogicalArray(te
   with_element_type(tensor, [&](auto zero) {
     const auto* data = tensor.data<decltype(zero)>(run);
     for_each_element(tensor.shape(), [&](int n, int c, int h, int w) {
-      (*this)(n, c, h, w) = data[tensor.offset(n, c, h, w)];
+      (*this)(n, c, h, w) = widened(data[tensor.offset(n, c, h, w)]);
     });
   });
 }
@@ -36,7 +50,7 @@ void LogicalArray::store(const Tensor& tensor, int run) const {
     auto* data = tensor.data<decltype(zero)>(run);
     std::fill_n(data, tensor.spec().storage_elements(), zero);
     for_each_element(tensor.shape(), [&](int n, int c, int h, int w) {
-      data[tensor.offset(n, c, h, w)] = static_cast<decltype(zero)>((*this)(n, c, h, w));
+      data[tensor.offset(n, c, h, w)] = rounded<decltype(zero)>((*this)(n, c, h, w));
     });
   });
 }

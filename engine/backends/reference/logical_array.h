@@ -14,7 +14,7 @@ class LogicalArray {
  public:
   /// Zeros.
   explicit LogicalArray(const Shape& shape);
-  /// Reads run `run` of `tensor`. Throws ShapeError unless it is fp32 or fp64.
+  /// Reads run `run` of `tensor`. Throws ShapeError unless it is fp32, fp64 or bf16.
   LogicalArray(const ConstTensor& tensor, int run);
   /// Writes run `run` of `tensor`, rounded to its dtype; padding of blocked layouts becomes zero.
   void store(const Tensor& tensor, int run) const;

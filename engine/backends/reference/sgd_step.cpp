@@ -18,6 +18,8 @@ void execute(ReferenceBackend&, const SgdStep& op) {
     }
     values.store(op.values, run);
     buffer.store(op.momentum_buffer, run);
+    // From the values as they were stored, so that the copy is theirs and not that of numbers nobody kept.
+    if (op.bf16_values) LogicalArray(op.values, run).store(op.bf16_values, run);
   }
 }
 
