@@ -8,6 +8,7 @@
 
 #include "tests/ops/cases/all.h"
 #include "tests/support/backends.h"
+#include "tests/support/rounding.h"
 
 namespace gnc::tests {
 namespace {
@@ -22,20 +23,42 @@ constexpr std::pair<Layout, Layout> kLayouts[] = {{Layout::kNHWC, Layout::kNHWC}
                                                   {Layout::kHWNC, Layout::kOIhw8i8o},
                                                   {Layout::kRowMajor, Layout::kOhwi8o}};
 
-/// Calls `body(case)` for the cases of an op until one of them fails: they are sorted by size, and a larger
-/// case would only repeat what the smallest failing one says.
+/// Calls `body(case)` for the cases of an op in that precision until one of them fails: they are sorted by
+/// size, and a larger case would only repeat what the smallest failing one says.
 template <class Op, class Body>
-void for_each_case(Body body) {
+void for_each_case(Precision precision, Body body) {
   for (const auto& op_case : OpCases<Op>::cases()) {
+    if (!is_for<Op>(op_case, precision)) continue;
     SCOPED_TRACE(fmt::format("{}, case {}, seed {}", Op::kName, OpCases<Op>::name(op_case), kSeed));
     body(op_case);
     if (::testing::Test::HasFailure()) return;
   }
 }
 
+/// The operands of a case as a backend of that precision takes them.
+template <class Op>
+Operands operands_of(const Backend& backend, const typename OpCases<Op>::Case& op_case, int runs = 1) {
+  const Precision precision = backend.precision();
+  return rounded_for(precision, OpCases<Op>::make_inputs(op_case, Draw(kSeed, runs, precision)));
+}
+
+template <class Op>
+Outcome outcome_on(Backend& backend, const typename OpCases<Op>::Case& op_case, const Operands& operands) {
+  return run_case<Op>(backend, op_case, operands, placing_for(backend.precision()));
+}
+
 template <class Op>
 Outcome oracle_of(const typename OpCases<Op>::Case& op_case, const Operands& operands) {
   return run_case<Op>(backend_named("reference"), op_case, operands, kOraclePlacing);
+}
+
+/// Of a result in fp32 the table's; an expectation that is itself in bf16 is one the table knows to be.
+template <class Op>
+Tolerance tolerance_of(const typename OpCases<Op>::Case& op_case, const Result& wanted,
+                       const Result& actual) {
+  const Tolerance tolerance = OpCases<Op>::tolerance(op_case, wanted.name);
+  const DType dtype = actual.values.spec().dtype;
+  return dtype == wanted.values.spec().dtype ? tolerance : widened_for(dtype, tolerance);
 }
 
 template <class Op>
@@ -47,7 +70,7 @@ void expect_outcome(const typename OpCases<Op>::Case& op_case, const Outcome& ex
   for (std::size_t i = 0; i < expected.results.size(); ++i) {
     const Result& wanted = expected.results[i];
     const Comparison comparison =
-        compare(wanted.values, actual.results[i].values, OpCases<Op>::tolerance(op_case, wanted.name),
+        compare(wanted.values, actual.results[i].values, tolerance_of<Op>(op_case, wanted, actual.results[i]),
                 wanted.zero_reference);
     EXPECT_TRUE(comparison) << wanted.name << ": " << comparison.message;
   }
@@ -70,7 +93,7 @@ void expect_runs_alone(Backend& backend, const typename OpCases<Op>::Case& op_ca
     Outcome of_run{.results = {}, .faults = ensemble.faults};
     for (const Result& result : ensemble.results)
       of_run.results.push_back({result.name, run_of(result.values, run), result.zero_reference});
-    const Outcome alone = run_case<Op>(backend, op_case, operands.run(run));
+    const Outcome alone = outcome_on<Op>(backend, op_case, operands.run(run));
     expect_same_bits(alone, of_run, fmt::format("run {} of {}", run, operands.runs));
   }
 }
@@ -81,17 +104,17 @@ void expect_runs_alone(Backend& backend, const typename OpCases<Op>::Case& op_ca
 /// One run, within the derived tolerance of the oracle; nothing outside the operands is touched.
 template <class Op>
 void matches_oracle(Backend& backend) {
-  for_each_case<Op>([&](const auto& op_case) {
-    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
-    expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), run_case<Op>(backend, op_case, operands));
+  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+    const Operands operands = operands_of<Op>(backend, op_case);
+    expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), outcome_on<Op>(backend, op_case, operands));
   });
 }
 
 template <class Op>
 void run_of_ensemble_is_run_alone(Backend& backend) {
-  for_each_case<Op>([&](const auto& op_case) {
-    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed, kRuns));
-    const Outcome ensemble = run_case<Op>(backend, op_case, operands);
+  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+    const Operands operands = operands_of<Op>(backend, op_case, kRuns);
+    const Outcome ensemble = outcome_on<Op>(backend, op_case, operands);
     expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), ensemble);
     expect_runs_alone<Op>(backend, op_case, operands, ensemble);
   });
@@ -99,29 +122,31 @@ void run_of_ensemble_is_run_alone(Backend& backend) {
 
 template <class Op>
 void shared_operands_serve_all_runs(Backend& backend) {
-  for_each_case<Op>([&](const auto& op_case) {
-    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed, kRuns)).with_shared_reads();
-    expect_runs_alone<Op>(backend, op_case, operands, run_case<Op>(backend, op_case, operands));
+  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+    const Operands operands = operands_of<Op>(backend, op_case, kRuns).with_shared_reads();
+    expect_runs_alone<Op>(backend, op_case, operands, outcome_on<Op>(backend, op_case, operands));
   });
 }
 
 template <class Op>
 void is_deterministic(Backend& backend) {
-  for_each_case<Op>([&](const auto& op_case) {
-    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
-    const Outcome first = run_case<Op>(backend, op_case, operands);
-    expect_same_bits(first, run_case<Op>(backend, op_case, operands), "the second time");
+  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+    const Operands operands = operands_of<Op>(backend, op_case);
+    const Outcome first = outcome_on<Op>(backend, op_case, operands);
+    expect_same_bits(first, outcome_on<Op>(backend, op_case, operands), "the second time");
   });
 }
 
 /// The oracle gives the same bits in every layout, and zero padding in the blocked ones.
 template <class Op>
 void layouts_agree(Backend& backend) {
-  for_each_case<Op>([&](const auto& op_case) {
-    const Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
-    const Outcome row_major = oracle_of<Op>(op_case, operands);
+  const DType real = backend.precision() == Precision::kBf16 ? DType::kBf16 : DType::kF64;
+  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+    const Operands operands = operands_of<Op>(backend, op_case);
+    const Outcome row_major =
+        run_case<Op>(backend, op_case, operands, {real, Layout::kRowMajor, Layout::kRowMajor});
     for (const auto& [image, weights] : kLayouts) {
-      const Placing placing{.real = DType::kF64, .image = image, .weights = weights};
+      const Placing placing{.real = real, .image = image, .weights = weights};
       expect_same_bits(row_major, run_case<Op>(backend, op_case, operands, placing),
                        fmt::format("images in {}, weights in {}", to_string(image), to_string(weights)));
     }
@@ -150,8 +175,14 @@ struct Property {
   void (*check)(Backend&);
 };
 
+/// "Gemm/cpu", "Gemm/cuda.bf16".
+std::string suite_name(std::string_view op, const std::string& backend, Precision precision) {
+  if (precision == Precision::kFp32) return fmt::format("{}/{}", op, backend);
+  return fmt::format("{}/{}.{}", op, backend, to_string(precision));
+}
+
 template <class Op>
-void register_op(const std::string& backend) {
+void register_op(const std::string& backend, Precision precision) {
   std::vector<Property> properties = {
       {"Matches_The_Oracle", matches_oracle<Op>},
       {"Run_Of_An_Ensemble_Is_The_Run_Alone", run_of_ensemble_is_run_alone<Op>},
@@ -160,13 +191,13 @@ void register_op(const std::string& backend) {
   if (backend == "reference")
     properties.push_back({"Gives_The_Same_Bits_In_Every_Layout", layouts_agree<Op>});
   for (const Property& property : properties)
-    add_test(fmt::format("{}/{}", Op::kName, backend), property.name,
-             [backend, check = property.check] { check(backend_named(backend)); });
+    add_test(suite_name(Op::kName, backend, precision), property.name,
+             [backend, precision, check = property.check] { check(backend_named(backend, precision)); });
 }
 
 template <class... Ops>
 void register_ops(OpList<Ops...>, const std::string& backend) {
-  (register_op<Ops>(backend), ...);
+  for (const Precision precision : precisions_of(backend)) (register_op<Ops>(backend, precision), ...);
 }
 
 }  // namespace
@@ -176,7 +207,8 @@ void register_tests_of_all_ops() {
   constexpr int kPropertiesPerOp = 4;
   for (const MissingBackend& missing : missing_backends())
     add_test("Backend", missing.name + "_Is_Missing", [missing] {
-      GTEST_SKIP() << AllOps::kSize * kPropertiesPerOp << " tests left out: " << missing.reason;
+      const std::size_t precisions = precisions_of(missing.name).size();
+      GTEST_SKIP() << AllOps::kSize * kPropertiesPerOp * precisions << " tests left out: " << missing.reason;
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "engine/error.h"
 
@@ -24,11 +25,17 @@ std::vector<MissingBackend> missing_backends() {
   return missing;
 }
 
-Backend& backend_named(const std::string& name) {
-  static std::map<std::string, std::unique_ptr<Backend>> opened;
-  std::unique_ptr<Backend>& backend = opened[name];
-  if (backend == nullptr) backend = open_backend(name);
+Backend& backend_named(const std::string& name, Precision precision) {
+  static std::map<std::pair<std::string, Precision>, std::unique_ptr<Backend>> opened;
+  std::unique_ptr<Backend>& backend = opened[{name, precision}];
+  if (backend == nullptr) backend = open_backend(name, precision);
   return *backend;
+}
+
+std::vector<Precision> precisions_of(const std::string& name) {
+  if (name == "cpu") return {Precision::kFp32};
+  if (name == "reference") return {Precision::kFp32, Precision::kBf16};
+  return {Precision::kFp32, Precision::kTf32, Precision::kBf16};
 }
 
 void for_each_backend(const std::function<void(Backend&)>& body) {

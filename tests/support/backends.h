@@ -20,9 +20,13 @@ const std::vector<std::string>& all_backend_names();
 /// Those that do not open on this machine.
 std::vector<MissingBackend> missing_backends();
 
-/// The backend of that name, opened at the first call and kept to the end of the program. Throws BackendError
-/// when it is missing.
-Backend& backend_named(const std::string& name);
+/// The backend of that name in that precision, opened at the first call and kept to the end of the program.
+/// Throws BackendError when it is missing.
+Backend& backend_named(const std::string& name, Precision precision = Precision::kFp32);
+
+/// The precisions in which that backend opens and has something of its own to test: fp32 and, of the others,
+/// bf16 for reference (whose tf32 is its fp32) and both for simt and cuda.
+std::vector<Precision> precisions_of(const std::string& name);
 
 /// Calls `body` with every backend that opens.
 void for_each_backend(const std::function<void(Backend&)>& body);

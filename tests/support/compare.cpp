@@ -42,10 +42,20 @@ std::vector<double> as_doubles(const HostTensor& tensor) {
       return widened(tensor.values<std::uint8_t>());
     case DType::kI32:
       return widened(tensor.values<std::int32_t>());
-    case DType::kBf16:
-      break;
+    case DType::kBf16: {
+      std::vector<double> values;
+      for (const Bf16 value : tensor.values<Bf16>()) values.push_back(double{value.to_float()});
+      return values;
+    }
   }
-  throw ShapeError(fmt::format("cannot compare a tensor {}", tensor.spec().to_string()));
+  return {};
+}
+
+Tolerance widened_for(DType dtype, Tolerance tolerance) {
+  const bool is_exact = tolerance.absolute == 0 && tolerance.relative == 0;
+  if (dtype != DType::kBf16 || is_exact) return tolerance;
+  const double u = kBf16UnitRoundoff;
+  return {.absolute = (1 + u) * tolerance.absolute, .relative = (1 + u) * tolerance.relative + u};
 }
 
 double rounding_growth(double terms) { return std::min(terms, 6 * std::sqrt(terms)); }

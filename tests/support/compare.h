@@ -13,11 +13,21 @@ namespace gnc::tests {
 /// Unit roundoff of fp32: the largest relative error of one rounding.
 inline constexpr double kUnitRoundoff = 0x1p-24;
 
+/// Unit roundoff of bf16, which has 8 significant bits.
+inline constexpr double kBf16UnitRoundoff = 0x1p-8;
+
 /// |actual − expected| <= absolute + relative·|expected|. Zero for both: equal.
 struct Tolerance {
   double absolute = 0;
   double relative = 0;
 };
+
+/// A tolerance of results in fp32 made one of results that are computed in fp32 and stored in `dtype`: the
+/// same for fp32. In bf16 the result f, |f − e| <= a + r·|e|, is rounded once more, by at most u·|f| with u
+/// the unit roundoff of bf16; so the error is at most
+///   a + r·|e| + u·|f|  <=  a + r·|e| + u·(|e| + a + r·|e|)  =  (1+u)·a + ((1+u)·r + u)·|e|.
+/// A tolerance of nothing stays so: what is copied from operands in bf16 needs no rounding.
+Tolerance widened_for(DType dtype, Tolerance tolerance);
 
 /// Growth of the rounding error of a sum of `terms` terms: |error| <= growth·u·Σ|term|, in whatever order
 /// they are added. Never more than `terms`; and 6·√terms in the probabilistic analysis of Higham and Mary
@@ -58,7 +68,7 @@ struct Comparison {
 Comparison compare(const HostTensor& expected, const HostTensor& actual, Tolerance tolerance,
                    ZeroReference zero_reference = ZeroReference::kIsAFault);
 
-/// The elements in memory, widened; any dtype but bf16.
+/// The elements in memory, widened.
 std::vector<double> as_doubles(const HostTensor& tensor);
 
 /// Same spec and same bytes; the message names the first element that differs.

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "engine/random.h"
+#include "tests/support/rounding.h"
 
 namespace gnc::tests {
 namespace {
@@ -46,11 +47,14 @@ Operands Operands::with_shared_reads() const {
   return shared;
 }
 
-std::int64_t Operands::bytes() const {
-  std::size_t total = 0;
-  for (const CaseOperand& operand : list)
-    total += operand.values.bytes().size() * (operand.access == Access::kUpdate ? 2 : 1);
-  return static_cast<std::int64_t>(total);
+std::int64_t Operands::bytes(DType image) const {
+  std::int64_t total = 0;
+  for (const CaseOperand& operand : list) {
+    const Shape& shape = operand.values.shape();
+    const auto size = static_cast<std::int64_t>(size_of(placed_dtype(operand, image)));
+    total += shape.elements() * shape.runs() * size * (operand.access == Access::kUpdate ? 2 : 1);
+  }
+  return total;
 }
 
 HostTensor Draw::uniform(std::string_view name, const Shape& shape, double low, double high) const {
@@ -72,14 +76,19 @@ HostTensor Draw::integers(std::string_view name, const Shape& shape, DType dtype
                              : filled<std::int32_t>(shape, runs_, value);
 }
 
+float Draw::as_image(double value) const {
+  if (image_dtype(precision_) == DType::kBf16) return Bf16::from_double(value).to_float();
+  return static_cast<float>(value);
+}
+
 HostTensor Draw::nothing(const Shape& shape, DType dtype) const {
   return HostTensor(TensorSpec{.shape = shape.with_runs(runs_), .dtype = dtype});
 }
 
 PlacedOperands::PlacedOperands(Backend& backend, const Operands& operands, const Placing& placing) {
   for (const CaseOperand& operand : operands.list) {
-    const HostTensor contents =
-        as_real(operand.values, placing.real).in_layout(layout_of(operand, backend, placing));
+    const HostTensor contents = as_real(operand.values, placed_dtype(operand, placing.real))
+                                    .in_layout(layout_of(operand, backend, placing));
     tensors_.emplace(operand.name, GuardedTensor(backend.memory(), contents, operands.runs, operand.access));
     if (!operand.alias.empty()) aliases_.emplace(operand.alias, operand.name);
   }
@@ -117,11 +126,16 @@ Outcome outcome_of(const Operands& operands, const PlacedOperands& placed) {
 
 HostTensor as_real(const HostTensor& tensor, DType real) {
   if (tensor.spec().dtype != DType::kF32 || real == DType::kF32) return tensor;
-  require<ShapeError>(real == DType::kF64, "no case places its operands in {}", to_string(real));
   TensorSpec spec = tensor.spec();
-  spec.dtype = DType::kF64;
+  spec.dtype = real;
   HostTensor result(spec);
-  std::ranges::copy(tensor.values<float>(), result.values<double>().begin());
+  const auto values = tensor.values<float>();
+  if (real == DType::kBf16) {
+    std::ranges::transform(values, result.values<Bf16>().begin(), &Bf16::from_float);
+    return result;
+  }
+  require<ShapeError>(real == DType::kF64, "no case places its operands in {}", to_string(real));
+  std::ranges::copy(values, result.values<double>().begin());
   return result;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/precision.h"
 #include "tests/support/compare.h"
 #include "tests/support/sentinels.h"
 
@@ -19,13 +20,18 @@ namespace gnc::tests {
 
 /// The cases of one op; tests/ops/cases/<header of the op>.h specialises it for every op of the header:
 ///
-///   using Case = …;                                            what varies from case to case
-///   static std::span<const Case> cases();                      for correctness: smallest first, sizes that
-///   divide nothing static std::span<const Case> benchmarks();                 for speed: too large for the
-///   oracle; may be empty static std::string name(const Case&); static Operands make_inputs(const Case&,
-///   const Draw&);     the operands before the op static Op bind(const Case&, const PlacedOperands&); the op
-///   on operands placed in a backend's memory static Tolerance tolerance(const Case&, std::string_view
-///   output);   derived, not tuned static double flops(const Case&);                          of one run
+/// - `using Case = …;` what varies from case to case;
+/// - `static std::span<const Case> cases();` for correctness: smallest first, sizes that divide nothing;
+/// - `static std::span<const Case> benchmarks();` for speed: too large for the oracle; may be empty;
+/// - `static std::string name(const Case&);`
+/// - `static Operands make_inputs(const Case&, const Draw&);` the operands before the op;
+/// - `static Op bind(const Case&, const PlacedOperands&);` the op on operands placed in a backend's memory;
+/// - `static Tolerance tolerance(const Case&, std::string_view output);` derived, not tuned, for results in
+/// fp32
+///   (`widened_for` has those in bf16);
+/// - `static double flops(const Case&);` of one run;
+/// - `static bool is_for(const Case&, Precision);` where some cases make no sense in some precision;
+/// optional.
 template <class Op>
 struct OpCases;
 
@@ -48,6 +54,9 @@ struct CaseOperand {
   Storage storage = Storage::kPlain;
   std::optional<Layout> layout = {};  // set: lies in this layout, whatever the backend prefers
   std::string_view alias = {};        // set: a second name by which the op gets the same memory
+  // set: its dtype where images are bf16; left alone, images and weights are bf16 there and all else is fp32
+  std::optional<DType> real = {};
+  bool is_multiplied = false;  // a factor of the products that tensor cores may compute: Gemm, convolutions
   ZeroReference zero_reference = ZeroReference::kIsAFault;
 };
 
@@ -60,17 +69,21 @@ struct Operands {
   Operands run(int index) const;
   /// The same ensemble with every operand that is only read shared by its runs (the copy of run 0).
   Operands with_shared_reads() const;
-  /// Least memory traffic (bytes): what is read once, what is written once, what is updated twice.
-  std::int64_t bytes() const;
+  /// Least memory traffic (bytes): what is read once, what is written once, what is updated twice; where
+  /// images are of dtype `image`.
+  std::int64_t bytes(DType image = DType::kF32) const;
 };
 
 /// Draws the contents of operands: a pure function of (seed, name of the operand, run, place).
 class Draw {
  public:
-  explicit Draw(std::uint64_t seed, int runs = 1) : seed_(seed), runs_(runs) {}
+  explicit Draw(std::uint64_t seed, int runs = 1, Precision precision = Precision::kFp32)
+      : seed_(seed), runs_(runs), precision_(precision) {}
   int runs() const { return runs_; }
+  /// What the operands are drawn for; of interest where one operand is computed from another (`as_image`).
+  Precision precision() const { return precision_; }
   /// Draws for operands of which all runs share one copy.
-  Draw shared() const { return Draw(seed_); }
+  Draw shared() const { return Draw(seed_, 1, precision_); }
 
   /// Row-major fp32, uniform in [low, high).
   HostTensor uniform(std::string_view name, const Shape& shape, double low = -1, double high = 1) const;
@@ -78,23 +91,38 @@ class Draw {
   HostTensor levels(std::string_view name, const Shape& shape, int levels, double step) const;
   /// Row-major kI32 or kU8, uniform in {0, …, bound-1}.
   HostTensor integers(std::string_view name, const Shape& shape, DType dtype, int bound) const;
+  /// What becomes of a number in an image of this precision.
+  float as_image(double value) const;
   /// For operands that the op writes: no contents.
   HostTensor nothing(const Shape& shape, DType dtype = DType::kF32) const;
 
  private:
   std::uint64_t seed_;
   int runs_;
+  Precision precision_;
 };
 
 /// Where operands are placed. Left alone, they lie as the backend wants them, in fp32.
 struct Placing {
-  DType real = DType::kF32;            // fp32 contents are converted to this
+  DType real = DType::kF32;            // of images; what else is fp32 follows (placed_dtype)
   std::optional<Layout> image = {};    // instead of the backend's image_layout()
   std::optional<Layout> weights = {};  // instead of the backend's weights_layout()
 };
 
 /// Where and how the oracle computes: in double, row-major.
 inline constexpr Placing kOraclePlacing = {DType::kF64, Layout::kRowMajor, Layout::kRowMajor};
+
+/// As a backend of that precision places them.
+inline Placing placing_for(Precision precision) { return {.real = image_dtype(precision)}; }
+
+/// Whether the case is one for that precision (OpCases<Op>::is_for).
+template <class Op>
+bool is_for(const typename OpCases<Op>::Case& op_case, Precision precision) {
+  if constexpr (requires { OpCases<Op>::is_for(op_case, precision); })
+    return OpCases<Op>::is_for(op_case, precision);
+  else
+    return true;
+}
 
 /// The operands of a case in a backend's memory, sentinels around them.
 class PlacedOperands {
@@ -141,7 +169,7 @@ Outcome run_case(Backend& backend, const typename OpCases<Op>::Case& op_case, co
   return outcome_of(operands, placed);
 }
 
-/// The same numbers in another real dtype; integers stay what they are.
+/// fp32 numbers in another real dtype; any other tensor stays what it is.
 HostTensor as_real(const HostTensor& tensor, DType real);
 /// Run `index` of a row-major tensor, alone.
 HostTensor run_of(const HostTensor& tensor, int index);

@@ -13,13 +13,15 @@ Tensor Workbench::keep(const HostTensor& host) {
   return tensors_.back().view();
 }
 
-Tensor Workbench::put(const Shape& shape, std::span<const double> values, Layout layout) {
-  HostTensor host(TensorSpec{.shape = shape, .dtype = real_});
-  const auto elements = host.bytes().size() / size_of(real_);
+Tensor Workbench::put(const Shape& shape, std::span<const double> values, DType dtype, Layout layout) {
+  HostTensor host(TensorSpec{.shape = shape, .dtype = dtype});
+  const auto elements = host.bytes().size() / size_of(dtype);
   require<ShapeError>(elements == values.size(), "{} values for a tensor {}", values.size(),
                       shape.to_string());
-  if (real_ == DType::kF64)
+  if (dtype == DType::kF64)
     std::ranges::copy(values, host.values<double>().begin());
+  else if (dtype == DType::kBf16)
+    std::ranges::transform(values, host.values<Bf16>().begin(), &Bf16::from_double);
   else
     std::ranges::transform(values, host.values<float>().begin(),
                            [](double value) { return static_cast<float>(value); });

@@ -20,8 +20,12 @@ struct BatchNormCase {
 
   /// Elements per channel, m.
   double count() const { return static_cast<double>(x.elements()) / x[1]; }
-  /// Images lie as the backend likes images; [N,C] is row-major.
+  /// Images lie as the backend likes images; [N,C] is row-major, fp32 in every precision.
   Storage storage() const { return x.rank() == 4 ? Storage::kImage : Storage::kPlain; }
+  /// What becomes of a number in x.
+  float stored(const Draw& draw, double value) const {
+    return storage() == Storage::kImage ? draw.as_image(value) : static_cast<float>(value);
+  }
 };
 
 /// The batch that all cases are made of, and the bounds that the tolerances are derived from.
@@ -48,9 +52,8 @@ struct BatchNormBatch {
     for (float& value : x.values<float>()) {
       const std::size_t channel = channel_of(c, flat++);
       const double sigma = sigmas[channel], sign = channel % 2 == 0 ? 1 : -1;
-      value = c.has_constant_channel && channel == 0
-                  ? static_cast<float>(kConstant)
-                  : static_cast<float>(sigma * (sign * c.mean_ratio + value));
+      value = c.stored(
+          draw, c.has_constant_channel && channel == 0 ? kConstant : sigma * (sign * c.mean_ratio + value));
     }
   }
 
@@ -58,11 +61,20 @@ struct BatchNormBatch {
     return flat / static_cast<std::size_t>(c.x[2] * c.x[3]) % static_cast<std::size_t>(c.x[1]);
   }
 
-  /// max |x|.
-  static double magnitude(const BatchNormCase& c) { return kLargestSpread * (c.mean_ratio + std::sqrt(3.0)); }
+  /// bf16 has 8 significant bits: of a deviation that is less than some 2^-5 of the mean too little is left.
+  static bool is_for(const BatchNormCase& c, Precision precision) {
+    return precision != Precision::kBf16 || c.mean_ratio <= 32;
+  }
+
+  /// max |x|; bf16 may have rounded it up.
+  static double magnitude(const BatchNormCase& c) {
+    return (1 + kBf16UnitRoundoff) * kLargestSpread * (c.mean_ratio + std::sqrt(3.0));
+  }
   /// max |x| / σ̂ of a channel that is not constant. The deviation σ̂ of a sample of the sizes used here stays
   /// above σ/2.
-  static double conditioning(const BatchNormCase& c) { return 2 * (c.mean_ratio + std::sqrt(3.0)); }
+  static double conditioning(const BatchNormCase& c) {
+    return (1 + kBf16UnitRoundoff) * 2 * (c.mean_ratio + std::sqrt(3.0));
+  }
   /// max |x − mean| / σ̂: √(m−1) for any sample, 4√3 for these.
   static double deviation(const BatchNormCase& c) {
     return std::min(std::sqrt(c.count() - 1), 4 * std::sqrt(3.0));
@@ -86,6 +98,8 @@ template <>
 struct OpCases<BatchNormForward> {
   using Case = BatchNormCase;
   using Batch = BatchNormBatch;
+
+  static bool is_for(const Case& c, Precision precision) { return Batch::is_for(c, precision); }
 
   static std::span<const Case> cases() {
     constexpr Activation kRelu = Activation::kRelu;
@@ -275,7 +289,7 @@ struct OpCases<BatchNormBackward> {
     Batch batch(c, draw);
     const Shape channels{c.x[1]};
     HostTensor mean = draw.nothing(channels), invstd = draw.nothing(channels);
-    for (int run = 0; run < draw.runs(); ++run) take_statistics(c, run, batch, mean, invstd);
+    for (int run = 0; run < draw.runs(); ++run) take_statistics(c, draw, run, batch, mean, invstd);
     const ZeroReference zeros = c.count() == 1 ? ZeroReference::kIsExpected : ZeroReference::kIsAFault;
     const HostTensor y_grad = draw.uniform("y_grad", c.x);
     Operands operands{
@@ -342,10 +356,13 @@ struct OpCases<BatchNormBackward> {
   static double flops(const Case& c) { return 10.0 * static_cast<double>(c.x.elements()); }
 
  private:
+  static constexpr double kMargin = 1e-3;  // no activation is nearer to 0
+
   /// Mean and invstd of the batch as a forward pass would leave them, rounded to fp32. Then moves elements
   /// whose activation is so near 0 that rounding could turn its sign to the channel's mean, where it is the
-  /// shift: the mask is a step, and no tolerance covers a step.
-  static void take_statistics(const Case& c, int run, Batch& batch, HostTensor& mean, HostTensor& invstd) {
+  /// shift (near it where bf16 rounds the mean): the mask is a step, and no tolerance covers a step.
+  static void take_statistics(const Case& c, const Draw& draw, int run, Batch& batch, HostTensor& mean,
+                              HostTensor& invstd) {
     const auto channels = static_cast<std::size_t>(c.x[1]),
                elements = static_cast<std::size_t>(c.x.elements());
     const auto first = static_cast<std::size_t>(run);
@@ -367,8 +384,13 @@ struct OpCases<BatchNormBackward> {
     const auto shift = batch.shift.values<float>().subspan(first * channels, channels);
     for (std::size_t i = 0; i < elements; ++i) {
       const std::size_t k = Batch::channel_of(c, i);
-      const double activation = double{scale[k]} * (double{x[i]} - means[k]) * invstds[k] + shift[k];
-      if (std::fabs(activation) < 1e-3) x[i] = means[k];
+      const auto activation = [&](float value) {
+        return double{scale[k]} * (double{value} - means[k]) * invstds[k] + shift[k];
+      };
+      if (std::fabs(activation(x[i])) >= kMargin) continue;
+      x[i] = c.stored(draw, means[k]);
+      require<Error>(std::fabs(activation(x[i])) >= kMargin, "the activation of a channel's mean is {}",
+                     activation(x[i]));
     }
   }
 };

@@ -93,15 +93,19 @@ struct Conv2dCases {
 template <>
 struct OpCases<Conv2dForward> : Conv2dCases {
   static Operands make_inputs(const Case& c, const Draw& draw) {
-    Operands operands{
-        .runs = draw.runs(),
-        .list = {
-            {.name = "x", .values = draw.uniform("x", c.x), .storage = Storage::kImage},
-            {.name = "weights", .values = draw.uniform("weights", c.weights()), .storage = Storage::kWeights},
-            {.name = "y",
-             .values = draw.nothing(c.y()),
-             .access = Access::kWrite,
-             .storage = Storage::kImage}}};
+    Operands operands{.runs = draw.runs(),
+                      .list = {{.name = "x",
+                                .values = draw.uniform("x", c.x),
+                                .storage = Storage::kImage,
+                                .is_multiplied = true},
+                               {.name = "weights",
+                                .values = draw.uniform("weights", c.weights()),
+                                .storage = Storage::kWeights,
+                                .is_multiplied = true},
+                               {.name = "y",
+                                .values = draw.nothing(c.y()),
+                                .access = Access::kWrite,
+                                .storage = Storage::kImage}}};
     if (c.has_bias)
       operands.list.push_back({.name = "bias", .values = draw.uniform("bias", {c.out_channels})});
     return operands;
@@ -125,15 +129,19 @@ struct OpCases<Conv2dForward> : Conv2dCases {
 template <>
 struct OpCases<Conv2dBackwardInput> : Conv2dCases {
   static Operands make_inputs(const Case& c, const Draw& draw) {
-    return {
-        .runs = draw.runs(),
-        .list = {
-            {.name = "weights", .values = draw.uniform("weights", c.weights()), .storage = Storage::kWeights},
-            {.name = "y_grad", .values = draw.uniform("y_grad", c.y()), .storage = Storage::kImage},
-            {.name = "x_grad",
-             .values = draw.nothing(c.x),
-             .access = Access::kWrite,
-             .storage = Storage::kImage}}};
+    return {.runs = draw.runs(),
+            .list = {{.name = "weights",
+                      .values = draw.uniform("weights", c.weights()),
+                      .storage = Storage::kWeights,
+                      .is_multiplied = true},
+                     {.name = "y_grad",
+                      .values = draw.uniform("y_grad", c.y()),
+                      .storage = Storage::kImage,
+                      .is_multiplied = true},
+                     {.name = "x_grad",
+                      .values = draw.nothing(c.x),
+                      .access = Access::kWrite,
+                      .storage = Storage::kImage}}};
   }
 
   static Conv2dBackwardInput bind(const Case& c, const PlacedOperands& operands) {
@@ -154,14 +162,20 @@ struct OpCases<Conv2dBackwardInput> : Conv2dCases {
 template <>
 struct OpCases<Conv2dBackwardWeights> : Conv2dCases {
   static Operands make_inputs(const Case& c, const Draw& draw) {
-    Operands operands{
-        .runs = draw.runs(),
-        .list = {{.name = "x", .values = draw.uniform("x", c.x), .storage = Storage::kImage},
-                 {.name = "y_grad", .values = draw.uniform("y_grad", c.y()), .storage = Storage::kImage},
-                 {.name = "weights_grad",
-                  .values = draw.nothing(c.weights()),
-                  .access = Access::kWrite,
-                  .storage = Storage::kWeights}}};
+    Operands operands{.runs = draw.runs(),
+                      .list = {{.name = "x",
+                                .values = draw.uniform("x", c.x),
+                                .storage = Storage::kImage,
+                                .is_multiplied = true},
+                               {.name = "y_grad",
+                                .values = draw.uniform("y_grad", c.y()),
+                                .storage = Storage::kImage,
+                                .is_multiplied = true},
+                               {.name = "weights_grad",
+                                .values = draw.nothing(c.weights()),
+                                .access = Access::kWrite,
+                                .storage = Storage::kWeights,
+                                .real = DType::kF32}}};
     if (c.has_bias)
       operands.list.push_back(
           {.name = "bias_grad", .values = draw.nothing({c.out_channels}), .access = Access::kWrite});

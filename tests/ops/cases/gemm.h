@@ -70,8 +70,8 @@ struct OpCases<Gemm> {
     const Shape a = c.transpose_a == Transpose::kYes ? Shape{c.depth, c.rows} : Shape{c.rows, c.depth};
     const Shape b = c.transpose_b == Transpose::kYes ? Shape{c.columns, c.depth} : Shape{c.depth, c.columns};
     return {.runs = draw.runs(),
-            .list = {{.name = "a", .values = draw.uniform("a", a)},
-                     {.name = "b", .values = draw.uniform("b", b)},
+            .list = {{.name = "a", .values = draw.uniform("a", a), .is_multiplied = true},
+                     {.name = "b", .values = draw.uniform("b", b), .is_multiplied = true},
                      {.name = "c", .values = draw.nothing({c.rows, c.columns}), .access = Access::kWrite}}};
   }
 

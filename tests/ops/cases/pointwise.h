@@ -55,12 +55,14 @@ struct ReluCases {
                .values = values,
                .access = Access::kUpdate,
                .storage = c.storage(),
-               .alias = read}};
+               .alias = read,
+               .real = DType::kBf16}};
     return {{.name = written,
              .values = HostTensor(values.spec()),
              .access = Access::kWrite,
-             .storage = c.storage()},
-            {.name = read, .values = values, .storage = c.storage()}};
+             .storage = c.storage(),
+             .real = DType::kBf16},
+            {.name = read, .values = values, .storage = c.storage(), .real = DType::kBf16}};
   }
 };
 
@@ -83,7 +85,7 @@ struct OpCases<ReluBackward> : ReluCases {
                       .list = pair(c, "x_grad", "y_grad", draw.uniform("y_grad", c.shape))};
     HostTensor y = draw.levels("y", c.shape, 7, 0.25);
     for (float& value : y.values<float>()) value = std::max(value, 0.0F);
-    operands.list.push_back({.name = "y", .values = y, .storage = c.storage()});
+    operands.list.push_back({.name = "y", .values = y, .storage = c.storage(), .real = DType::kBf16});
     return operands;
   }
 
@@ -158,10 +160,14 @@ struct OpCases<BiasBackward> : BiasCases {
 };
 
 struct ConvertLayoutCase {
-  std::string_view label = {};  // of benchmarks; shape and layouts tell the others apart
+  /// Between what dtypes: one (that of images), or in whatever precision from or to bf16.
+  enum class DTypes : std::uint8_t { kOne, kFromBf16, kToBf16 };
+
+  std::string_view label = {};  // of benchmarks; shape, layouts and dtypes tell the others apart
   Shape shape;
   Layout from = Layout::kRowMajor;
   Layout to = Layout::kNHWC;
+  DTypes dtypes = DTypes::kOne;
 };
 
 template <>
@@ -170,6 +176,7 @@ struct OpCases<ConvertLayout> {
 
   static std::span<const Case> cases() {
     constexpr Layout kPlain = Layout::kRowMajor, kNHWC = Layout::kNHWC;
+    constexpr auto kFromBf16 = Case::DTypes::kFromBf16, kToBf16 = Case::DTypes::kToBf16;
     static const std::vector<Case> table = {
         {.shape = {1, 1, 1, 1}, .from = kPlain, .to = kNHWC},
         {.shape = {2, 3, 5, 7}, .from = kPlain, .to = kNHWC},
@@ -188,7 +195,15 @@ struct OpCases<ConvertLayout> {
         {.shape = {19, 1, 3, 3}, .from = kPlain, .to = Layout::kOhwi8o},
         {.shape = {19, 3, 3, 3}, .from = Layout::kOhwi8o, .to = kNHWC},
         {.shape = {33, 19, 3, 3}, .from = Layout::kOIhw8i8o, .to = Layout::kOIhw16i16o},
-        {.shape = {7, 33, 28, 28}, .from = kPlain, .to = kNHWC}};
+        {.shape = {7, 33, 28, 28}, .from = kPlain, .to = kNHWC},
+        {.shape = {1, 1, 1, 1}, .from = kPlain, .to = kPlain, .dtypes = kToBf16},
+        {.shape = {2, 3, 5, 7}, .from = kNHWC, .to = kPlain, .dtypes = kFromBf16},
+        {.shape = {2, 3, 5, 7}, .from = kPlain, .to = kNHWC, .dtypes = kToBf16},
+        {.shape = {3, 19, 4, 6}, .from = Layout::kHWNC, .to = kPlain, .dtypes = kFromBf16},
+        {.shape = {3, 19, 4, 6}, .from = kPlain, .to = Layout::kHWNC, .dtypes = kToBf16},
+        {.shape = {33, 7, 1, 1}, .from = kNHWC, .to = kNHWC, .dtypes = kToBf16},
+        {.shape = {33, 19, 3, 3}, .from = kPlain, .to = Layout::kOIhw8i8o, .dtypes = kToBf16},
+        {.shape = {7, 33, 28, 28}, .from = kNHWC, .to = kPlain, .dtypes = kFromBf16}};
     return table;
   }
 
@@ -199,21 +214,25 @@ struct OpCases<ConvertLayout> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}.{}_to_{}", c.shape.to_string(), to_string(c.from), to_string(c.to));
+    const bool to_bf16 = c.dtypes == Case::DTypes::kToBf16;
+    return fmt::format("{}.{}_to_{}{}", c.shape.to_string(), to_string(c.from), to_string(c.to),
+                       c.dtypes == Case::DTypes::kOne ? "" : (to_bf16 ? ".to_bf16" : ".from_bf16"));
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
-    return {
-        .runs = draw.runs(),
-        .list = {{.name = "x", .values = draw.uniform("x", c.shape), .layout = c.from},
-                 {.name = "y", .values = draw.nothing(c.shape), .access = Access::kWrite, .layout = c.to}}};
+    CaseOperand x{.name = "x", .values = draw.uniform("x", c.shape), .layout = c.from};
+    CaseOperand y{.name = "y", .values = draw.nothing(c.shape), .access = Access::kWrite, .layout = c.to};
+    if (c.dtypes == Case::DTypes::kOne) x.real = y.real = DType::kBf16;
+    if (c.dtypes == Case::DTypes::kFromBf16) x.values = as_real(x.values, DType::kBf16);
+    if (c.dtypes == Case::DTypes::kToBf16) y.values = draw.nothing(c.shape, DType::kBf16);
+    return {.runs = draw.runs(), .list = {x, y}};
   }
 
   static ConvertLayout bind(const Case&, const PlacedOperands& operands) {
     return {.x = operands["x"], .y = operands["y"]};
   }
 
-  /// Copies.
+  /// Copies, and one rounding to nearest even that has one right result.
   static Tolerance tolerance(const Case&, std::string_view) { return {}; }
   static double flops(const Case&) { return 0; }
 };

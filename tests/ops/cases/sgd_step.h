@@ -14,6 +14,7 @@ struct SgdStepCase {
   float learning_rate = 0.1F;
   float momentum = 0.9F;
   float weight_decay = 5e-4F;
+  bool has_bf16_values = false;
 };
 
 template <>
@@ -26,47 +27,63 @@ struct OpCases<SgdStep> {
                                             {.count = 7, .learning_rate = 0.01F},
                                             {.count = 33, .weight_decay = 0},
                                             {.count = 1031, .learning_rate = 1, .weight_decay = 0.5F},
-                                            {.count = 65537}};
+                                            {.count = 65537},
+                                            {.count = 1, .has_bf16_values = true},
+                                            {.count = 33, .has_bf16_values = true},
+                                            {.count = 1031, .has_bf16_values = true},
+                                            {.count = 65537, .has_bf16_values = true}};
     return table;
   }
 
   static std::span<const Case> benchmarks() {
-    static const std::vector<Case> table = {{.label = "vgg11", .count = 9'231'114}};
+    static const std::vector<Case> table = {
+        {.label = "vgg11", .count = 9'231'114},
+        {.label = "vgg11.bf16", .count = 9'231'114, .has_bf16_values = true}};
     return table;
   }
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}.lr{}.momentum{}.decay{}", c.count, c.learning_rate, c.momentum, c.weight_decay);
+    return fmt::format("{}.lr{}.momentum{}.decay{}{}", c.count, c.learning_rate, c.momentum, c.weight_decay,
+                       c.has_bf16_values ? ".bf16" : "");
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
     const Shape shape{c.count};
-    return {
+    Operands operands{
         .runs = draw.runs(),
         .list = {
             {.name = "values", .values = draw.uniform("values", shape), .access = Access::kUpdate},
             {.name = "gradients", .values = draw.uniform("gradients", shape)},
             {.name = "momentum_buffer", .values = draw.uniform("buffer", shape), .access = Access::kUpdate}}};
+    if (c.has_bf16_values)
+      operands.list.push_back(
+          {.name = "bf16_values", .values = draw.nothing(shape, DType::kBf16), .access = Access::kWrite});
+    return operands;
   }
 
   static SgdStep bind(const Case& c, const PlacedOperands& operands) {
     return {.values = operands["values"],
             .gradients = operands["gradients"],
             .momentum_buffer = operands["momentum_buffer"],
+            .bf16_values = operands["bf16_values"],
             .learning_rate = c.learning_rate,
             .momentum = c.momentum,
             .weight_decay = c.weight_decay};
   }
 
   /// All operands are at most 1. The buffer, at most B = momentum + 1 + decay, takes four roundings; the
-  /// value, at most 1 + rate·B, takes two, and the rate times the buffer's error.
+  /// value, at most 1 + rate·B, takes two, and the rate times the buffer's error. The bf16 copies of two
+  /// values that far apart are both rounded, each by u of its value, which is at most 1/(1−u) of the copy.
   static Tolerance tolerance(const Case& c, std::string_view output) {
     const double buffer = double{c.momentum} + 1 + double{c.weight_decay};
     const double buffer_error = 4 * kUnitRoundoff * buffer;
     if (output == "momentum_buffer") return {.absolute = buffer_error};
     const double rate = c.learning_rate;
-    return {.absolute = 2 * kUnitRoundoff * (1 + rate * buffer) + rate * buffer_error};
+    const double value_error = 2 * kUnitRoundoff * (1 + rate * buffer) + rate * buffer_error;
+    if (output == "values") return {.absolute = value_error};
+    const double u = kBf16UnitRoundoff;
+    return {.absolute = (1 + u) * value_error, .relative = 2 * u / (1 - u)};
   }
 
   static double flops(const Case& c) { return 6.0 * c.count; }
