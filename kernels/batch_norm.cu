@@ -1,0 +1,395 @@
+/// Batch normalisation, training and evaluation, fused with the ReLU behind it.
+/// Training in three kernels: chunks of rows to partial statistics (or sums of gradients) in a workspace;
+/// those to statistics, in double; and one pass that applies them. Elements are read twice and written once
+/// forward, read four times and written once backward, in packs of 16 bytes where all is aligned. v1 per
+/// channel fixed-order tree over chunks of rows (kernels/columns.cuh)
+///
+/// Accuracy of the statistics, u = 2⁻²⁴. A lane takes the mean and the squared deviations of up to four rows
+/// at a time and merges them with what it has (Chan, Golub, LeVeque 1983); lanes merge as a tree, chunks in
+/// double. A mean has passed through k = rows per lane/4 + 5 merges, each with a rounding of at most
+/// u·max|x|: the mean is wrong by at most (k + 4)·u·max|x|, and the variance by (k + 8)·u·(1 + max|x|/σ) of
+/// itself. E[x²] − E[x]² would have the *square* of max|x|/σ there.
+#include "kernels/batch_norm.h"
+
+#include "kernels/columns.cuh"
+#include "kernels/pack.cuh"
+#include "kernels/simt.h"
+
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
+namespace {
+
+RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
+
+/// Two numbers per chunk and channel of run r begin here in the workspace: [runs][chunks][2][channels].
+__device__ std::int64_t partials_of_run(const RowChunks& chunks, std::int64_t run) {
+  return run * chunks.count * 2 * chunks.channels;
+}
+
+/// Those of one chunk.
+__device__ std::int64_t partials_of_chunk(const RowChunks& chunks, std::int64_t run, int chunk) {
+  return partials_of_run(chunks, run) + std::int64_t{chunk} * 2 * chunks.channels;
+}
+
+/// What the backward pass applies to all elements of a channel, [runs][2][channels], lies behind them.
+__device__ std::int64_t coefficients_of_run(const RowChunks& chunks, std::int64_t run) {
+  return partials_of_run(chunks, gridDim.y) + run * 2 * chunks.channels;
+}
+
+/// Mean, and sum of squared deviations from it, of `count` rows.
+template <int N>
+struct Moments {
+  float count;
+  Floats<N> mean;
+  Floats<N> squares;
+};
+
+template <int N>
+__device__ Moments<N> merged(const Moments<N>& a, const Moments<N>& b) {
+  const float count = a.count + b.count;
+  const float share = count > 0.0f ? b.count / count : 0.0f;
+  Moments<N> both{.count = count, .mean = {}, .squares = {}};
+  for (int i = 0; i < N; ++i) {
+    const float delta = b.mean[i] - a.mean[i];
+    both.mean[i] = fmaf(delta, share, a.mean[i]);
+    both.squares[i] = fmaf(delta * delta, a.count * share, a.squares[i] + b.squares[i]);
+  }
+  return both;
+}
+
+template <class T, int N>
+__device__ Moments<N> moments_of(const RowGroup<T, N>& group, int count) {
+  const float size = static_cast<float>(count), weight = 1.0f / size;
+  Moments<N> moments{.count = size, .mean = {}, .squares = {}};
+  for (int j = 0; j < kRowsInFlight; ++j)
+    if (j < count)
+      for (int i = 0; i < N; ++i) moments.mean[i] += to_float(group.rows[j][i]);
+  for (int i = 0; i < N; ++i) moments.mean[i] *= weight;
+  for (int j = 0; j < kRowsInFlight; ++j)
+    if (j < count)
+      for (int i = 0; i < N; ++i) {
+        const float deviation = to_float(group.rows[j][i]) - moments.mean[i];
+        moments.squares[i] = fmaf(deviation, deviation, moments.squares[i]);
+      }
+  return moments;
+}
+
+/// Per chunk: the mean and the sum of squared deviations from it.
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_moments_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  const std::int64_t run = blockIdx.y;
+  const T* const __restrict__ x = args.x + run * args.x_run_stride + share.channel;
+
+  Moments<N> moments{};
+  if (share.is_inside)
+    for_each_row_group(share, [&](std::int64_t row, int count) {
+      const RowGroup group = load_rows<N>(x + row * chunks.channels, chunks.channels, count);
+      moments = merged(moments, moments_of(group, count));
+    });
+  moments =
+      reduce_lanes_of_column(moments, [](const Moments<N>& a, const Moments<N>& b) { return merged(a, b); });
+
+  if (!share.is_inside || threadIdx.y != 0) return;
+  float* const partial = args.workspace + partials_of_chunk(chunks, run, share.chunk) + share.channel;
+  store_channels(moments.mean, partial);
+  store_channels(moments.squares, partial + chunks.channels);
+}
+
+/// Puts the chunks' moments together: deviations within the chunks plus those of the chunks' means. No term
+/// is the small difference of large ones.
+template <class T>
+__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
+    batch_norm_statistics_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
+  const FinishShare share = finish_share_of_thread(chunks);
+  const std::int64_t run = blockIdx.y;
+  const auto partials_of = [&](int chunk) {
+    return args.workspace + partials_of_chunk(chunks, run, chunk) + share.channel;
+  };
+  const double rows = static_cast<double>(chunks.rows);
+  const auto size_of = [&](int chunk) {
+    const std::int64_t begin = chunk * chunks.rows_per_chunk, rest = chunks.rows - begin;
+    return static_cast<double>(rest < chunks.rows_per_chunk ? rest : chunks.rows_per_chunk);
+  };
+  const auto mean_of = [&](int chunk) { return double{partials_of(chunk)[0]}; };
+
+  __shared__ double means[kColumnPacks];
+  const double sum =
+      sum_over_chunks(share, chunks, [&](int chunk) { return size_of(chunk) * mean_of(chunk); });
+  if (threadIdx.y == 0) means[threadIdx.x] = sum / rows;
+  __syncthreads();
+  const double mean = means[threadIdx.x];
+  const double squares = sum_over_chunks(share, chunks, [&](int chunk) {
+    const double delta = mean_of(chunk) - mean;
+    return double{partials_of(chunk)[chunks.channels]} + size_of(chunk) * delta * delta;
+  });
+
+  if (!share.is_inside || threadIdx.y != 0) return;
+  args.mean[run * args.mean_run_stride + share.channel] = static_cast<float>(mean);
+  args.invstd[run * args.invstd_run_stride + share.channel] =
+      static_cast<float>(1 / sqrt(squares / rows + double{args.epsilon}));
+  float& running_mean = args.running_mean[run * args.running_mean_run_stride + share.channel];
+  float& running_variance = args.running_variance[run * args.running_variance_run_stride + share.channel];
+  const double momentum = args.momentum, unbiased = rows > 1 ? squares / (rows - 1) : squares;
+  running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
+  running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
+}
+
+/// The affine map of N channels.
+template <int N>
+struct Affine {
+  Floats<N> mean;
+  Floats<N> slope;  ///< scale·invstd
+  Floats<N> shift;
+
+  /// The value before the activation. The backward pass masks with the very decision of the forward pass, so
+  /// both compute it here, in operations that no compiler may contract in two ways.
+  __device__ float operator()(int i, float x) const { return fmaf(x - mean[i], slope[i], shift[i]); }
+};
+
+template <int N>
+__device__ Affine<N> affine_of(const float* mean, const Floats<N>& invstd, const float* scale,
+                               const float* shift) {
+  Affine<N> affine{.mean = load_channels<N>(mean), .slope = {}, .shift = load_channels<N>(shift)};
+  for (int i = 0; i < N; ++i) affine.slope[i] = scale[i] * invstd[i];
+  return affine;
+}
+
+/// y of one share of the matrix.
+template <int N, class T>
+__device__ void apply(const ColumnShare& share, int channels, const Affine<N>& affine, Activation activation,
+                      const T* x, T* y) {
+  for_each_row_group(share, [&](std::int64_t row, int count) {
+    const std::int64_t first = row * channels + share.channel;
+    const RowGroup group = load_rows<N>(x + first, channels, count);
+    for (int j = 0; j < kRowsInFlight; ++j) {
+      if (j >= count) break;
+      Floats<N> values = to_floats(group.rows[j]);
+      for (int i = 0; i < N; ++i) {
+        const float value = affine(i, values[i]);
+        values[i] = activation == Activation::kRelu && value < 0.0f ? 0.0f : value;  // NaN stays NaN
+      }
+      store_floats(values, y + first + std::int64_t{j} * kRowLanes * channels);
+    }
+  });
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_forward_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  if (!share.is_inside) return;
+  const std::int64_t run = blockIdx.y;
+  const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + share.channel);
+  const Affine<N> affine = affine_of(args.mean + run * args.mean_run_stride + share.channel, invstd,
+                                     args.scale + run * args.scale_run_stride + share.channel,
+                                     args.shift + run * args.shift_run_stride + share.channel);
+  apply(share, chunks.channels, affine, args.activation, args.x + run * args.x_run_stride,
+        args.y + run * args.y_run_stride);
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_inference_v1(BatchNormInferenceArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  if (!share.is_inside) return;
+  const std::int64_t run = blockIdx.y;
+  Floats<N> invstd =
+      load_channels<N>(args.running_variance + run * args.running_variance_run_stride + share.channel);
+  for (int i = 0; i < N; ++i) invstd[i] = 1.0f / sqrtf(invstd[i] + args.epsilon);
+  const Affine<N> affine = affine_of(args.running_mean + run * args.running_mean_run_stride + share.channel,
+                                     invstd, args.scale + run * args.scale_run_stride + share.channel,
+                                     args.shift + run * args.shift_run_stride + share.channel);
+  apply(share, chunks.channels, affine, args.activation, args.x + run * args.x_run_stride,
+        args.y + run * args.y_run_stride);
+}
+
+/// Σ g and Σ g·(x − mean).
+template <int N>
+struct GradientSums {
+  Floats<N> shift;
+  Floats<N> scale;
+};
+
+/// What both elementwise kernels of the backward pass need of one thread's channels and elements.
+template <int N, class T>
+struct BackwardShare {
+  ColumnShare share;
+  int channels;
+  Activation activation;
+  Affine<N> affine;
+  const T* x;
+  const T* y_grad;
+
+  __device__ BackwardShare(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks)
+      : share(share_of_thread<N>(chunks)), channels(chunks.channels), activation(args.activation) {
+    if (!share.is_inside) return;
+    const std::int64_t run = blockIdx.y;
+    const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + share.channel);
+    affine = affine_of(args.mean + run * args.mean_run_stride + share.channel, invstd,
+                       args.scale + run * args.scale_run_stride + share.channel,
+                       args.shift + run * args.shift_run_stride + share.channel);
+    x = args.x + run * args.x_run_stride + share.channel;
+    y_grad = args.y_grad + run * args.y_grad_run_stride + share.channel;
+  }
+
+  /// Calls `visit(element, deviation, gradient)` for the packs of the share in the order of their rows:
+  /// x − mean, and y_grad masked by the activation, of the N channels from `element`.
+  template <class Visit>
+  __device__ void for_each_pack(const Visit& visit) const {
+    if (!share.is_inside) return;
+    for_each_row_group(share, [&](std::int64_t row, int count) {
+      const std::int64_t first = row * channels;
+      const RowGroup values = load_rows<N>(x + first, channels, count);
+      const RowGroup gradients = load_rows<N>(y_grad + first, channels, count);
+      for (int j = 0; j < kRowsInFlight; ++j) {
+        if (j >= count) break;
+        Floats<N> deviation, gradient;
+        for (int i = 0; i < N; ++i) {
+          const float value = to_float(values.rows[j][i]);
+          const bool is_off = activation == Activation::kRelu && !(affine(i, value) > 0.0f);
+          deviation[i] = value - affine.mean[i];
+          gradient[i] = is_off ? 0.0f : to_float(gradients.rows[j][i]);
+        }
+        visit(first + std::int64_t{j} * kRowLanes * channels, deviation, gradient);
+      }
+    });
+  }
+};
+
+/// Per chunk: Σ g and Σ g·(x − mean).
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+  const BackwardShare<N, T> in(args, chunks);
+  GradientSums<N> sums{};
+  in.for_each_pack([&](std::int64_t, const Floats<N>& deviation, const Floats<N>& gradient) {
+    for (int i = 0; i < N; ++i) {
+      sums.shift[i] += gradient[i];
+      sums.scale[i] = fmaf(gradient[i], deviation[i], sums.scale[i]);
+    }
+  });
+  sums = reduce_lanes_of_column(sums, [](GradientSums<N> a, const GradientSums<N>& b) {
+    for (int i = 0; i < N; ++i) {
+      a.shift[i] += b.shift[i];
+      a.scale[i] += b.scale[i];
+    }
+    return a;
+  });
+
+  const ColumnShare& share = in.share;
+  if (!share.is_inside || threadIdx.y != 0) return;
+  float* const partial = args.workspace + partials_of_chunk(chunks, blockIdx.y, share.chunk) + share.channel;
+  store_channels(sums.shift, partial);
+  store_channels(sums.scale, partial + chunks.channels);
+}
+
+/// Both gradients per channel, and the coefficients of x_grad = slope·(g − mean_grad − (x − mean)·tilt):
+/// mean_grad = Σg/m and tilt = invstd·scale_grad/m.
+template <class T>
+__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
+    batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+  const FinishShare share = finish_share_of_thread(chunks);
+  const std::int64_t run = blockIdx.y;
+  const auto partials_of = [&](int chunk) {
+    return args.workspace + partials_of_chunk(chunks, run, chunk) + share.channel;
+  };
+  const double shift_grad =
+      sum_over_chunks(share, chunks, [&](int chunk) { return double{partials_of(chunk)[0]}; });
+  const double weighted =
+      sum_over_chunks(share, chunks, [&](int chunk) { return double{partials_of(chunk)[chunks.channels]}; });
+
+  if (!share.is_inside || threadIdx.y != 0) return;
+  const double invstd = args.invstd[run * args.invstd_run_stride + share.channel];
+  const double scale_grad = weighted * invstd, rows = static_cast<double>(chunks.rows);
+  args.shift_grad[run * args.shift_grad_run_stride + share.channel] = static_cast<float>(shift_grad);
+  args.scale_grad[run * args.scale_grad_run_stride + share.channel] = static_cast<float>(scale_grad);
+  float* const coefficients = args.workspace + coefficients_of_run(chunks, run) + share.channel;
+  coefficients[0] = static_cast<float>(shift_grad / rows);
+  coefficients[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_backward_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+  const BackwardShare<N, T> in(args, chunks);
+  if (!in.share.is_inside) return;
+  const std::int64_t run = blockIdx.y;
+  const float* const coefficients = args.workspace + coefficients_of_run(chunks, run) + in.share.channel;
+  const Floats<N> mean_grad = load_channels<N>(coefficients);
+  const Floats<N> tilt = load_channels<N>(coefficients + chunks.channels);
+  T* const x_grad = args.x_grad + run * args.x_grad_run_stride + in.share.channel;
+  in.for_each_pack([&](std::int64_t element, const Floats<N>& deviation, const Floats<N>& gradient) {
+    Floats<N> result;
+    for (int i = 0; i < N; ++i)
+      result[i] = in.affine.slope[i] * fmaf(-deviation[i], tilt[i], gradient[i] - mean_grad[i]);
+    store_floats(result, x_grad + element);
+  });
+}
+
+template <int N, class T>
+void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
+  launch(shape, batch_norm_moments_v1<N, T>, args, chunks);
+  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_statistics_v1<T>, args, chunks);
+  launch(shape, batch_norm_forward_v1<N, T>, args, chunks);
+}
+
+template <int N, class T>
+void inference(const BatchNormInferenceArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_inference_v1<N, T>, args, chunks);
+}
+
+template <int N, class T>
+void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
+  launch(shape, batch_norm_gradient_sums_v1<N, T>, args, chunks);
+  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, chunks);
+  launch(shape, batch_norm_backward_v1<N, T>, args, chunks);
+}
+
+}  // namespace
+
+std::size_t batch_norm_workspace(const BatchNormExtents& extents) {
+  const std::int64_t per_channel = 2 * (std::int64_t{chunks_of(extents).count} + 1);
+  return static_cast<std::size_t>(extents.runs * per_channel * extents.channels) * sizeof(float);
+}
+
+template <class T>
+void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.extents.channels}) &&
+                         holds_packs<kPack>(args.y, {args.y_run_stride});
+  is_packed ? forward<kPack>(args, stream) : forward<1>(args, stream);
+}
+
+template <class T>
+void batch_norm_inference(const BatchNormInferenceArgs<T>& args, Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.extents.channels}) &&
+                         holds_packs<kPack>(args.y, {args.y_run_stride});
+  is_packed ? inference<kPack>(args, stream) : inference<1>(args, stream);
+}
+
+template <class T>
+void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.extents.channels}) &&
+                         holds_packs<kPack>(args.y_grad, {args.y_grad_run_stride}) &&
+                         holds_packs<kPack>(args.x_grad, {args.x_grad_run_stride});
+  is_packed ? backward<kPack>(args, stream) : backward<1>(args, stream);
+}
+
+template void batch_norm_forward(const BatchNormForwardArgs<float>&, Stream);
+template void batch_norm_forward(const BatchNormForwardArgs<Bf16>&, Stream);
+template void batch_norm_inference(const BatchNormInferenceArgs<float>&, Stream);
+template void batch_norm_inference(const BatchNormInferenceArgs<Bf16>&, Stream);
+template void batch_norm_backward(const BatchNormBackwardArgs<float>&, Stream);
+template void batch_norm_backward(const BatchNormBackwardArgs<Bf16>&, Stream);
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

@@ -1,0 +1,116 @@
+#pragma once
+/// Batch normalisation over the columns of a matrix, with an optional ReLU behind it.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/bfloat16.h"
+#include "kernels/stream.h"
+
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
+
+/// What follows the normalisation in the same pass.
+enum class Activation : std::uint8_t { kNone, kRelu };
+
+/// x, y and their gradients are matrices [rows,channels], channels side by side: the pixels of a batch in any
+/// order. One matrix per run.
+struct BatchNormExtents {
+  std::int64_t rows;  ///< m, at least 1
+  int channels;       ///< at least 1
+  int runs;           ///< at most 65535
+};
+
+/// Bytes that the workspace of one training pass (forward or backward) has to hold; aligned to a float.
+std::size_t batch_norm_workspace(const BatchNormExtents& extents);
+
+/// T is float or Bf16. Run r of an operand starts r times its run stride (in elements) after its pointer; a
+/// stride of 0 shares what is read. What is per channel is [channels].
+template <class T>
+struct BatchNormForwardArgs {
+  const T* x;
+  const float* scale;
+  const float* shift;
+  float* running_mean;      ///< updated
+  float* running_variance;  ///< updated
+  float* mean;              ///< of this batch, for the backward pass
+  float* invstd;            ///< likewise
+  T* y;                     ///< not x
+  float* workspace;         ///< batch_norm_workspace()
+  std::int64_t x_run_stride;
+  std::int64_t scale_run_stride;
+  std::int64_t shift_run_stride;
+  std::int64_t running_mean_run_stride;
+  std::int64_t running_variance_run_stride;
+  std::int64_t mean_run_stride;
+  std::int64_t invstd_run_stride;
+  std::int64_t y_run_stride;
+  BatchNormExtents extents;
+  float epsilon;
+  float momentum;  ///< weight of this batch in the running statistics
+  Activation activation;
+};
+
+/// mean = Σx/m, invstd = 1/√(Σ(x−mean)²/m + epsilon), y = act(scale·invstd·(x−mean) + shift); the running
+/// statistics move by `momentum` towards those of the batch, with the variance over m−1 (m where m = 1).
+/// Queues three kernels; throws LaunchError (kernels/simt.h).
+template <class T>
+void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream);
+
+template <class T>
+struct BatchNormInferenceArgs {
+  const T* x;
+  const float* scale;
+  const float* shift;
+  const float* running_mean;
+  const float* running_variance;
+  T* y;  ///< may be x
+  std::int64_t x_run_stride;
+  std::int64_t scale_run_stride;
+  std::int64_t shift_run_stride;
+  std::int64_t running_mean_run_stride;
+  std::int64_t running_variance_run_stride;
+  std::int64_t y_run_stride;
+  BatchNormExtents extents;
+  float epsilon;
+  Activation activation;
+};
+
+/// y = act(scale·(x−running_mean)/√(running_variance + epsilon) + shift). Queues one kernel; throws
+/// LaunchError.
+template <class T>
+void batch_norm_inference(const BatchNormInferenceArgs<T>& args, Stream stream);
+
+template <class T>
+struct BatchNormBackwardArgs {
+  const T* x;
+  const float* scale;
+  const float* shift;
+  const float* mean;    ///< as the forward pass left it
+  const float* invstd;  ///< likewise
+  const T* y_grad;
+  T* x_grad;  ///< may be y_grad
+  float* scale_grad;
+  float* shift_grad;
+  float* workspace;  ///< batch_norm_workspace()
+  std::int64_t x_run_stride;
+  std::int64_t scale_run_stride;
+  std::int64_t shift_run_stride;
+  std::int64_t mean_run_stride;
+  std::int64_t invstd_run_stride;
+  std::int64_t y_grad_run_stride;
+  std::int64_t x_grad_run_stride;
+  std::int64_t scale_grad_run_stride;
+  std::int64_t shift_grad_run_stride;
+  BatchNormExtents extents;
+  Activation activation;
+};
+
+/// With g = y_grad where the forward pass's ReLU (to the bit) let x through, else 0, and x̂ = (x−mean)·invstd:
+/// shift_grad = Σg, scale_grad = Σg·x̂, x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m). Overwrites.
+/// Queues three kernels; throws LaunchError.
+template <class T>
+void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream);
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels
