@@ -109,11 +109,33 @@ class ImplementedBy<Derived, OpList<Op, Rest...>> : public ImplementedBy<Derived
   }
 };
 
-/// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cpu: this version has
-/// CUDA kernels for two ops only. `precision` is what networks are computed in: cpu has fp32 only; reference
-/// has all of them and computes in double whatever the storage, so its tf32 is its fp32. Throws BackendError
-/// saying what is missing or cannot be done, UsageError for an unknown name.
-std::unique_ptr<Backend> open_backend(std::string_view name, Precision precision = Precision::kFp32);
+/// Who computes convolutions on `cuda`: the setting --conv.
+enum class Convolution : std::uint8_t {
+  kOwn,    ///< gnc's kernels
+  kCudnn,  ///< cuDNN wherever it can, with its deterministic algorithms
+  kAuto,   ///< for each shape the faster of the two, timed once; another program run may choose otherwise
+};
+
+/// "own" | "cudnn" | "auto".
+std::string_view to_string(Convolution convolution);
+/// The inverse. Throws UsageError naming the choices.
+Convolution parse_convolution(std::string_view name);
+
+/// How a backend computes.
+struct BackendOptions {
+  Precision precision = Precision::kFp32;
+  Convolution convolution = Convolution::kOwn;
+};
+
+/// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cuda where there is a usable GPU, else
+/// cpu
+/// (`name()` says which). cpu has fp32 only; reference has all precisions and computes in double whatever the
+/// storage, so its tf32 is its fp32. Throws BackendError saying what is missing or cannot be done, UsageError
+/// for an unknown name.
+std::unique_ptr<Backend> open_backend(std::string_view name, const BackendOptions& options = {});
+inline std::unique_ptr<Backend> open_backend(std::string_view name, Precision precision) {
+  return open_backend(name, BackendOptions{.precision = precision});
+}
 
 /// Names of the backends that open on this machine, in the order reference, cpu, simt, cuda.
 std::vector<std::string> available_backends();

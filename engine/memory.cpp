@@ -17,6 +17,12 @@ std::size_t rounded_up(std::size_t bytes) {
 
 }  // namespace
 
+OutOfMemoryError::OutOfMemoryError(std::string_view device, std::size_t asked_bytes, std::size_t free_bytes)
+    : BackendError(
+          fmt::format("{} memory: {} bytes were asked for, {} are free", device, asked_bytes, free_bytes)),
+      asked_bytes_(asked_bytes),
+      free_bytes_(free_bytes) {}
+
 void* HostMemory::allocate(std::size_t bytes) {
   void* pointer = std::aligned_alloc(kAlignment, rounded_up(bytes));
   require<BackendError>(pointer != nullptr, "host memory: cannot allocate {} bytes", bytes);

@@ -5,10 +5,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "engine/error.h"
+
 namespace gnc {
+
+/// A device has too little memory left. Names the bytes asked for and those free.
+class OutOfMemoryError : public BackendError {
+ public:
+  OutOfMemoryError(std::string_view device, std::size_t asked_bytes, std::size_t free_bytes);
+  std::size_t asked_bytes() const { return asked_bytes_; }
+  std::size_t free_bytes() const { return free_bytes_; }
+
+ private:
+  std::size_t asked_bytes_;
+  std::size_t free_bytes_;
+};
 
 /// Memory of one backend. Pointers it returns are dereferenced by that backend only.
 class MemoryResource {
@@ -30,6 +45,8 @@ class MemoryResource {
   /// Device to device.
   virtual void copy(void* destination, const void* source, std::size_t bytes) = 0;
   virtual void fill_zero(void* destination, std::size_t bytes) = 0;
+  /// What could still be allocated, where the device can tell.
+  virtual std::optional<std::size_t> free_bytes() { return std::nullopt; }
 };
 
 /// Ordinary host memory; what `reference`, `cpu` and `simt` compute on.

@@ -1,46 +1,86 @@
-# Prints what ptxas says of every kernel (registers, stack, spills, shared memory) for each real architecture, and writes
-# it to OUTPUT.
+# What ptxas said of every kernel while it was built (OBJECT.ptxas, kernels/log_ptxas.sh), as a table; and whether a
+# kernel uses local memory.
 #
-#   cmake -DNVCC=… -DROOT=<source tree> -DSOURCES=a.cu;b.cu -DARCHITECTURES=80-real;90a-real -DOUTPUT=… -P kernel_resources.cmake
+#   cmake -DLOGS=a.ptxas;b.ptxas -DOUTPUT=table.txt -P kernels/kernel_resources.cmake             writes the table
+#   cmake -DLOGS=… -DALLOWED=kernels/local_memory_allowed.txt -P kernels/kernel_resources.cmake   fails on spills and stack
+#
+# Columns: architecture, kernel, registers of a thread, bytes of stack frame, of spill stores and loads, of static shared
+# memory of a block; and the most warps of a multiprocessor that the registers allow, of how many there may be.
 cmake_minimum_required(VERSION 3.25)
 
-set(table "architecture registers stack spill_stores spill_loads shared kernel\n")
-foreach(architecture IN LISTS ARCHITECTURES)
-  if(architecture MATCHES "-virtual$")
-    continue()  # PTX has no registers yet
+set(allowed "")
+if(ALLOWED)
+  file(STRINGS ${ALLOWED} lines REGEX "^[a-z]")
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^[^ ]+" kernel "${line}")
+    list(APPEND allowed ${kernel})
+  endforeach()
+endif()
+
+set(rows "")
+set(faults "")
+foreach(log IN LISTS LOGS)
+  if(NOT EXISTS ${log})
+    message(FATAL_ERROR "kernel_resources: ${log} is missing: build the CUDA kernels first")
   endif()
-  string(REPLACE "-real" "" architecture ${architecture})
-  foreach(source IN LISTS SOURCES)
-    execute_process(
-      COMMAND ${NVCC} -std=c++20 --expt-relaxed-constexpr -DKERNEL_TARGET=cuda -I${ROOT} -arch=sm_${architecture}
-              -Xptxas -v -cubin -o ${OUTPUT}.cubin ${ROOT}/kernels/${source}
-      ERROR_VARIABLE said OUTPUT_VARIABLE said RESULT_VARIABLE result)
-    if(NOT result EQUAL 0)
-      message(FATAL_ERROR "nvcc failed for ${source}:\n${said}")
+  file(READ ${log} said)
+  string(REPLACE ";" "," said "${said}")
+  # One kernel: "Compiling entry function 'NAME' for 'sm_N'", then "N bytes stack frame, N bytes spill stores, N bytes spill
+  # loads" and "Used N registers, …[, N bytes smem]".
+  string(REPLACE "Compiling entry function" ";" parts "${said}")
+  foreach(part IN LISTS parts)
+    if(NOT part MATCHES "^ '([^']+)' for 'sm_([0-9a-z]+)'")
+      continue()
     endif()
-    # One kernel: "Compiling entry function 'NAME' for …", "N bytes stack frame, N bytes spill stores, N bytes spill
-    # loads", "Used N registers, …[, N bytes smem]".
-    string(REPLACE ";" "," said "${said}")
-    string(REPLACE "ptxas info    : Compiling entry function" ";" parts "${said}")
-    foreach(part IN LISTS parts)
-      if(NOT part MATCHES "^ '([^']+)'")
-        continue()
+    set(mangled ${CMAKE_MATCH_1})
+    set(architecture ${CMAKE_MATCH_2})
+    execute_process(COMMAND c++filt ${mangled} OUTPUT_VARIABLE kernel OUTPUT_STRIP_TRAILING_WHITESPACE)
+    # "void gnc::kernels::cuda::(anonymous namespace)::name<arguments>(parameters)": the name and its arguments.
+    string(REGEX REPLACE "gnc::kernels::(cuda::)?|\\(anonymous namespace\\)::|\\([A-Za-z0-9_:]+\\)|^void " "" kernel "${kernel}")
+    string(REGEX REPLACE "\\(.*$" "" kernel "${kernel}")
+    string(REPLACE " " "" kernel "${kernel}")
+    if(NOT part MATCHES "([0-9]+) bytes stack frame, ([0-9]+) bytes spill stores, ([0-9]+) bytes spill loads")
+      message(FATAL_ERROR "kernel_resources: ${log} says nothing of the memory of ${kernel}")
+    endif()
+    set(stack ${CMAKE_MATCH_1})
+    set(stores ${CMAKE_MATCH_2})
+    set(loads ${CMAKE_MATCH_3})
+    string(REGEX MATCH "Used ([0-9]+) registers" _ "${part}")
+    set(registers ${CMAKE_MATCH_1})
+    set(shared 0)
+    if(part MATCHES "([0-9]+) bytes smem")
+      set(shared ${CMAKE_MATCH_1})
+    endif()
+    # A warp gets registers in units of 256; a multiprocessor has 65536 of them, in four parts of 16384.
+    set(most_warps 64)
+    if(architecture MATCHES "^8[69]")
+      set(most_warps 48)
+    endif()
+    math(EXPR warps "16384 / ((${registers} * 32 + 255) / 256 * 256) * 4")
+    if(warps GREATER most_warps)
+      set(warps ${most_warps})
+    endif()
+    string(REGEX MATCH "^[a-z_0-9]+" plain_name "${kernel}")
+    if(stack OR stores OR loads)
+      if(NOT plain_name IN_LIST allowed)
+        list(APPEND faults "${kernel} on sm_${architecture}: ${stack} bytes of stack, spills of ${stores} and ${loads} bytes")
       endif()
-      # Inside the mangled name, the length and the name of the function follow the anonymous namespace.
-      string(REGEX REPLACE "^.*_[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9]+([a-z_0-9]+)E.*$" "\\1"
-             kernel ${CMAKE_MATCH_1})
-      string(REGEX MATCH "([0-9]+) bytes stack frame, ([0-9]+) bytes spill stores, ([0-9]+) bytes spill loads" _ "${part}")
-      set(memory "${CMAKE_MATCH_1} ${CMAKE_MATCH_2} ${CMAKE_MATCH_3}")
-      string(REGEX MATCH "Used ([0-9]+) registers" _ "${part}")
-      set(registers ${CMAKE_MATCH_1})
-      set(shared 0)
-      if(part MATCHES "([0-9]+) bytes smem")
-        set(shared ${CMAKE_MATCH_1})
-      endif()
-      string(APPEND table "sm_${architecture} ${registers} ${memory} ${shared} ${kernel}\n")
-    endforeach()
+    endif()
+    list(APPEND rows "sm_${architecture} ${kernel} ${registers} ${stack} ${stores} ${loads} ${shared} ${warps}/${most_warps}")
   endforeach()
 endforeach()
-file(REMOVE ${OUTPUT}.cubin)
-file(WRITE ${OUTPUT} "${table}")
-message("${table}")
+
+list(LENGTH rows count)
+if(count EQUAL 0)
+  message(FATAL_ERROR "kernel_resources: no kernel found in ${LOGS}")
+endif()
+if(OUTPUT)
+  list(SORT rows)
+  list(JOIN rows "\n" table)
+  file(WRITE ${OUTPUT} "architecture kernel registers stack spill_stores spill_loads static_shared warps_by_registers\n${table}\n")
+endif()
+if(faults)
+  list(JOIN faults "\n  " text)
+  message(FATAL_ERROR "kernel_resources: local memory (list a kernel in ${ALLOWED} only with a reason):\n  ${text}")
+endif()
+message(STATUS "kernel_resources: ${count} kernels")

@@ -1,13 +1,14 @@
 /// Name to backend: the only file that sees them all.
 
 #include <array>
+#include <utility>
 
 #include "engine/backend.h"
 #include "engine/backends/cpu/cpu_backend.h"
-#include "engine/backends/reference/reference_backend.h"
-#ifdef GNC_HAS_CUDA
+#include "engine/backends/device/cuda_backend.h"
 #include "engine/backends/device/cuda_device.h"
-#endif
+#include "engine/backends/device/simt_backend.h"
+#include "engine/backends/reference/reference_backend.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -15,33 +16,39 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"reference", "cpu", "simt", "cuda"};
 
-[[noreturn]] void explain_missing_cuda() {
-#ifdef GNC_HAS_CUDA
-  const CudaStatus status = query_cuda();
-  if (!status.is_usable) throw BackendError(fmt::format("backend cuda: {}", status.reason));
-  throw BackendError(
-      "backend cuda: a GPU is there, but this version has CUDA kernels for cross-entropy and the SGD step "
-      "only; use "
-      "--device cpu");
-#else
-  throw BackendError("backend cuda: this gnc was built without the CUDA toolkit; use --device cpu");
-#endif
+constexpr std::array<std::pair<Convolution, std::string_view>, 3> kConvolutions = {
+    {{Convolution::kOwn, "own"}, {Convolution::kCudnn, "cudnn"}, {Convolution::kAuto, "auto"}}};
+
+std::unique_ptr<Backend> open_fp32_cpu_backend(Precision precision) {
+  require<BackendError>(precision == Precision::kFp32,
+                        "--device cpu computes in fp32; --precision {} needs cuda, simt or reference",
+                        to_string(precision));
+  return open_cpu_backend();
 }
 
 }  // namespace
 
-std::unique_ptr<Backend> open_backend(std::string_view name, Precision precision) {
-  if (name == "reference") return open_reference_backend(precision);
-  if (name == "cpu" || name == "auto") {
-    require<BackendError>(precision == Precision::kFp32,
-                          "--device cpu computes in fp32; --precision {} needs cuda, simt or reference",
-                          to_string(precision));
-    return open_cpu_backend();
-  }
-  if (name == "cuda") explain_missing_cuda();
-  if (name == "simt")
-    throw BackendError(
-        "backend simt: the host emulator of the CUDA kernels is not part of this version; use --device cpu");
+std::string_view to_string(Convolution convolution) {
+  for (const auto& [value, name] : kConvolutions)
+    if (value == convolution) return name;
+  return "?";
+}
+
+Convolution parse_convolution(std::string_view name) {
+  for (const auto& [value, known] : kConvolutions)
+    if (known == name) return value;
+  throw UsageError(fmt::format("unknown convolution '{}'; expected own, cudnn or auto", name));
+}
+
+std::unique_ptr<Backend> open_backend(std::string_view name, const BackendOptions& options) {
+  if (name == "auto") name = query_cuda().is_usable ? "cuda" : "cpu";
+  require<BackendError>(name == "cuda" || options.convolution == Convolution::kOwn,
+                        "--conv {} needs --device cuda; on {} there is one implementation",
+                        to_string(options.convolution), name);
+  if (name == "reference") return open_reference_backend(options.precision);
+  if (name == "cpu") return open_fp32_cpu_backend(options.precision);
+  if (name == "simt") return open_simt_backend(options.precision);
+  if (name == "cuda") return open_cuda_backend(options);
   throw UsageError(fmt::format("unknown device '{}'; expected auto, reference, cpu, simt or cuda", name));
 }
 

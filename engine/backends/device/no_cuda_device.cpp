@@ -1,3 +1,6 @@
+/// The answers of a build without CUDA.
+
+#include "engine/backends/device/cuda_backend.h"
 #include "engine/backends/device/cuda_device.h"
 
 namespace gnc {
@@ -6,9 +9,12 @@ CudaStatus query_cuda() {
   CudaStatus status;
   status.reason =
       "this gnc was built without CUDA; install the CUDA toolkit (12 or newer), see that nvcc is on PATH and "
-      "build "
-      "again";
+      "build again";
   return status;
+}
+
+std::unique_ptr<Backend> open_cuda_backend(const BackendOptions&) {
+  throw BackendError("backend cuda: " + query_cuda().reason);
 }
 
 }  // namespace gnc

@@ -1,0 +1,113 @@
+#include "kernels/conv2d.h"
+
+#include "engine/backends/device/device_backend.h"
+#include "engine/backends/device/support.h"
+
+namespace gnc {
+inline namespace KERNEL_TARGET {
+namespace {
+
+kernels::Conv2dShape shape_of(const Conv2dGeometry& geometry, const Shape& x, const Shape& y) {
+  return {.batch = x[0],
+          .x_channels = x[1],
+          .x_height = x[2],
+          .x_width = x[3],
+          .y_channels = y[1],
+          .y_height = y[2],
+          .y_width = y[3],
+          .kernel = geometry.kernel,
+          .stride = geometry.stride,
+          .padding = geometry.padding};
+}
+
+template <class T>
+kernels::Images<const T> images(std::string_view op, std::string_view name, const ConstTensor& tensor) {
+  return {pointer<T>(tensor), tensor.run_stride(), image_strides(op, name, tensor.spec())};
+}
+template <class T>
+kernels::Images<T> images(std::string_view op, std::string_view name, const Tensor& tensor) {
+  return {pointer<T>(tensor), tensor.run_stride(), image_strides(op, name, tensor.spec())};
+}
+
+template <class T>
+kernels::PerRun<const T> per_run(const ConstTensor& tensor) {
+  return {pointer<T>(tensor), tensor.run_stride()};
+}
+template <class T>
+kernels::PerRun<T> per_run(const Tensor& tensor) {
+  return {pointer<T>(tensor), tensor.run_stride()};
+}
+
+/// The kernels read weights as O,KH,KW,I.
+void require_weights_layout(std::string_view op, const ConstTensor& weights) {
+  const Shape& shape = weights.shape();
+  require<BackendError>(weights.layout() == Layout::kNHWC || (weights.layout() == Layout::kRowMajor &&
+                                                              (shape[1] == 1 || shape[2] * shape[3] == 1)),
+                        "{}: weights {} are in layout {}, but the kernels take NHWC", op, shape.to_string(),
+                        to_string(weights.layout()));
+}
+
+}  // namespace
+
+void execute(DeviceBackend& device, const Conv2dForward& op) {
+  require_weights_layout(op.kName, op.weights);
+  require_dtype(op.kName, "bias", op.bias, DType::kF32);
+  const auto own = [&] {
+    with_image_type(op.kName, op.x, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::conv2d_forward<T>({.shape = shape_of(op.geometry, op.x.shape(), op.y.shape()),
+                                  .x = images<T>(op.kName, "x", op.x),
+                                  .weights = per_run<T>(op.weights),
+                                  .bias = per_run<float>(op.bias),
+                                  .y = images<T>(op.kName, "y", op.y),
+                                  .runs = op.y.runs(),
+                                  .math = device.math()},
+                                 device.stream());
+    });
+  };
+  if (!device.run_in_library(op, own)) own();
+}
+
+void execute(DeviceBackend& device, const Conv2dBackwardInput& op) {
+  require_weights_layout(op.kName, op.weights);
+  const auto own = [&] {
+    with_image_type(op.kName, op.x_grad, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::conv2d_backward_input<T>({.shape = shape_of(op.geometry, op.x_grad.shape(), op.y_grad.shape()),
+                                         .weights = per_run<T>(op.weights),
+                                         .y_grad = images<T>(op.kName, "y_grad", op.y_grad),
+                                         .x_grad = images<T>(op.kName, "x_grad", op.x_grad),
+                                         .runs = op.x_grad.runs(),
+                                         .math = device.math()},
+                                        device.stream());
+    });
+  };
+  if (!device.run_in_library(op, own)) own();
+}
+
+void execute(DeviceBackend& device, const Conv2dBackwardWeights& op) {
+  require_weights_layout(op.kName, op.weights_grad);
+  require_dtype(op.kName, "weights_grad", op.weights_grad, DType::kF32);
+  require_dtype(op.kName, "bias_grad", op.bias_grad, DType::kF32);
+  const auto own = [&] {
+    with_image_type(op.kName, op.x, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::Conv2dBackwardWeightsArgs<T> args{
+          .shape = shape_of(op.geometry, op.x.shape(), op.y_grad.shape()),
+          .x = images<T>(op.kName, "x", op.x),
+          .y_grad = images<T>(op.kName, "y_grad", op.y_grad),
+          .weights_grad = per_run<float>(op.weights_grad),
+          .bias_grad = per_run<float>(op.bias_grad),
+          .workspace = nullptr,
+          .runs = op.weights_grad.runs(),
+          .math = device.math()};
+      args.workspace =
+          static_cast<float*>(device.workspace(kernels::conv2d_backward_weights_workspace(args)));
+      kernels::conv2d_backward_weights(args, device.stream());
+    });
+  };
+  if (!device.run_in_library(op, own)) own();
+}
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc

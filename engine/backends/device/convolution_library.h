@@ -1,0 +1,31 @@
+#pragma once
+/// Convolutions by a vendor's library: the implementation to beat, and a second opinion.
+
+#include <memory>
+#include <string>
+
+#include "engine/memory.h"
+#include "engine/ops/conv2d.h"
+#include "engine/precision.h"
+
+struct CUstream_st;
+
+namespace gnc {
+
+/// Deterministic, and one call per run of an ensemble, so that a run gets the algorithm and the bits it would
+/// get alone.
+class ConvolutionLibrary {
+ public:
+  virtual ~ConvolutionLibrary() = default;
+  // Each computes the op, or says what it has that keeps the library from it; nothing to say: done.
+  virtual std::string run(const Conv2dForward& op) = 0;
+  virtual std::string run(const Conv2dBackwardInput& op) = 0;
+  virtual std::string run(const Conv2dBackwardWeights& op) = 0;
+  virtual std::size_t workspace_bytes() const = 0;
+};
+
+/// cuDNN, opened at run time. Throws BackendError when it is not installed, or was not when gnc was built.
+std::unique_ptr<ConvolutionLibrary> open_cudnn(MemoryResource& memory, CUstream_st* stream,
+                                               Precision precision);
+
+}  // namespace gnc

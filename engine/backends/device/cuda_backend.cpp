@@ -1,0 +1,174 @@
+#include "engine/backends/device/cuda_backend.h"
+
+#include <cuda_runtime.h>
+#include <nvtx3/nvToolsExt.h>
+
+#include <array>
+#include <optional>
+
+#include "engine/backends/device/convolution_library.h"
+#include "engine/backends/device/cublas.h"
+#include "engine/backends/device/cuda_device.h"
+#include "engine/backends/device/cuda_error.h"
+#include "engine/backends/device/cuda_memory.h"
+#include "engine/backends/device/device_backend.h"
+#include "engine/backends/device/step_graphs.h"
+
+namespace gnc {
+namespace {
+
+/// The shapes that a choice between implementations is made for; runs are no part of it, so that a run of an
+/// ensemble gets the choice of the run alone.
+std::string description(const Conv2dGeometry& geometry, const ConstTensor& x, const ConstTensor& weights,
+                        std::string_view op) {
+  return fmt::format("{} of {} {} with {} weights {}, stride {}, padding {}", op, to_string(x.dtype()),
+                     x.shape().with_runs(1).to_string(), weights.shape()[0],
+                     weights.shape().with_runs(1).to_string(), geometry.stride, geometry.padding);
+}
+std::string describe(const Conv2dForward& op) { return description(op.geometry, op.x, op.weights, op.kName); }
+std::string describe(const Conv2dBackwardInput& op) {
+  return description(op.geometry, op.x_grad, op.weights, op.kName);
+}
+std::string describe(const Conv2dBackwardWeights& op) {
+  return description(op.geometry, op.x, op.weights_grad, op.kName);
+}
+
+/// Times work on a stream by its own clock.
+class Stopwatch {
+ public:
+  explicit Stopwatch(cudaStream_t stream) : stream_(stream) {
+    for (cudaEvent_t& event : events_) require_cuda(cudaEventCreate(&event), "making an event");
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    for (const cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
+  }
+
+  /// Shortest of a few times, in milliseconds, after one call to warm up.
+  template <class Work>
+  float shortest(const Work& work) {
+    constexpr int kRepeats = 5;
+    work();
+    float best = 0;
+    for (int i = 0; i < kRepeats; ++i) {
+      require_cuda(cudaEventRecord(events_[0], stream_), "timing");
+      work();
+      require_cuda(cudaEventRecord(events_[1], stream_), "timing");
+      require_cuda(cudaEventSynchronize(events_[1]), "timing");
+      float milliseconds = 0;
+      require_cuda(cudaEventElapsedTime(&milliseconds, events_[0], events_[1]), "timing");
+      if (i == 0 || milliseconds < best) best = milliseconds;
+    }
+    return best;
+  }
+
+ private:
+  cudaStream_t stream_;
+  std::array<cudaEvent_t, 2> events_{};
+};
+
+class CudaBackend final : public DeviceBackend {
+ public:
+  CudaBackend(std::unique_ptr<CudaMemory> memory, const BackendOptions& options)
+      : CudaBackend(*memory, memory->stream(), std::move(memory), options) {}
+  ~CudaBackend() override { static_cast<void>(cudaStreamSynchronize(stream())); }
+
+  std::string_view name() const override { return "cuda"; }
+  void synchronize() override { require_cuda(cudaStreamSynchronize(stream()), "waiting for the device"); }
+  void run_step(const StepKey& key, const std::function<void()>& step) override { graphs_.run(key, step); }
+  void begin_range(std::string_view name) override { nvtxRangePushA(name.data()); }
+  void end_range() override { nvtxRangePop(); }
+  std::vector<std::string> choices() const override;
+
+  std::size_t workspace_bytes() const override {
+    return DeviceBackend::workspace_bytes() + (cudnn_ ? cudnn_->workspace_bytes() : 0);
+  }
+
+  bool run_in_library(const Gemm& op) override { return cublas_ && cublas_->run(op); }
+  bool run_in_library(const Conv2dForward& op, const std::function<void()>& own) override {
+    return convolve(op, own);
+  }
+  bool run_in_library(const Conv2dBackwardInput& op, const std::function<void()>& own) override {
+    return convolve(op, own);
+  }
+  bool run_in_library(const Conv2dBackwardWeights& op, const std::function<void()>& own) override {
+    return convolve(op, own);
+  }
+
+ private:
+  struct Choice {
+    bool is_cudnn;
+    std::string reason;
+  };
+
+  CudaBackend(CudaMemory& resource, cudaStream_t stream, std::unique_ptr<CudaMemory> memory,
+              const BackendOptions& options);
+  void workspace_moved() override { graphs_.clear(); }
+  template <class Op>
+  bool convolve(const Op& op, const std::function<void()>& own);
+  template <class Op>
+  Choice choose(const Op& op, const std::function<void()>& own);
+
+  StepGraphs graphs_;
+  Convolution convolution_;
+  std::optional<Cublas> cublas_;
+  std::string no_cublas_;  // why there is none
+  std::unique_ptr<ConvolutionLibrary> cudnn_;
+  std::map<std::string, Choice> convolution_choices_;
+};
+
+CudaBackend::CudaBackend(CudaMemory& resource, cudaStream_t stream, std::unique_ptr<CudaMemory> memory,
+                         const BackendOptions& options)
+    : DeviceBackend(std::move(memory), stream, options.precision),
+      graphs_(stream),
+      convolution_(options.convolution) {
+  try {
+    cublas_.emplace(resource, stream, options.precision);
+  } catch (const BackendError& error) {
+    no_cublas_ = error.what();  // our own kernel multiplies matrices then; choices() says so
+  }
+  if (convolution_ != Convolution::kOwn) cudnn_ = open_cudnn(resource, stream, options.precision);
+}
+
+std::vector<std::string> CudaBackend::choices() const {
+  std::vector<std::string> lines;
+  lines.push_back(cublas_ ? "Gemm: cuBLAS" : "Gemm: own kernel: " + no_cublas_);
+  for (const auto& [what, choice] : convolution_choices_)
+    lines.push_back(fmt::format("{}: {}: {}", what, choice.is_cudnn ? "cuDNN" : "own kernel", choice.reason));
+  return lines;
+}
+
+template <class Op>
+bool CudaBackend::convolve(const Op& op, const std::function<void()>& own) {
+  if (!cudnn_) return false;
+  const std::string what = describe(op);
+  auto found = convolution_choices_.find(what);
+  if (found == convolution_choices_.end()) found = convolution_choices_.emplace(what, choose(op, own)).first;
+  if (!found->second.is_cudnn) return false;
+  const std::string obstacle = cudnn_->run(op);
+  require<BackendError>(obstacle.empty(), "{}: cuDNN computed it before and now refuses: {}", what, obstacle);
+  return true;
+}
+
+template <class Op>
+CudaBackend::Choice CudaBackend::choose(const Op& op, const std::function<void()>& own) {
+  const std::string obstacle = cudnn_->run(op);
+  if (!obstacle.empty()) return {.is_cudnn = false, .reason = "cuDNN has " + obstacle};
+  if (convolution_ == Convolution::kCudnn) return {.is_cudnn = true, .reason = "--conv cudnn"};
+  Stopwatch stopwatch(stream());
+  const float cudnn_ms = stopwatch.shortest([&] { cudnn_->run(op); });
+  const float own_ms = stopwatch.shortest(own);
+  return {.is_cudnn = cudnn_ms < own_ms,
+          .reason = fmt::format("own {:.4f} ms, cuDNN {:.4f} ms", own_ms, cudnn_ms)};
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> open_cuda_backend(const BackendOptions& options) {
+  const CudaStatus status = query_cuda();
+  require<BackendError>(status.is_usable, "backend cuda: {}", status.reason);
+  return std::make_unique<CudaBackend>(std::make_unique<CudaMemory>(), options);
+}
+
+}  // namespace gnc

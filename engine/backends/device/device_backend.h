@@ -1,0 +1,76 @@
+#pragma once
+/// The backends `cuda` and `simt`: the same ops on the same kernels, on a GPU and on the host emulator. This
+/// folder's op files are compiled once for each (KERNEL_TARGET), and both lie in one program.
+
+#include <functional>
+#include <memory>
+
+#include "engine/backend.h"
+#include "kernels/math_mode.h"
+#include "kernels/stream.h"
+
+namespace gnc {
+inline namespace KERNEL_TARGET {
+
+class DeviceBackend;
+
+// One overload per op; each is defined in the file named as the op's header.
+void execute(DeviceBackend& device, const AveragePoolBackward& op);
+void execute(DeviceBackend& device, const AveragePoolForward& op);
+void execute(DeviceBackend& device, const BatchNormBackward& op);
+void execute(DeviceBackend& device, const BatchNormForward& op);
+void execute(DeviceBackend& device, const BatchNormInference& op);
+void execute(DeviceBackend& device, const BiasBackward& op);
+void execute(DeviceBackend& device, const BiasForward& op);
+void execute(DeviceBackend& device, const Conv2dBackwardInput& op);
+void execute(DeviceBackend& device, const Conv2dBackwardWeights& op);
+void execute(DeviceBackend& device, const Conv2dForward& op);
+void execute(DeviceBackend& device, const ConvertLayout& op);
+void execute(DeviceBackend& device, const CrossEntropy& op);
+void execute(DeviceBackend& device, const Gemm& op);
+void execute(DeviceBackend& device, const MaxPoolBackward& op);
+void execute(DeviceBackend& device, const MaxPoolForward& op);
+void execute(DeviceBackend& device, const NormalizeFlip& op);
+void execute(DeviceBackend& device, const ReluBackward& op);
+void execute(DeviceBackend& device, const ReluForward& op);
+void execute(DeviceBackend& device, const SgdStep& op);
+
+/// Maps op values to kernel launchers. Images are NHWC or HWNC, weights O,KH,KW,I (kNHWC). Every op gives the
+/// same bits on every run, and the same bits to a run of an ensemble as to the run alone.
+class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
+ public:
+  Precision precision() const override { return precision_; }
+  MemoryResource& memory() override { return *memory_; }
+  std::size_t workspace_bytes() const override { return workspace_.bytes(); }
+
+  kernels::Stream stream() const { return stream_; }
+  /// How operands stored in fp32 are multiplied.
+  kernels::MathMode math() const {
+    return precision_ == Precision::kTf32 ? kernels::MathMode::kTf32 : kernels::MathMode::kFp32;
+  }
+  /// Scratch memory of one op: at least `bytes`, contents unspecified, valid until the next call. Grows,
+  /// never shrinks.
+  void* workspace(std::size_t bytes);
+
+  // Whether a vendor's library computed the op instead of a kernel of ours; `own` would queue that.
+  virtual bool run_in_library(const Gemm&) { return false; }
+  virtual bool run_in_library(const Conv2dForward&, const std::function<void()>& own);
+  virtual bool run_in_library(const Conv2dBackwardInput&, const std::function<void()>& own);
+  virtual bool run_in_library(const Conv2dBackwardWeights&, const std::function<void()>& own);
+
+ protected:
+  /// `memory` belongs to the stream.
+  DeviceBackend(std::unique_ptr<MemoryResource> memory, kernels::Stream stream, Precision precision)
+      : memory_(std::move(memory)), stream_(stream), precision_(precision) {}
+  /// The workspace moved: recorded steps hold its old address.
+  virtual void workspace_moved() {}
+
+ private:
+  std::unique_ptr<MemoryResource> memory_;
+  kernels::Stream stream_;
+  Precision precision_;
+  Buffer workspace_;
+};
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc

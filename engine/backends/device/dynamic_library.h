@@ -1,0 +1,31 @@
+#pragma once
+/// Libraries that are opened when they are needed, so that gnc starts on machines that do not have them.
+
+#include <string>
+
+namespace gnc {
+
+/// A shared library, opened by name along the loader's search path and closed with this object.
+class DynamicLibrary {
+ public:
+  /// Throws BackendError saying what the loader said.
+  explicit DynamicLibrary(const std::string& file);
+  DynamicLibrary(const DynamicLibrary&) = delete;
+  DynamicLibrary& operator=(const DynamicLibrary&) = delete;
+  ~DynamicLibrary();
+
+  /// The function `name` of the library, e.g. `load<decltype(&cublasCreate_v2)>("cublasCreate_v2")`. Throws
+  /// BackendError when the library has no such function (it is of another version).
+  template <class Function>
+  Function load(const char* name) const {
+    return reinterpret_cast<Function>(address_of(name));
+  }
+
+ private:
+  void* address_of(const char* name) const;
+
+  std::string file_;
+  void* handle_;
+};
+
+}  // namespace gnc

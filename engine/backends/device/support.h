@@ -1,0 +1,58 @@
+#pragma once
+/// What the op files share: tensors as the kernels see them.
+
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "engine/error.h"
+#include "engine/tensor.h"
+#include "kernels/bfloat16.h"
+#include "kernels/image.h"
+
+namespace gnc {
+inline namespace KERNEL_TARGET {
+
+/// Calls body(T{}) with the kernels' type of the images' dtype. Throws BackendError for another dtype than
+/// fp32 and bf16.
+template <class Body>
+void with_image_type(std::string_view op, const ConstTensor& images, Body&& body) {
+  if (images.dtype() == DType::kF32) return body(float{});
+  if (images.dtype() == DType::kBf16) return body(kernels::Bf16{});
+  throw BackendError(
+      fmt::format("{}: images are {}, but the kernels take fp32 and bf16", op, to_string(images.dtype())));
+}
+
+/// Throws BackendError unless the dtype is the one that the kernel computes in.
+inline void require_dtype(std::string_view op, std::string_view name, const ConstTensor& tensor,
+                          DType dtype) {
+  require<BackendError>(!tensor || tensor.dtype() == dtype, "{}: {} is {}, but the kernel takes {}", op, name,
+                        to_string(tensor.dtype()), to_string(dtype));
+}
+
+/// First element of run 0; null when not given.
+template <class T>
+const T* pointer(const ConstTensor& tensor) {
+  return static_cast<const T*>(tensor.raw());
+}
+template <class T>
+T* pointer(const Tensor& tensor) {
+  return static_cast<T*>(tensor.raw());
+}
+
+/// Strides of images whose channels lie side by side. Throws BackendError for other layouts.
+inline kernels::ImageStrides image_strides(std::string_view op, std::string_view name,
+                                           const TensorSpec& spec) {
+  const Shape& shape = spec.shape;
+  const std::int64_t batch = shape[0], channels = shape[1], height = shape[2], width = shape[3];
+  if (spec.layout == Layout::kHWNC)
+    return {.n = channels, .h = width * batch * channels, .w = batch * channels};
+  const bool lies_as_nhwc = spec.layout == Layout::kNHWC ||
+                            (spec.layout == Layout::kRowMajor && (channels == 1 || height * width == 1));
+  require<BackendError>(lies_as_nhwc, "{}: {} is {} in layout {}, but the kernels take NHWC and HWNC", op,
+                        name, shape.to_string(), to_string(spec.layout));
+  return {.n = height * width * channels, .h = width * channels, .w = channels};
+}
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc
