@@ -1,9 +1,11 @@
 #pragma once
-/// Softmax cross-entropy, Eq. (1), with its gradient and the predictions, in one pass over the logits.
+/// Softmax cross-entropy, Eq. (1), with its gradient and the predictions.
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/stream.h"
+#include "kernels/versions.h"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -29,6 +31,9 @@ struct CrossEntropyArgs {
 /// labels[b]]) / batch; predictions[b] = the first largest logit. A NaN or +∞ logit gives a NaN loss. Queues
 /// one kernel; throws LaunchError (kernels/simt.h).
 void cross_entropy(const CrossEntropyArgs& args, Stream stream);
+
+/// The ladder, from the bottom up.
+std::span<const KernelVersion<CrossEntropyArgs>> cross_entropy_versions();
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels

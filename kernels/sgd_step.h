@@ -2,21 +2,26 @@
 /// One step of stochastic gradient descent over a range of the parameter arena.
 
 #include <cstdint>
+#include <span>
 
+#include "kernels/bfloat16.h"
 #include "kernels/stream.h"
+#include "kernels/versions.h"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 
-/// Run r of an operand starts r times its run stride (in elements) after its pointer. The three operands do
-/// not overlap.
+/// Run r of an operand starts r times its run stride (in elements) after its pointer. The operands do not
+/// overlap.
 struct SgdStepArgs {
-  float* values;           ///< [elements], updated in place
-  const float* gradients;  ///< [elements]
-  float* momentum_buffer;  ///< [elements], updated in place
+  float* values;                ///< [elements], updated in place
+  const float* gradients;       ///< [elements]
+  float* momentum_buffer;       ///< [elements], updated in place
+  Bf16* bf16_values = nullptr;  ///< [elements] or null: receives the new values, rounded to nearest even
   std::int64_t values_run_stride;
   std::int64_t gradients_run_stride;  ///< 0: shared by the runs
   std::int64_t momentum_buffer_run_stride;
+  std::int64_t bf16_values_run_stride = 0;
   std::int64_t elements;  ///< of one run
   int runs;               ///< at most 65535
   float learning_rate;
@@ -27,6 +32,9 @@ struct SgdStepArgs {
 /// momentum_buffer ← momentum·momentum_buffer + (gradient + weight_decay·value);
 /// value ← value − learning_rate·momentum_buffer. Queues one kernel; throws LaunchError (kernels/simt.h).
 void sgd_step(const SgdStepArgs& args, Stream stream);
+
+/// The ladder, from the bottom up; all rungs give the same bits.
+std::span<const KernelVersion<SgdStepArgs>> sgd_step_versions();
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels
