@@ -35,8 +35,9 @@ foreach(log IN LISTS LOGS)
     set(mangled ${CMAKE_MATCH_1})
     set(architecture ${CMAKE_MATCH_2})
     execute_process(COMMAND c++filt ${mangled} OUTPUT_VARIABLE kernel OUTPUT_STRIP_TRAILING_WHITESPACE)
-    # "void gnc::kernels::cuda::(anonymous namespace)::name<arguments>(parameters)": the name and its arguments.
-    string(REGEX REPLACE "gnc::kernels::(cuda::)?|\\(anonymous namespace\\)::|\\([A-Za-z0-9_:]+\\)|^void " "" kernel "${kernel}")
+    # "void gnc::kernels::cuda::(anonymous namespace)::name<(type)value, …>(parameters)": the name and its arguments.
+    string(REGEX REPLACE "gnc::kernels::(cuda::)?|\\(anonymous namespace\\)::|^void " "" kernel "${kernel}")
+    string(REGEX REPLACE "\\([A-Za-z0-9_:]+\\)" "" kernel "${kernel}")
     string(REGEX REPLACE "\\(.*$" "" kernel "${kernel}")
     string(REPLACE " " "" kernel "${kernel}")
     if(NOT part MATCHES "([0-9]+) bytes stack frame, ([0-9]+) bytes spill stores, ([0-9]+) bytes spill loads")
