@@ -1,9 +1,14 @@
-/// Convolution, forward.
-/// v1 one thread per output
+/// Convolution, forward: y[pixel, o] = bias[o] + Σ_depth x(pixel, depth) · weights[o, depth], an implicit
+/// matrix product whose depth runs over the filter in memory: k, l, c. The patches x(pixel, depth) are
+/// gathered into shared memory by each block and never stored; taps that fall on padding at all pixels of a
+/// block are left out. Cost: 2·pixels·y_channels·filter floating-point operations less those. v1 one thread
+/// per output · v2 tiles in shared memory, FFMA · v3 the same on tensor cores
 #include <array>
 
 #include "kernels/conv2d.h"
+#include "kernels/conv2d_window.cuh"
 #include "kernels/grid.h"
+#include "kernels/implicit_gemm.cuh"
 #include "kernels/newest.h"
 #include "kernels/simt.h"
 
@@ -49,26 +54,99 @@ void launch_v1(const Conv2dForwardArgs<T>& args, Stream stream) {
          conv2d_forward_v1<T>, args);
 }
 
-template <class T>
-constexpr std::array<KernelVersion<Conv2dForwardArgs<T>>, 1> kVersions{
-    {{"conv2d_forward_v1", nullptr, launch_v1<T>}}};
+/// What the launcher has found out about the arguments.
+struct Plan {
+  PixelOrder order;
+  bool has_packs;  ///< as ProductOutput
+};
+
+/// v2 and v3. grid (tiles of pixels × output channels, runs).
+template <class Config>
+__global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
+    conv2d_forward_tiled(Conv2dForwardArgs<typename Config::T> args, Plan plan) {
+  using T = typename Config::T;
+  const Conv2dShape& shape = args.shape;
+  const TilePosition position = tile_of_block<typename Config::Shape>(shape.y_channels);
+  const std::int64_t run = blockIdx.y;
+
+  const Window whole{.vertical = {shape.y_height, shape.kernel, shape.stride, -shape.padding, shape.x_height},
+                     .horizontal = {shape.y_width, shape.kernel, shape.stride, -shape.padding, shape.x_width},
+                     .batch = shape.batch,
+                     .order = plan.order};
+  const Window::Taps taps = whole.taps_of_tile(position.first_row);
+  const Window window = whole.with_taps(taps);
+  const int channels = shape.x_channels;
+  const std::int64_t weights_row = std::int64_t{shape.kernel} * channels;
+
+  const Operand<T, DigitAxis, DigitAxis, Order::kDepthFastest> patches{
+      .data = args.x.run(run) + window.origin(args.x.strides),
+      .rows = window.source_axis(args.x.strides),
+      .depth = window.taps_axis(channels, args.x.strides.h, args.x.strides.w, 1),
+      .height = shape.x_height,
+      .width = shape.x_width};
+  const Operand<T, PlainAxis, DigitAxis, Order::kDepthFastest> filters{
+      .data = args.weights.run(run) + taps.vertical.begin * weights_row +
+              std::int64_t{taps.horizontal.begin} * channels,
+      .rows = {shape.y_channels, shape.filter_elements()},
+      .depth = window.taps_axis(channels, weights_row, channels, 1)};
+  const ProductOutput<T, DigitAxis> y{.data = args.y.run(run),
+                                      .rows = window.positions_axis(args.y.strides),
+                                      .columns = shape.y_channels,
+                                      .bias = args.bias.data == nullptr ? nullptr : args.bias.run(run),
+                                      .has_packs = plan.has_packs};
+  multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, y);
+}
+
+template <class T, Unit unit>
+void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
+  const Conv2dShape& shape = args.shape;
+  const int pixels = shape.y_pixels();
+  if (pixels == 0) return;  // an empty grid is a launch error
+  const Plan plan{
+      .order = pixel_order_of(args.x.strides, shape.y_height, shape.y_width),
+      .has_packs = Alignment{}.images(args.y, shape.y_channels).is_multiple_of(sizeof(Pack<T, 4>))};
+  const Alignment operands = Alignment{}
+                                 .images(args.x, shape.x_channels)
+                                 .pointer(args.weights.data)
+                                 .template elements<T>({args.weights.run_stride});
+  with_tile<T, unit>(operands, pixels, shape.y_channels, [&](auto config) {
+    using Config = decltype(config);
+    launch({.grid = {grid_extent(tiles_of<typename Config::Shape>(pixels, shape.y_channels)),
+                     static_cast<unsigned>(args.runs)},
+            .block = {Config::kThreads},
+            .shared_bytes = Config::template kSharedBytes<Order::kDepthFastest, Order::kDepthFastest>,
+            .stream = stream},
+           conv2d_forward_tiled<Config>, args, plan);
+  });
+}
+
+bool wants_tf32(const Conv2dForwardArgs<float>& args) { return args.math == MathMode::kTf32; }
+
+constexpr std::array<KernelVersion<Conv2dForwardArgs<float>>, 3> kFloatVersions{
+    {{"conv2d_forward_v1", nullptr, launch_v1<float>},
+     {"conv2d_forward_v2", nullptr, launch_tiled<float, Unit::kFfma>},
+     {"conv2d_forward_v3", wants_tf32, launch_tiled<float, Unit::kTensorCore>}}};
+constexpr std::array<KernelVersion<Conv2dForwardArgs<Bf16>>, 2> kBf16Versions{
+    {{"conv2d_forward_v1", nullptr, launch_v1<Bf16>},
+     {"conv2d_forward_v3", nullptr, launch_tiled<Bf16, Unit::kTensorCore>}}};
 
 }  // namespace
 
-template <class T>
-std::span<const KernelVersion<Conv2dForwardArgs<T>>> conv2d_forward_versions() {
-  return kVersions<T>;
+template <>
+std::span<const KernelVersion<Conv2dForwardArgs<float>>> conv2d_forward_versions() {
+  return kFloatVersions;
+}
+template <>
+std::span<const KernelVersion<Conv2dForwardArgs<Bf16>>> conv2d_forward_versions() {
+  return kBf16Versions;
 }
 
 template <class T>
 void conv2d_forward(const Conv2dForwardArgs<T>& args, Stream stream) {
   launch_newest(conv2d_forward_versions<T>(), args, stream);
 }
-
 template void conv2d_forward(const Conv2dForwardArgs<float>&, Stream);
 template void conv2d_forward(const Conv2dForwardArgs<Bf16>&, Stream);
-template std::span<const KernelVersion<Conv2dForwardArgs<float>>> conv2d_forward_versions<float>();
-template std::span<const KernelVersion<Conv2dForwardArgs<Bf16>>> conv2d_forward_versions<Bf16>();
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels
