@@ -68,8 +68,7 @@ TrainerSettings trainer_settings(const TrainingOptions& options) {
           .batch_size = options.batch_size,
           .schedule = {.base = options.learning_rate, .epochs = options.learning_rate_steps, .divisor = 10},
           .momentum = options.momentum,
-          .weight_decay = options.weight_decay,
-          .dtype = DType::kF32};
+          .weight_decay = options.weight_decay};
 }
 
 nlohmann::ordered_json result_settings(const TrainingOptions& options) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/ops/op.h"
+
 namespace gnc {
 namespace {
 
-/// The float array of a Normalization in the dtype of the network.
+/// The float array of a Normalization in the dtype that NormalizeFlip wants it in.
 HostTensor as_dtype(const HostTensor& values, DType dtype) {
   if (dtype == DType::kF32) return values;
   HostTensor result(TensorSpec{.shape = values.shape(), .dtype = dtype, .layout = values.spec().layout});
@@ -31,8 +33,8 @@ DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dt
     pixel_copy_ = upload(backend.memory(), images.pixels);
     pixels_ = pixel_copy_.view();
   }
-  scale_ = upload(backend.memory(), as_dtype(source.normalization().scale, dtype));
-  offset_ = upload(backend.memory(), as_dtype(source.normalization().offset, dtype));
+  scale_ = upload(backend.memory(), as_dtype(source.normalization().scale, dtype_beside(dtype)));
+  offset_ = upload(backend.memory(), as_dtype(source.normalization().offset, dtype_beside(dtype)));
   const Shape shape({size()}, max_orders);
   indices_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kI32});
   labels_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kI32});

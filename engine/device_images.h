@@ -20,7 +20,8 @@ class DeviceImages {
     ConstTensor labels;   // [B] int32, likewise
   };
 
-  /// For up to `max_orders` orders at a time. Throws Error when a label is outside [0, num_classes).
+  /// Batches of dtype `dtype`, for up to `max_orders` orders at a time. Throws Error when a label is outside
+  /// [0, num_classes).
   DeviceImages(Backend& backend, const BatchSource& source, DType dtype, int max_orders);
 
   /// Sets the order of the coming batches: one for all runs, or one per run. Throws Error for an index out of

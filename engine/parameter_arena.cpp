@@ -41,28 +41,43 @@ ParameterArena::ParameterArena(Module& network, Backend& backend, int runs, DTyp
     append(is_trained ? trained_ : buffers_, is_trained ? trained_total : buffer_total, name, parameter,
            spec_of(parameter, backend, runs, dtype));
   });
-  const auto range = [&](std::int64_t elements) {
-    const TensorSpec spec{.shape = Shape({static_cast<int>(elements)}, runs), .dtype = dtype};
+  const auto range = [&](std::int64_t elements, DType stored) {
+    const TensorSpec spec{.shape = Shape({static_cast<int>(elements)}, runs), .dtype = stored};
     DeviceTensor tensor(backend.memory(), spec);
     backend.memory().fill_zero(tensor.view().raw(), spec.bytes());
     return tensor;
   };
-  values_ = range(trained_total);
-  gradients_ = range(trained_total);
-  momentum_ = range(trained_total);
-  buffer_values_ = range(buffer_total);
+  values_ = range(trained_total, dtype);
+  gradients_ = range(trained_total, dtype);
+  momentum_ = range(trained_total, dtype);
+  buffer_values_ = range(buffer_total, dtype);
+  const bool has_bf16_values = backend.image_dtype() == DType::kBf16 && dtype == DType::kF32;
+  if (has_bf16_values) bf16_values_ = range(trained_total, DType::kBf16);
   for (const Entry& entry : trained_) {
     entry.parameter->value = place(values(), entry);
     entry.parameter->gradient = place(gradients(), entry);
+    const bool is_taken_beside_images = has_bf16_values && entry.parameter->is_convolution_weight;
+    entry.parameter->bf16_value = is_taken_beside_images ? place(bf16_values(), entry) : Tensor();
   }
   for (const Entry& entry : buffers_) entry.parameter->value = place(buffer_values_.view(), entry);
 }
 
 Tensor ParameterArena::place(const Tensor& range, const Entry& entry) const {
   auto* start =
-      static_cast<std::byte*>(range.raw()) + entry.offset * static_cast<std::int64_t>(size_of(dtype_));
-  return Tensor(spec_of(*entry.parameter, backend_, runs_, dtype_), start, backend_.memory(),
+      static_cast<std::byte*>(range.raw()) + entry.offset * static_cast<std::int64_t>(size_of(range.dtype()));
+  return Tensor(spec_of(*entry.parameter, backend_, runs_, range.dtype()), start, backend_.memory(),
                 range.run_stride());
+}
+
+Tensor ParameterArena::bf16_copy_of(const Tensor& values_of_run) const {
+  const auto first = reinterpret_cast<std::uintptr_t>(values().raw());
+  const auto start = reinterpret_cast<std::uintptr_t>(values_of_run.raw());
+  if (!bf16_values() || start < first || start >= first + values().spec().bytes()) return {};
+  TensorSpec spec = values_of_run.spec();
+  spec.dtype = DType::kBf16;
+  const std::size_t element = (start - first) / size_of(values().dtype());
+  return Tensor(spec, static_cast<std::byte*>(bf16_values().raw()) + element * size_of(DType::kBf16),
+                backend_.memory());
 }
 
 Tensor ParameterArena::momentum_of(const Entry& entry) const { return place(momentum(), entry); }
@@ -105,7 +120,8 @@ std::size_t ParameterArena::state_bytes() const {
 }
 
 std::size_t ParameterArena::bytes() const {
-  return 3 * values().spec().bytes() + buffer_values_.view().spec().bytes();
+  const std::size_t copy = bf16_values() ? bf16_values().spec().bytes() : 0;
+  return 3 * values().spec().bytes() + copy + buffer_values_.view().spec().bytes();
 }
 
 void ParameterArena::write(const Tensor& destination, int run, const HostTensor& row_major) const {
@@ -115,6 +131,11 @@ void ParameterArena::write(const Tensor& destination, int run, const HostTensor&
                       target.to_string());
   const HostTensor stored = row_major.in_layout(target.layout());
   backend_.memory().upload(target.raw(), stored.bytes().data(), stored.bytes().size());
+  const Tensor copy = bf16_copy_of(target);
+  if (!copy) return;
+  HostTensor rounded(copy.spec());
+  std::ranges::transform(stored.values<float>(), rounded.values<Bf16>().begin(), &Bf16::from_float);
+  backend_.memory().upload(copy.raw(), rounded.bytes().data(), rounded.bytes().size());
 }
 
 HostTensor ParameterArena::read(const Tensor& source, int run) const {

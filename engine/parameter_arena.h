@@ -14,7 +14,9 @@ namespace gnc {
 /// Gives every parameter of a network its memory: three contiguous ranges [R][total] (values, gradients,
 /// momentum buffers), so that one SgdStep updates the whole network of all runs, and one range for the
 /// buffers that are state but not trained. Parameters start at multiples of 64 elements; the gaps and the
-/// padding of blocked layouts are zero and stay zero under SGD.
+/// padding of blocked layouts are zero and stay zero under SGD. Where the backend stores images in bf16, a
+/// fourth range holds the values rounded to bf16; whoever writes values writes it too (`write`, SgdStep), so
+/// it is never stale.
 class ParameterArena {
  public:
   /// One tensor of the network under its state_dict name.
@@ -25,7 +27,8 @@ class ParameterArena {
   };
 
   /// Lays out what `network` shows and allocates it for `runs` runs; values are zero. The modules' tensors
-  /// point into this arena, so it must outlive their use. Throws Error when two parameters have one name.
+  /// point into this arena, so it must outlive their use. `dtype` is that of the parameters: fp32, or fp64
+  /// beside images in fp64 (tests). Throws Error when two parameters have one name.
   ParameterArena(Module& network, Backend& backend, int runs, DType dtype);
 
   const std::vector<Entry>& trained() const { return trained_; }
@@ -40,6 +43,8 @@ class ParameterArena {
   const Tensor& values() const { return values_.view(); }
   const Tensor& gradients() const { return gradients_.view(); }
   const Tensor& momentum() const { return momentum_.view(); }
+  /// The values rounded to bf16; not given where images are not bf16.
+  const Tensor& bf16_values() const { return bf16_values_.view(); }
   /// The momentum buffer that belongs to a trained entry.
   Tensor momentum_of(const Entry& entry) const;
 
@@ -50,12 +55,15 @@ class ParameterArena {
   /// Bytes of everything, all runs.
   std::size_t bytes() const;
 
-  /// Writes a row-major host tensor of one run to the device, in the parameter's own layout, and back.
+  /// Writes a row-major host tensor of one run to the device, in the parameter's own layout (trained values
+  /// also to their bf16 copy), and back.
   void write(const Tensor& destination, int run, const HostTensor& row_major) const;
   HostTensor read(const Tensor& source, int run) const;
 
  private:
   Tensor place(const Tensor& range, const Entry& entry) const;
+  /// The bf16 copy of one run of trained values; not given for anything else, or where there is none.
+  Tensor bf16_copy_of(const Tensor& values_of_run) const;
 
   Backend& backend_;
   DType dtype_;
@@ -66,6 +74,7 @@ class ParameterArena {
   DeviceTensor gradients_;
   DeviceTensor momentum_;
   DeviceTensor buffer_values_;
+  DeviceTensor bf16_values_;
 };
 
 }  // namespace gnc

@@ -18,17 +18,9 @@ void download_run(const Tensor& source, int run, std::span<T> destination) {
   part.memory()->download(destination.data(), part.raw(), destination.size_bytes());
 }
 
-/// The values of run `run` as float, whatever the dtype of the network.
 std::vector<float> floats_of(const Tensor& source, int run) {
   std::vector<float> values(static_cast<std::size_t>(source.shape().elements()));
-  if (source.dtype() == DType::kF32) {
-    download_run<float>(source, run, values);
-  } else {
-    std::vector<double> wide(values.size());
-    download_run<double>(source, run, wide);
-    std::transform(wide.begin(), wide.end(), values.begin(),
-                   [](double value) { return static_cast<float>(value); });
-  }
+  download_run<float>(source, run, values);
   return values;
 }
 
@@ -48,9 +40,9 @@ Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, c
       train_source_(train),
       settings_(settings),
       seeds_(std::move(seeds)),
-      train_(backend, train, settings.dtype, distinct_orders(seeds_)),
-      test_(backend, test, settings.dtype, 1),
-      parameters_(network, backend, static_cast<int>(seeds_.size()), settings.dtype) {
+      train_(backend, train, backend.image_dtype(), distinct_orders(seeds_)),
+      test_(backend, test, backend.image_dtype(), 1),
+      parameters_(network, backend, static_cast<int>(seeds_.size()), DType::kF32) {
   require<UsageError>(settings.batch_size >= 1 && settings.batch_size <= train.images().size(),
                       "--batch-size {} is not in [1,{}], the size of the training set", settings.batch_size,
                       train.images().size());
@@ -105,7 +97,7 @@ LeasedTensor Trainer::step(Backend& backend, Arena& arena, int index, std::optio
   Pass pass(backend, arena, Mode::kTrain);
   DeviceImages::Batch batch = train_.batch(index, settings_.batch_size, runs(), pass);
   LeasedTensor logits = network_.forward(std::move(batch.images), pass);
-  LeasedTensor losses = pass.lease({.shape = Shape({logits.shape()[0]}, runs()), .dtype = settings_.dtype});
+  LeasedTensor losses = pass.lease({.shape = Shape({logits.shape()[0]}, runs())});
   backend.run(CrossEntropy{.logits = logits.tensor(),
                            .labels = batch.labels,
                            .losses = losses.tensor(),
@@ -117,6 +109,7 @@ LeasedTensor Trainer::step(Backend& backend, Arena& arena, int index, std::optio
     backend.run(SgdStep{.values = parameters_.values(),
                         .gradients = parameters_.gradients(),
                         .momentum_buffer = parameters_.momentum(),
+                        .bf16_values = parameters_.bf16_values(),
                         .learning_rate = static_cast<float>(*learning_rate),
                         .momentum = static_cast<float>(settings_.momentum),
                         .weight_decay = static_cast<float>(settings_.weight_decay)});
@@ -157,7 +150,7 @@ Trainer::EvaluatedBatch Trainer::evaluate_batch(Backend& backend, Arena& arena, 
   Network::Output output = network_.forward_with_features(std::move(batch.images), pass);
   const Shape samples({output.logits.shape()[0]}, runs());
   EvaluatedBatch result{.features = std::move(output.features),
-                        .losses = pass.lease({.shape = samples, .dtype = settings_.dtype}),
+                        .losses = pass.lease({.shape = samples}),
                         .predictions = pass.lease({.shape = samples, .dtype = DType::kI32})};
   backend.run(CrossEntropy{.logits = output.logits.tensor(),
                            .labels = batch.labels,

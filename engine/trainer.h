@@ -28,7 +28,6 @@ struct TrainerSettings {
   /// On every trained parameter, biases and batch norm included, as torch.optim.SGD does; the frozen frame is
   /// not trained.
   double weight_decay = 5e-4;
-  DType dtype = DType::kF32;
 };
 
 /// Where a training stands: `step` batches of epoch `epoch` (from 0) are done.
@@ -40,7 +39,7 @@ struct Position {
 
 /// What the training takes, in bytes, known before its first step.
 struct MemoryPlan {
-  std::size_t parameters = 0;   ///< values, gradients, momentum, buffers
+  std::size_t parameters = 0;   ///< values (and their bf16 copy), gradients, momentum, buffers
   std::size_t activations = 0;  ///< the arena of a step
   std::size_t images = 0;       ///< both splits
   std::size_t workspace = 0;    ///< the backend's scratch
@@ -67,7 +66,7 @@ enum class Split : std::uint8_t { kTrain, kTest };
 
 /// Trains the runs of an ensemble step by step. Seeds say which initial weights, batches and flips a run
 /// gets: runs with equal seeds share them (and their input batch); run i of R is bit-identical to the same
-/// run alone.
+/// run alone. Parameters, features and losses are fp32; how images are stored is the backend's precision.
 class Trainer {
  public:
   /// Called after each step with the steps done and those of the epoch; false stops the training after this

@@ -1,5 +1,7 @@
 #include "engine/modules/batch_norm.h"
 
+#include "engine/ops/op.h"
+
 namespace gnc {
 
 BatchNorm::BatchNorm(int channels, Activation activation) : activation_(activation) {
@@ -23,7 +25,7 @@ LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
                                           .activation = activation_});
     return y;
   }
-  const TensorSpec channel{.shape = scale_.value.shape(), .dtype = x.tensor().dtype()};
+  const TensorSpec channel{.shape = scale_.value.shape(), .dtype = dtype_beside(x.tensor().dtype())};
   LeasedTensor mean = pass.lease(channel);
   LeasedTensor invstd = pass.lease(channel);
   LeasedTensor y = pass.lease(x.tensor().spec());

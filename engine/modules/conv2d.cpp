@@ -29,7 +29,7 @@ LeasedTensor Conv2d::forward(LeasedTensor x, Pass& pass) {
                                .layout = pass.backend().image_layout()});
   pass.backend().run(Conv2dForward{.geometry = options_.geometry,
                                    .x = x.tensor(),
-                                   .weights = weights_.value,
+                                   .weights = weights_.value_beside_images(),
                                    .bias = bias_.value,
                                    .y = y.tensor()});
   pass.save(std::move(x));
@@ -48,7 +48,7 @@ LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
   x = {};  // gives the memory back before the gradient, of the same size, asks for some
   LeasedTensor x_grad = pass.lease(x_spec);
   pass.backend().run(Conv2dBackwardInput{.geometry = options_.geometry,
-                                         .weights = weights_.value,
+                                         .weights = weights_.value_beside_images(),
                                          .y_grad = y_grad.tensor(),
                                          .x_grad = x_grad.tensor()});
   return x_grad;

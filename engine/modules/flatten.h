@@ -6,6 +6,8 @@
 namespace gnc {
 
 /// [N,C,H,W] to [N,C·H·W] in the order of torch.flatten (channel, row, column), whatever the images' layout.
+/// Rows of features are never narrower than fp32: images in bf16 are widened, and their gradients rounded on
+/// the way back.
 class Flatten final : public Module {
  public:
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;

@@ -47,8 +47,13 @@ struct Parameter {
   ParameterKind kind = ParameterKind::kTrained;
   bool is_convolution_weight = false;  // stored in the backend's weights_layout()
 
-  Tensor value;     // with all runs
-  Tensor gradient;  // not given for buffers
+  Tensor value;       // with all runs
+  Tensor gradient;    // not given for buffers
+  Tensor bf16_value;  // the values rounded, of convolution weights where images are bf16; the arena keeps it
+                      // true
+
+  /// The values in the dtype that convolutions take them in: that of the images.
+  const Tensor& value_beside_images() const { return bf16_value ? bf16_value : value; }
 };
 
 /// Called with the full state_dict name, e.g. "features.0.weight".

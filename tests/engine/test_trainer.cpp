@@ -20,6 +20,7 @@
 namespace gnc {
 namespace {
 
+using tests::BackendChoice;
 using tests::install_cross;
 using tests::tiny_network;
 using tests::tiny_settings;
@@ -33,9 +34,9 @@ bool keep_going(int, int) { return true; }
 
 /// A trainer with all it needs, on one backend.
 struct TinyRun {
-  explicit TinyRun(const std::string& device, std::vector<std::uint64_t> seeds,
+  explicit TinyRun(const BackendChoice& choice, std::vector<std::uint64_t> seeds,
                    const TrainerSettings& settings = tiny_settings())
-      : backend(open_backend(device)),
+      : backend(open_backend(choice.device, choice.precision)),
         network(tiny_network(kDim, kClasses)),
         trainer(*backend, *network, train, test, settings, std::move(seeds)) {
     for (int run = 0; run < trainer.runs(); ++run) install_cross(trainer, run);
@@ -59,7 +60,9 @@ std::vector<std::byte> state_of(Trainer& trainer, int run) {
   return bytes;
 }
 
-class TrainerOn : public testing::TestWithParam<std::string> {};
+class TrainerOn : public testing::TestWithParam<BackendChoice> {};
+/// What is held against formulas in double to rounding errors of fp32.
+class TrainerInFp32On : public testing::TestWithParam<std::string> {};
 
 TEST_P(TrainerOn, ReachesZeroTrainingErrorOnTinyTextures) {
   TrainerSettings settings = tiny_settings();
@@ -159,7 +162,7 @@ TEST_P(TrainerOn, SharesOneOrderAmongRunsWithOneSeed) {
 /// three epochs of SGD with momentum, weight decay and a short last batch. fp32 against double: some 12 steps
 /// of sums over 64 terms of order 1 with relative rounding 6e-8 each; 1e-4 leaves a margin of about ten over
 /// 12·64·6e-8·(a few).
-TEST_P(TrainerOn, DoesWhatTheFormulasSayOnALinearNetwork) {
+TEST_P(TrainerInFp32On, DoesWhatTheFormulasSayOnALinearNetwork) {
   constexpr int kPixels = 64;
   const auto backend = open_backend(GetParam());
   auto features = std::make_unique<Sequential>();
@@ -243,18 +246,24 @@ TEST_P(TrainerOn, DoesWhatTheFormulasSayOnALinearNetwork) {
   EXPECT_GT(moved, 0.01) << "nothing was learned: the comparison says nothing";
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, TrainerOn, testing::ValuesIn(available_backends()),
+INSTANTIATE_TEST_SUITE_P(Backends, TrainerOn, testing::ValuesIn(tests::backend_choices()),
+                         [](const auto& tested) {
+                           std::string name = tested.param.to_string();
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+INSTANTIATE_TEST_SUITE_P(Backends, TrainerInFp32On, testing::ValuesIn(available_backends()),
                          [](const auto& tested) { return tested.param; });
 
 TEST(Trainer, RefusesABatchLargerThanTheData) {
   TrainerSettings settings = tiny_settings();
   settings.batch_size = 33;
-  EXPECT_THROW(TinyRun("reference", {kSeed}, settings), UsageError);
+  EXPECT_THROW(TinyRun({"reference"}, {kSeed}, settings), UsageError);
 }
 
 TEST(Trainer, PlansTheMemoryOfRunsInProportion) {
-  const TinyRun one("reference", {kSeed});
-  const TinyRun three("reference", {kSeed, kSeed, kSeed});
+  const TinyRun one({"reference"}, {kSeed});
+  const TinyRun three({"reference"}, {kSeed, kSeed, kSeed});
   EXPECT_EQ(three.trainer.memory_plan().parameters, 3 * one.trainer.memory_plan().parameters);
   EXPECT_GT(three.trainer.memory_plan().activations, 2 * one.trainer.memory_plan().activations);
   EXPECT_EQ(three.trainer.memory_plan().images, one.trainer.memory_plan().images);
@@ -271,7 +280,7 @@ TEST(StepSchedule, TakesATenthAtEachStep) {
 TEST(TrainingState, RefusesACheckpointOfAnotherNetwork) {
   const tests::TempDir folder;
   const auto file = folder.path() / "state.safetensors";
-  TinyRun tiny("reference", {kSeed});
+  TinyRun tiny({"reference"}, {kSeed});
   save_state(file, tiny.trainer, 0, {});
   const auto backend = open_backend("reference");
   const auto network = tiny_network(kDim + 1, kClasses);

@@ -35,13 +35,6 @@ void for_each_case(Precision precision, Body body) {
   }
 }
 
-/// The operands of a case as a backend of that precision takes them.
-template <class Op>
-Operands operands_of(const Backend& backend, const typename OpCases<Op>::Case& op_case, int runs = 1) {
-  const Precision precision = backend.precision();
-  return rounded_for(precision, OpCases<Op>::make_inputs(op_case, Draw(kSeed, runs, precision)));
-}
-
 template <class Op>
 Outcome outcome_on(Backend& backend, const typename OpCases<Op>::Case& op_case, const Operands& operands) {
   return run_case<Op>(backend, op_case, operands, placing_for(backend.precision()));
@@ -50,15 +43,6 @@ Outcome outcome_on(Backend& backend, const typename OpCases<Op>::Case& op_case, 
 template <class Op>
 Outcome oracle_of(const typename OpCases<Op>::Case& op_case, const Operands& operands) {
   return run_case<Op>(backend_named("reference"), op_case, operands, kOraclePlacing);
-}
-
-/// Of a result in fp32 the table's; an expectation that is itself in bf16 is one the table knows to be.
-template <class Op>
-Tolerance tolerance_of(const typename OpCases<Op>::Case& op_case, const Result& wanted,
-                       const Result& actual) {
-  const Tolerance tolerance = OpCases<Op>::tolerance(op_case, wanted.name);
-  const DType dtype = actual.values.spec().dtype;
-  return dtype == wanted.values.spec().dtype ? tolerance : widened_for(dtype, tolerance);
 }
 
 template <class Op>
@@ -105,7 +89,7 @@ void expect_runs_alone(Backend& backend, const typename OpCases<Op>::Case& op_ca
 template <class Op>
 void matches_oracle(Backend& backend) {
   for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
-    const Operands operands = operands_of<Op>(backend, op_case);
+    const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), outcome_on<Op>(backend, op_case, operands));
   });
 }
@@ -113,7 +97,7 @@ void matches_oracle(Backend& backend) {
 template <class Op>
 void run_of_ensemble_is_run_alone(Backend& backend) {
   for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
-    const Operands operands = operands_of<Op>(backend, op_case, kRuns);
+    const Operands operands = operands_of<Op>(op_case, Draw(kSeed, kRuns, backend.precision()));
     const Outcome ensemble = outcome_on<Op>(backend, op_case, operands);
     expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), ensemble);
     expect_runs_alone<Op>(backend, op_case, operands, ensemble);
@@ -123,7 +107,8 @@ void run_of_ensemble_is_run_alone(Backend& backend) {
 template <class Op>
 void shared_operands_serve_all_runs(Backend& backend) {
   for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
-    const Operands operands = operands_of<Op>(backend, op_case, kRuns).with_shared_reads();
+    const Operands operands =
+        operands_of<Op>(op_case, Draw(kSeed, kRuns, backend.precision())).with_shared_reads();
     expect_runs_alone<Op>(backend, op_case, operands, outcome_on<Op>(backend, op_case, operands));
   });
 }
@@ -131,7 +116,7 @@ void shared_operands_serve_all_runs(Backend& backend) {
 template <class Op>
 void is_deterministic(Backend& backend) {
   for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
-    const Operands operands = operands_of<Op>(backend, op_case);
+    const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const Outcome first = outcome_on<Op>(backend, op_case, operands);
     expect_same_bits(first, outcome_on<Op>(backend, op_case, operands), "the second time");
   });
@@ -142,7 +127,7 @@ template <class Op>
 void layouts_agree(Backend& backend) {
   const DType real = backend.precision() == Precision::kBf16 ? DType::kBf16 : DType::kF64;
   for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
-    const Operands operands = operands_of<Op>(backend, op_case);
+    const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const Outcome row_major =
         run_case<Op>(backend, op_case, operands, {real, Layout::kRowMajor, Layout::kRowMajor});
     for (const auto& [image, weights] : kLayouts) {
@@ -175,35 +160,29 @@ struct Property {
   void (*check)(Backend&);
 };
 
-/// "Gemm/cpu", "Gemm/cuda.bf16".
-std::string suite_name(std::string_view op, const std::string& backend, Precision precision) {
-  if (precision == Precision::kFp32) return fmt::format("{}/{}", op, backend);
-  return fmt::format("{}/{}.{}", op, backend, to_string(precision));
-}
-
 template <class Op>
-void register_op(const std::string& backend, Precision precision) {
+void register_op(const BackendChoice& choice) {
   std::vector<Property> properties = {
       {"Matches_The_Oracle", matches_oracle<Op>},
       {"Run_Of_An_Ensemble_Is_The_Run_Alone", run_of_ensemble_is_run_alone<Op>},
       {"Shared_Operands_Serve_All_Runs", shared_operands_serve_all_runs<Op>},
       {"Is_Deterministic", is_deterministic<Op>}};
-  if (backend == "reference")
+  if (choice.device == "reference")
     properties.push_back({"Gives_The_Same_Bits_In_Every_Layout", layouts_agree<Op>});
   for (const Property& property : properties)
-    add_test(suite_name(Op::kName, backend, precision), property.name,
-             [backend, precision, check = property.check] { check(backend_named(backend, precision)); });
+    add_test(fmt::format("{}/{}", Op::kName, choice.to_string()), property.name,
+             [choice, check = property.check] { check(backend_named(choice.device, choice.precision)); });
 }
 
 template <class... Ops>
-void register_ops(OpList<Ops...>, const std::string& backend) {
-  for (const Precision precision : precisions_of(backend)) (register_op<Ops>(backend, precision), ...);
+void register_ops(OpList<Ops...>, const BackendChoice& choice) {
+  (register_op<Ops>(choice), ...);
 }
 
 }  // namespace
 
 void register_tests_of_all_ops() {
-  for (const std::string& backend : available_backends()) register_ops(AllOps{}, backend);
+  for (const BackendChoice& choice : backend_choices()) register_ops(AllOps{}, choice);
   constexpr int kPropertiesPerOp = 4;
   for (const MissingBackend& missing : missing_backends())
     add_test("Backend", missing.name + "_Is_Missing", [missing] {

@@ -38,6 +38,17 @@ std::vector<Precision> precisions_of(const std::string& name) {
   return {Precision::kFp32, Precision::kTf32, Precision::kBf16};
 }
 
+std::string BackendChoice::to_string() const {
+  return precision == Precision::kFp32 ? device : fmt::format("{}.{}", device, gnc::to_string(precision));
+}
+
+std::vector<BackendChoice> backend_choices() {
+  std::vector<BackendChoice> choices;
+  for (const std::string& device : available_backends())
+    for (const Precision precision : precisions_of(device)) choices.push_back({device, precision});
+  return choices;
+}
+
 void for_each_backend(const std::function<void(Backend&)>& body) {
   for (const std::string& name : available_backends()) body(backend_named(name));
 }

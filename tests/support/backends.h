@@ -28,7 +28,18 @@ Backend& backend_named(const std::string& name, Precision precision = Precision:
 /// bf16 for reference (whose tf32 is its fp32) and both for simt and cuda.
 std::vector<Precision> precisions_of(const std::string& name);
 
-/// Calls `body` with every backend that opens.
+/// A backend that opens here, in one of its precisions.
+struct BackendChoice {
+  std::string device;
+  Precision precision = Precision::kFp32;
+  /// "cuda", "cuda.bf16".
+  std::string to_string() const;
+};
+
+/// All of them, backends in the order of `all_backend_names()`.
+std::vector<BackendChoice> backend_choices();
+
+/// Calls `body` with every backend that opens, in fp32.
 void for_each_backend(const std::function<void(Backend&)>& body);
 
 }  // namespace gnc::tests

@@ -24,4 +24,20 @@ DType placed_dtype(const CaseOperand& operand, DType image);
 ///     TF32, as a backend may multiply it in either.
 Operands rounded_for(Precision precision, Operands operands);
 
+/// The operands of a case as a backend of the draw's precision takes them.
+template <class Op>
+Operands operands_of(const typename OpCases<Op>::Case& op_case, const Draw& draw) {
+  return rounded_for(draw.precision(), OpCases<Op>::make_inputs(op_case, draw));
+}
+
+/// How far `actual` may be from what the oracle expects. Results in bf16 have one rounding more than the
+/// table says, unless the oracle's are in bf16 as well: of those the table knows.
+template <class Op>
+Tolerance tolerance_of(const typename OpCases<Op>::Case& op_case, const Result& expected,
+                       const Result& actual) {
+  const Tolerance tolerance = OpCases<Op>::tolerance(op_case, expected.name);
+  const DType dtype = actual.values.spec().dtype;
+  return dtype == expected.values.spec().dtype ? tolerance : widened_for(dtype, tolerance);
+}
+
 }  // namespace gnc::tests

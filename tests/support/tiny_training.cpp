@@ -94,8 +94,7 @@ TrainerSettings tiny_settings() {
           .batch_size = 10,
           .schedule = {.base = 0.05, .epochs = {6}, .divisor = 10},
           .momentum = 0.9,
-          .weight_decay = 5e-4,
-          .dtype = DType::kF32};
+          .weight_decay = 5e-4};
 }
 
 }  // namespace gnc::tests
