@@ -35,9 +35,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
       training_(training),
       trainer_settings_(trainer_settings(training)),
       data_(load_data(data, find_backbone(training.model).minimum_image_size)),
-      backend_(open_backend(common.device)) {
-  require<UsageError>(common.precision == "fp32", "--precision {}: the backend {} computes in fp32 only",
-                      common.precision, backend_->name());
+      backend_(open_backend(common.device, parse_precision(common.precision))) {
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());

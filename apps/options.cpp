@@ -56,7 +56,8 @@ void add_threads_option(CLI::App& app, CommonOptions& options) {
 
 void add_precision_option(CLI::App& app, CommonOptions& options) {
   add_choice_option(app, "--precision", options.precision, {"fp32", "tf32", "bf16"},
-                    "Arithmetic of the network");
+                    "Arithmetic of the network: strict fp32; products of inputs rounded to tf32; images and "
+                    "convolution weights in bf16. cpu has fp32 only");
 }
 
 void add_json_option(CLI::App& app, CommonOptions& options) {

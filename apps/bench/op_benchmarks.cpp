@@ -12,6 +12,7 @@
 #include "engine/error.h"
 #include "tests/ops/cases/all.h"
 #include "tests/support/backends.h"
+#include "tests/support/rounding.h"
 
 namespace gnc {
 namespace {
@@ -40,15 +41,17 @@ double deviation_of(const std::vector<double>& values) {
 template <class Op>
 void check_op(Backend& backend) {
   for (const auto& op_case : OpCases<Op>::cases()) {
-    const tests::Operands operands = OpCases<Op>::make_inputs(op_case, Draw(kSeed));
+    if (!tests::is_for<Op>(op_case, backend.precision())) continue;
+    const tests::Operands operands = tests::operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const tests::Outcome expected =
         tests::run_case<Op>(tests::backend_named("reference"), op_case, operands, tests::kOraclePlacing);
-    const tests::Outcome actual = tests::run_case<Op>(backend, op_case, operands);
+    const tests::Outcome actual =
+        tests::run_case<Op>(backend, op_case, operands, tests::placing_for(backend.precision()));
     for (std::size_t i = 0; i < expected.results.size(); ++i) {
       const tests::Result& wanted = expected.results[i];
-      const tests::Comparison comparison =
-          tests::compare(wanted.values, actual.results.at(i).values,
-                         OpCases<Op>::tolerance(op_case, wanted.name), wanted.zero_reference);
+      const tests::Comparison comparison = tests::compare(
+          wanted.values, actual.results.at(i).values,
+          tests::tolerance_of<Op>(op_case, wanted, actual.results.at(i)), wanted.zero_reference);
       require<Error>(static_cast<bool>(comparison), "{} on {}, case {}: {} is wrong: {}", Op::kName,
                      backend.name(), OpCases<Op>::name(op_case), wanted.name, comparison.message);
     }
@@ -91,11 +94,19 @@ void count_flops(benchmark::State& state, double flops) {
 template <class Op>
 struct Prepared {
   Prepared(Backend& backend, const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs)
-      : operands(backend, inputs), op(OpCases<Op>::bind(op_case, operands)), bytes(inputs.bytes()) {}
+      : operands(backend, inputs, tests::placing_for(backend.precision())),
+        op(OpCases<Op>::bind(op_case, operands)),
+        bytes(inputs.bytes(backend.image_dtype())) {}
   tests::PlacedOperands operands;
   Op op;
   std::int64_t bytes;
 };
+
+/// "cuda", "cuda.bf16".
+std::string name_of(const Backend& backend) {
+  if (backend.precision() == Precision::kFp32) return std::string(backend.name());
+  return fmt::format("{}.{}", backend.name(), to_string(backend.precision()));
+}
 
 /// Registers the benchmarks of one op; how many.
 template <class Op>
@@ -106,7 +117,7 @@ int register_op(Backend& backend, const OpBenchmarkOptions& options, Stage& stag
   for (const auto& op_case : OpCases<Op>::benchmarks()) {
     const std::string case_name = OpCases<Op>::name(op_case);
     if (!std::regex_search(case_name, filter)) continue;
-    const std::string name = fmt::format("{}/{}/{}", Op::kName, case_name, backend.name());
+    const std::string name = fmt::format("{}/{}/{}", Op::kName, case_name, name_of(backend));
     ++count;
     set_up(benchmark::RegisterBenchmark(
         name.c_str(), [&backend, &stage, op_case, name](benchmark::State& state) {

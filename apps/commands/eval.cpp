@@ -22,7 +22,8 @@ namespace {
 struct EvalCommand {
   CommonOptions common;
   std::string directory;
-  std::string data;  ///< empty: what the run was trained on
+  std::string data;       ///< empty: what the run was trained on
+  std::string precision;  ///< empty: what the run was trained in
   Split split = Split::kTest;
 };
 
@@ -116,7 +117,8 @@ void run_eval(const EvalCommand& command) {
                                                                  .image_size = images.pixels.shape()[2],
                                                                  .width = stored.training.width},
                                                                 frame.dim(), frame.classes());
-  const std::unique_ptr<Backend> backend = open_backend(command.common.device);
+  const std::string& precision = command.precision.empty() ? stored.common.precision : command.precision;
+  const std::unique_ptr<Backend> backend = open_backend(command.common.device, parse_precision(precision));
   Trainer trainer(*backend, *network, *data.train, *data.test, trainer_settings(stored.training), {0});
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
   check_frame_is_classifier(directory, trainer, frame);
@@ -140,7 +142,7 @@ void run_eval(const EvalCommand& command) {
   result["seconds"] = seconds;
   result["images_per_second"] = (data.train->images().size() + data.test->images().size()) / seconds;
   result["device"] = backend->name();
-  result["precision"] = "fp32";
+  result["precision"] = precision;
   result["split"] = command.split == Split::kTrain ? "train" : "test";
   result.update(collapse);
   if (command.common.is_json) {
@@ -163,6 +165,9 @@ void add_eval_command(CLI::App& app) {
                            {{"train", Split::kTrain}, {"test", Split::kTest}},
                            "pictures that the collapse metrics are of; loss and accuracy are of both splits");
   add_device_option(*eval, command->common);
+  restrict_to(eval->add_option("--precision", command->precision,
+                               "Arithmetic of the network, if not the one the run was trained in"),
+              {"fp32", "tf32", "bf16"});
   add_threads_option(*eval, command->common);
   add_json_option(*eval, command->common);
   eval->callback([command] { run_eval(*command); });
