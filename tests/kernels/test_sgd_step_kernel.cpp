@@ -81,6 +81,28 @@ TEST_F(GpuSgdStep, FollowsTheFormula_OnEveryElementOfEveryRun) {
       }
 }
 
+TEST_F(GpuSgdStep, AllVersions_GiveTheSameBitsAndRoundTheCopyOnce) {
+  const Problem problem{.elements = 1028, .runs = 2, .gradients_run_stride = 1028};
+  std::vector<float> first;
+  for (const auto& version : kernels::sgd_step_versions()) {
+    DeviceArray<float> values(problem.values), gradients(problem.gradients), buffer(problem.buffer);
+    DeviceArray<std::int16_t> rounded(std::vector<std::int16_t>(problem.values.size()));
+    auto args = problem.args(values.data(), gradients.data(), buffer.data());
+    args.bf16_values = reinterpret_cast<kernels::Bf16*>(rounded.data());
+    args.bf16_values_run_stride = problem.elements;
+    ASSERT_TRUE(version.accepts == nullptr || version.accepts(args)) << version.name;
+    version.launch(args, nullptr);
+
+    const std::vector<float> result = values.download();
+    const std::vector<std::int16_t> bits = rounded.download();
+    for (std::size_t i = 0; i < result.size(); ++i)
+      ASSERT_EQ(static_cast<std::uint16_t>(bits[i]), kernels::from_float<kernels::Bf16>(result[i]).bits)
+          << version.name << ", element " << i;
+    if (first.empty()) first = result;
+    EXPECT_EQ(result, first) << version.name;
+  }
+}
+
 TEST_F(GpuSgdStep, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
   const Problem problem{.elements = 1031, .runs = 3, .gradients_run_stride = 1031};
   DeviceArray<float> values(problem.values), gradients(problem.gradients), buffer(problem.buffer);
