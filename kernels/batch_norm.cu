@@ -64,7 +64,8 @@ __device__ Moments<N> moments_of(const RowGroup<T, N>& group, int count) {
   for (int j = 0; j < kRowsInFlight; ++j)
     if (j < count)
       for (int i = 0; i < N; ++i) moments.mean[i] += to_float(group.rows[j][i]);
-  for (int i = 0; i < N; ++i) moments.mean[i] *= weight;
+  // A product that no compiler may fuse with the subtractions behind it.
+  for (int i = 0; i < N; ++i) moments.mean[i] = fmaf(moments.mean[i], weight, 0.0f);
   for (int j = 0; j < kRowsInFlight; ++j)
     if (j < count)
       for (int i = 0; i < N; ++i) {

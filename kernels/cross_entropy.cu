@@ -175,7 +175,9 @@ __global__ void __launch_bounds__(kBlock, kRowThreadsPerProcessor / kBlock)
   const int first_largest =
       block_reduce<kBlock, Minimum>(largest.logit == row_largest ? largest.place : INT_MAX);
   const float row_origin = fmaxf(row_largest, -FLT_MAX);
-  const float row_sum = block_reduce<kBlock, Sum>(sum * expf(origin - row_origin));
+  // A product that no compiler may fuse with the additions of the reduction: lanes would add different
+  // things.
+  const float row_sum = block_reduce<kBlock, Sum>(fmaf(sum, expf(origin - row_origin), 0.0f));
 
   if (threadIdx.x == 0) store_outcome(row, row_origin, row_sum, first_largest);
   if (row.logits_grad == nullptr) return;
