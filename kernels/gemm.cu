@@ -1,10 +1,13 @@
-/// General matrix product.
-/// v1 one thread per element of the product
+/// General matrix product, c = op(a)·op(b).
+/// The tile loop of the convolutions on plain matrices; a transposed matrix is read as it lies, and turned on
+/// the way from shared memory to registers. Cost: 2·rows·columns·depth floating-point operations. v1 one
+/// thread per element of the product · v2 tiles in shared memory, FFMA · v3 the same on tensor cores (TF32)
 #include "kernels/gemm.h"
 
 #include <array>
 
 #include "kernels/grid.h"
+#include "kernels/implicit_gemm.cuh"
 #include "kernels/newest.h"
 #include "kernels/simt.h"
 
@@ -39,7 +42,74 @@ void launch_v1(const GemmArgs& args, Stream stream) {
          gemm_v1, args);
 }
 
-constexpr std::array<KernelVersion<GemmArgs>, 1> kVersions{{{"gemm_v1", nullptr, launch_v1}}};
+/// v2 and v3. grid (tiles of c, runs). The orders are those of a [rows,depth] and b [columns,depth] in
+/// memory.
+template <class Config, Order a_order, Order b_order>
+__global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
+    gemm_tiled(GemmArgs args, bool has_packs) {
+  const TilePosition position = tile_of_block<typename Config::Shape>(args.columns);
+  const std::int64_t run = blockIdx.y;
+  constexpr bool kAIsByRows = a_order == Order::kDepthFastest,
+                 kBIsByColumns = b_order == Order::kDepthFastest;
+  const Operand<float, PlainAxis, PlainAxis, a_order> a{
+      .data = args.a.run(run),
+      .rows = {args.rows, kAIsByRows ? args.a.row_stride : 1},
+      .depth = {args.depth, kAIsByRows ? 1 : args.a.row_stride}};
+  const Operand<float, PlainAxis, PlainAxis, b_order> b{
+      .data = args.b.run(run),
+      .rows = {args.columns, kBIsByColumns ? args.b.row_stride : 1},
+      .depth = {args.depth, kBIsByColumns ? 1 : args.b.row_stride}};
+  const ProductOutput<float, PlainAxis> c{.data = args.c.run(run),
+                                          .rows = {args.rows, args.c.row_stride},
+                                          .columns = args.columns,
+                                          .has_packs = has_packs};
+  multiply_tile<Config>(a, b, position, {0, args.depth}, c);
+}
+
+template <Unit unit, Order a_order, Order b_order>
+void launch_ordered(const GemmArgs& args, Stream stream) {
+  if (args.rows == 0 || args.columns == 0) return;  // an empty grid is a launch error
+  const auto alignment_of = [](const auto& matrix, int neighbours) {
+    return Alignment{}
+        .pointer(matrix.data)
+        .template elements<float>({matrix.run_stride, matrix.row_stride, neighbours});
+  };
+  const Alignment operands =
+      alignment_of(args.a, a_order == Order::kDepthFastest ? args.depth : args.rows)
+          .and_of(alignment_of(args.b, b_order == Order::kDepthFastest ? args.depth : args.columns));
+  const bool has_packs = alignment_of(args.c, args.columns).is_multiple_of(sizeof(Pack<float, 4>));
+  with_tile<float, unit>(operands, args.rows, args.columns, [&](auto config) {
+    using Config = decltype(config);
+    launch({.grid = {grid_extent(tiles_of<typename Config::Shape>(args.rows, args.columns)),
+                     static_cast<unsigned>(args.runs)},
+            .block = {Config::kThreads},
+            .shared_bytes = Config::template kSharedBytes<a_order, b_order>,
+            .stream = stream},
+           gemm_tiled<Config, a_order, b_order>, args, has_packs);
+  });
+}
+
+template <Unit unit>
+void launch_tiled(const GemmArgs& args, Stream stream) {
+  constexpr Order kDepth = Order::kDepthFastest, kRows = Order::kRowsFastest;
+  const bool a_is_by_rows = args.a_order == MatrixOrder::kAsIs;
+  const bool b_is_by_columns = args.b_order == MatrixOrder::kTransposed;
+  if (a_is_by_rows && b_is_by_columns)
+    launch_ordered<unit, kDepth, kDepth>(args, stream);
+  else if (a_is_by_rows)
+    launch_ordered<unit, kDepth, kRows>(args, stream);
+  else if (b_is_by_columns)
+    launch_ordered<unit, kRows, kDepth>(args, stream);
+  else
+    launch_ordered<unit, kRows, kRows>(args, stream);
+}
+
+bool wants_tf32(const GemmArgs& args) { return args.math == MathMode::kTf32; }
+
+constexpr std::array<KernelVersion<GemmArgs>, 3> kVersions{
+    {{"gemm_v1", nullptr, launch_v1},
+     {"gemm_v2", nullptr, launch_tiled<Unit::kFfma>},
+     {"gemm_v3", wants_tf32, launch_tiled<Unit::kTensorCore>}}};
 
 }  // namespace
 

@@ -132,10 +132,9 @@ __device__ void multiply_tile(const A& a, const B& b, TilePosition position, Dep
   // A group is committed for every tile, even those past the last, so that "all but the youngest kStages − 2"
   // always means the tile that is multiplied next.
   int tiles_left = (range.end - range.begin + kTileDepth<T> - 1) / kTileDepth<T>;
-  int tiles_to_load = tiles_left;
 #pragma unroll 1
   for (int stage = 0; stage < kStages - 1; ++stage) {
-    if (tiles_to_load-- > 0) load(stage);
+    if (stage < tiles_left) load(stage);
     cp_async_commit();
   }
   typename Config::template Sums<A::kOrder, B::kOrder> sums;
@@ -143,7 +142,7 @@ __device__ void multiply_tile(const A& a, const B& b, TilePosition position, Dep
     cp_async_wait<kStages - 2>();
     // The tile is here for all threads, and all have multiplied the one before it: its stage is free.
     __syncthreads();
-    if (tiles_to_load-- > 0) load(stage == 0 ? kStages - 1 : stage - 1);
+    if (tiles_left >= kStages) load(stage == 0 ? kStages - 1 : stage - 1);
     cp_async_commit();
     sums.multiply(stages + stage * kElementsOfStage, stages + stage * kElementsOfStage + kElementsA);
     stage = stage + 1 < kStages ? stage + 1 : 0;
@@ -174,6 +173,10 @@ class Alignment {
     return pointer(images.data)
         .template elements<T>(
             {images.run_stride, images.strides.n, images.strides.h, images.strides.w, channels});
+  }
+  Alignment& and_of(const Alignment& other) {
+    bits_ |= other.bits_;
+    return *this;
   }
   bool is_multiple_of(std::uintptr_t bytes) const { return bits_ % bytes == 0; }
 

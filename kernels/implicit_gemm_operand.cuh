@@ -175,6 +175,8 @@ class TileLoader {
     depth_ = operand.depth.at(begin + depth);
     step_ = operand.depth.step(kDepthStep);
     depth_left_ = end - begin - depth;
+    // A single row needs no bit of its own in the loop: without the row, no depth is left.
+    if (kRowPlaces == 1 && valid_rows_ == 0) depth_left_ = 0;
   }
 
   /// Starts to copy the next tile.
@@ -185,7 +187,8 @@ class TileLoader {
       const int row_place = kIsDepthFastest ? pass : 0;
       const RowPlace row = rows_[row_place];
       const Place depth = operand_.depth.place(depth_);
-      bool is_valid = depth_left_ > 0 && (valid_rows_ >> row_place & 1u) != 0;
+      bool is_valid = depth_left_ > 0;
+      if constexpr (kRowPlaces > 1) is_valid = is_valid && (valid_rows_ >> row_place & 1u) != 0;
       if constexpr (Operand::kHasPadding)
         is_valid = is_valid && is_index(row.i + depth.i, operand_.height) &&
                    is_index(row.j + depth.j, operand_.width);

@@ -32,7 +32,7 @@ struct ThreadInTile {
 };
 
 /// Strict fp32: the 8×4 lanes of a warp have the same number of rows and of columns each. A sum adds its
-/// products one by one in the order of the depth.
+/// products one by one in the order of the depth, each by a fused multiply-add that no compiler may split.
 template <class Shape, Order a_order, Order b_order>
 class FfmaSums {
   static constexpr int kLaneRows = 8, kLaneColumns = 4;
@@ -58,7 +58,7 @@ class FfmaSums {
         for (int row = 0; row < kRows; ++row)
 #pragma unroll
           for (int column = 0; column < kColumns; ++column)
-            sums_[row][column] += a_values[row][k] * b_values[column][k];
+            sums_[row][column] = fmaf(a_values[row][k], b_values[column][k], sums_[row][column]);
     }
   }
 
