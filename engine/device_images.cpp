@@ -19,8 +19,8 @@ HostTensor as_dtype(const HostTensor& values, DType dtype) {
 
 }  // namespace
 
-DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dtype, int max_orders)
-    : backend_(backend), source_(source), dtype_(dtype) {
+DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, const Options& options)
+    : backend_(backend), source_(source), options_(options) {
   const ImageSet& images = source.images();
   for (std::size_t i = 0; i < images.labels.size(); ++i)
     require<Error>(images.labels[i] >= 0 && images.labels[i] < images.num_classes,
@@ -33,13 +33,23 @@ DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, DType dt
     pixel_copy_ = upload(backend.memory(), images.pixels);
     pixels_ = pixel_copy_.view();
   }
-  scale_ = upload(backend.memory(), as_dtype(source.normalization().scale, dtype_beside(dtype)));
-  offset_ = upload(backend.memory(), as_dtype(source.normalization().offset, dtype_beside(dtype)));
-  const Shape shape({size()}, max_orders);
-  indices_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kI32});
-  labels_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kI32});
-  flips_ = DeviceTensor(backend.memory(), {.shape = shape, .dtype = DType::kU8});
+  scale_ = upload(backend.memory(), as_dtype(source.normalization().scale, dtype_beside(options.dtype)));
+  offset_ = upload(backend.memory(), as_dtype(source.normalization().offset, dtype_beside(options.dtype)));
+  epoch_ = samples(size());
+  current_ = samples(options.batch_size);
   set_plain_order();
+}
+
+DeviceImages::Samples DeviceImages::samples(int count) const {
+  MemoryResource& memory = backend_.memory();
+  const Shape shape({count}, options_.max_orders);
+  return {.indices = DeviceTensor(memory, {.shape = shape, .dtype = DType::kI32}),
+          .flips = DeviceTensor(memory, {.shape = shape, .dtype = DType::kU8}),
+          .labels = DeviceTensor(memory, {.shape = shape, .dtype = DType::kI32})};
+}
+
+std::size_t DeviceImages::Samples::bytes() const {
+  return indices.view().spec().bytes() + flips.view().spec().bytes() + labels.view().spec().bytes();
 }
 
 void DeviceImages::set_plain_order() {
@@ -53,8 +63,8 @@ void DeviceImages::set_plain_order() {
 void DeviceImages::set_orders(const std::vector<EpochOrder>& orders) {
   const ImageSet& images = source_.images();
   orders_ = static_cast<int>(orders.size());
-  require<Error>(orders_ >= 1 && orders_ <= indices_.view().runs(), "{} orders where there is room for {}",
-                 orders_, indices_.view().runs());
+  require<Error>(orders_ >= 1 && orders_ <= options_.max_orders, "{} orders where there is room for {}",
+                 orders_, options_.max_orders);
   std::vector<std::int32_t> labels(static_cast<std::size_t>(size()));
   for (int run = 0; run < orders_; ++run) {
     const EpochOrder& order = orders[static_cast<std::size_t>(run)];
@@ -67,45 +77,60 @@ void DeviceImages::set_orders(const std::vector<EpochOrder>& orders) {
       labels[i] = images.labels[static_cast<std::size_t>(index)];
     }
     MemoryResource& memory = backend_.memory();
-    memory.upload(indices_.view().run(run).raw(), order.indices.data(),
+    memory.upload(epoch_.indices.view().run(run).raw(), order.indices.data(),
                   order.indices.size() * sizeof(std::int32_t));
-    memory.upload(labels_.view().run(run).raw(), labels.data(), labels.size() * sizeof(std::int32_t));
-    memory.upload(flips_.view().run(run).raw(), order.flips.data(), order.flips.size());
+    memory.upload(epoch_.labels.view().run(run).raw(), labels.data(), labels.size() * sizeof(std::int32_t));
+    memory.upload(epoch_.flips.view().run(run).raw(), order.flips.data(), order.flips.size());
   }
 }
 
-ConstTensor DeviceImages::slice(const Tensor& whole, int first, int count) const {
+ConstTensor DeviceImages::first(const DeviceTensor& samples, int count) const {
+  const Tensor& whole = samples.view();
   const TensorSpec spec{.shape = Shape({count}, orders_), .dtype = whole.dtype()};
-  const auto* start =
-      static_cast<const std::byte*>(whole.raw()) + static_cast<std::size_t>(first) * size_of(whole.dtype());
-  return ConstTensor(spec, start, *whole.memory(), whole.run_stride());
+  return ConstTensor(spec, whole.raw(), *whole.memory(), whole.run_stride());
 }
 
-DeviceImages::Batch DeviceImages::batch(int step, int batch_size, int runs, Pass& pass) const {
-  const int first = step * batch_size;
-  const int count = std::min(batch_size, size() - first);
-  require<Error>(step >= 0 && count > 0, "batch {} of {} samples in batches of {}", step, size(), batch_size);
+int DeviceImages::select(int step) {
+  const int first_sample = step * options_.batch_size;
+  const int count = std::min(options_.batch_size, size() - first_sample);
+  require<Error>(step >= 0 && count > 0, "batch {} of {} samples in batches of {}", step, size(),
+                 options_.batch_size);
+  const auto take = [&](const DeviceTensor& from, const DeviceTensor& to) {
+    const std::size_t element = size_of(from.view().dtype());
+    for (int run = 0; run < orders_; ++run)
+      backend_.memory().copy(to.view().run(run).raw(),
+                             static_cast<const std::byte*>(from.view().run(run).raw()) +
+                                 static_cast<std::size_t>(first_sample) * element,
+                             static_cast<std::size_t>(count) * element);
+  };
+  take(epoch_.indices, current_.indices);
+  take(epoch_.flips, current_.flips);
+  take(epoch_.labels, current_.labels);
+  return count;
+}
+
+DeviceImages::Batch DeviceImages::batch(int count, int runs, Pass& pass) const {
   const int orders = orders_;
   require<Error>(orders == 1 || orders == runs, "{} orders for {} runs", orders, runs);
+  require<Error>(count >= 1 && count <= options_.batch_size,
+                 "a batch of {} samples where there is room for {}", count, options_.batch_size);
   LeasedTensor images = pass.lease({.shape = pixels_.shape().with_batch(count).with_runs(orders),
-                                    .dtype = dtype_,
+                                    .dtype = options_.dtype,
                                     .layout = backend_.image_layout()});
   pass.backend().run(NormalizeFlip{.pixels = pixels_.shared_by(orders),
-                                   .indices = slice(indices_.view(), first, count),
-                                   .flips = slice(flips_.view(), first, count),
+                                   .indices = first(current_.indices, count),
+                                   .flips = first(current_.flips, count),
                                    .scale = scale_.view().shared_by(orders),
                                    .offset = offset_.view().shared_by(orders),
                                    .y = images.tensor()});
-  const ConstTensor labels = slice(labels_.view(), first, count);
+  const ConstTensor labels = first(current_.labels, count);
   if (orders == runs) return {std::move(images), labels};
   return {images.viewed_as(images.tensor().shared_by(runs)), labels.shared_by(runs)};
 }
 
 std::size_t DeviceImages::bytes() const {
-  std::size_t sum = pixels_.spec().bytes();
-  for (const DeviceTensor* tensor : {&scale_, &offset_, &indices_, &flips_, &labels_})
-    sum += tensor->view().spec().bytes();
-  return sum;
+  return pixels_.spec().bytes() + scale_.view().spec().bytes() + offset_.view().spec().bytes() +
+         epoch_.bytes() + current_.bytes();
 }
 
 }  // namespace gnc

@@ -20,9 +20,15 @@ class DeviceImages {
     ConstTensor labels;   // [B] int32, likewise
   };
 
-  /// Batches of dtype `dtype`, for up to `max_orders` orders at a time. Throws Error when a label is outside
-  /// [0, num_classes).
-  DeviceImages(Backend& backend, const BatchSource& source, DType dtype, int max_orders);
+  /// How batches are made.
+  struct Options {
+    DType dtype = DType::kF32;
+    int batch_size = 1;
+    int max_orders = 1;  ///< orders of samples at a time
+  };
+
+  /// Throws Error when a label is outside [0, num_classes).
+  DeviceImages(Backend& backend, const BatchSource& source, const Options& options);
 
   /// Sets the order of the coming batches: one for all runs, or one per run. Throws Error for an index out of
   /// range.
@@ -32,27 +38,39 @@ class DeviceImages {
 
   int size() const { return source_.images().size(); }
   /// Batches of an epoch; the last one may be short.
-  int steps(int batch_size) const { return (size() + batch_size - 1) / batch_size; }
-  /// Batch `step` of the epoch, for `runs` runs on `backend` (the one given at construction, or a plan of
-  /// it).
-  Batch batch(int step, int batch_size, int runs, Pass& pass) const;
+  int steps() const { return (size() + options_.batch_size - 1) / options_.batch_size; }
+  /// Makes batch `step` of the epoch the current one; returns how many samples it has. Copies a few bytes a
+  /// sample to where batch() reads them: its addresses are the same in every step.
+  int select(int step);
+  /// The current batch, of `count` samples, for `runs` runs on the backend given at construction or a plan of
+  /// it.
+  Batch batch(int count, int runs, Pass& pass) const;
 
   std::size_t bytes() const;
 
  private:
-  ConstTensor slice(const Tensor& whole, int first, int count) const;
+  /// Indices, flips and labels of some samples, for each of the orders there is room for.
+  struct Samples {
+    DeviceTensor indices;
+    DeviceTensor flips;
+    DeviceTensor labels;
+    std::size_t bytes() const;
+  };
+
+  Samples samples(int count) const;
+  /// The first `count` samples of the orders in use.
+  ConstTensor first(const DeviceTensor& samples, int count) const;
 
   Backend& backend_;
   const BatchSource& source_;
-  DType dtype_;
+  Options options_;
   DeviceTensor pixel_copy_;  // empty where the device reads the host's
   ConstTensor pixels_;
   DeviceTensor scale_;
   DeviceTensor offset_;
-  int orders_ = 1;        // in use
-  DeviceTensor indices_;  // [M] for each of the orders there is room for: addresses never change
-  DeviceTensor flips_;
-  DeviceTensor labels_;
+  int orders_ = 1;   // in use
+  Samples epoch_;    // [M]
+  Samples current_;  // [batch_size]
 };
 
 }  // namespace gnc

@@ -23,6 +23,11 @@ OutOfMemoryError::OutOfMemoryError(std::string_view device, std::size_t asked_by
       asked_bytes_(asked_bytes),
       free_bytes_(free_bytes) {}
 
+OutOfMemoryError::OutOfMemoryError(const OutOfMemoryError& error, const std::string& more)
+    : BackendError(fmt::format("{}: {}", error.what(), more)),
+      asked_bytes_(error.asked_bytes()),
+      free_bytes_(error.free_bytes()) {}
+
 void* HostMemory::allocate(std::size_t bytes) {
   void* pointer = std::aligned_alloc(kAlignment, rounded_up(bytes));
   require<BackendError>(pointer != nullptr, "host memory: cannot allocate {} bytes", bytes);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace gnc {
 class OutOfMemoryError : public BackendError {
  public:
   OutOfMemoryError(std::string_view device, std::size_t asked_bytes, std::size_t free_bytes);
+  /// The same with more said about it.
+  OutOfMemoryError(const OutOfMemoryError& error, const std::string& more);
   std::size_t asked_bytes() const { return asked_bytes_; }
   std::size_t free_bytes() const { return free_bytes_; }
 

@@ -1,6 +1,9 @@
 #include "engine/trainer.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "engine/planning_backend.h"
@@ -31,6 +34,26 @@ int distinct_orders(const std::vector<std::uint64_t>& seeds) {
   return is_shared ? 1 : static_cast<int>(seeds.size());
 }
 
+TrainerSettings checked(const TrainerSettings& settings, const BatchSource& train) {
+  require<UsageError>(settings.batch_size >= 1 && settings.batch_size <= train.images().size(),
+                      "--batch-size {} is not in [1,{}], the size of the training set", settings.batch_size,
+                      train.images().size());
+  require<UsageError>(settings.epochs >= 1, "--epochs {}; expected at least 1", settings.epochs);
+  return settings;
+}
+
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> count = 0;
+  return ++count;
+}
+
+/// Sizes of the batches that `size` samples make: the full one and, where they do not divide, the last.
+std::vector<int> batch_sizes(int size, int batch_size) {
+  std::vector<int> sizes = {std::min(size, batch_size)};
+  if (size % batch_size != 0) sizes.push_back(size % batch_size);
+  return sizes;
+}
+
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, const BatchSource& test,
@@ -38,46 +61,81 @@ Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, c
     : backend_(backend),
       network_(network),
       train_source_(train),
-      settings_(settings),
+      settings_(checked(settings, train)),
       seeds_(std::move(seeds)),
-      train_(backend, train, backend.image_dtype(), distinct_orders(seeds_)),
-      test_(backend, test, backend.image_dtype(), 1),
-      parameters_(network, backend, static_cast<int>(seeds_.size()), DType::kF32) {
-  require<UsageError>(settings.batch_size >= 1 && settings.batch_size <= train.images().size(),
-                      "--batch-size {} is not in [1,{}], the size of the training set", settings.batch_size,
-                      train.images().size());
-  require<UsageError>(settings.epochs >= 1, "--epochs {}; expected at least 1", settings.epochs);
+      train_(backend, train,
+             {.dtype = backend.image_dtype(),
+              .batch_size = settings.batch_size,
+              .max_orders = distinct_orders(seeds_)}),
+      test_(backend, test, {.dtype = backend.image_dtype(), .batch_size = settings.batch_size}),
+      parameters_(network, backend, static_cast<int>(seeds_.size()), DType::kF32),
+      losses_(backend.memory(), {.shape = Shape({settings.batch_size}, runs())}),
+      id_(next_id()) {
   plan_and_allocate();
   for (int run = 0; run < runs(); ++run) parameters_.initialize(run, seeds_[static_cast<std::size_t>(run)]);
 }
 
-void Trainer::plan_and_allocate() {
-  set_training_orders(0);
+std::size_t Trainer::planned_activations(int batch_size) {
   // The last batch of an epoch may be short; its blocks need not fit where the full batch's do, so both are
   // planned.
-  const std::vector<int> train_steps = {0, steps_per_epoch() - 1};
   PlanningBackend planning(backend_);
   std::size_t capacity = 0;
-  for (const int index : train_steps) {
+  for (const int samples : batch_sizes(train_.size(), batch_size)) {
     Arena arena = Arena::unbacked(backend_.memory());
-    step(planning, arena, index, 0.0);
+    step(planning, arena, samples, 0.0);
     capacity = std::max(capacity, arena.peak());
   }
   for (const DeviceImages* images : {&train_, &test_}) {
-    for (const int index : {0, images->steps(settings_.batch_size) - 1}) {
+    for (const int samples : batch_sizes(images->size(), batch_size)) {
       Arena arena = Arena::unbacked(backend_.memory());
-      evaluate_batch(planning, arena, *images, index);
+      evaluate_batch(planning, arena, *images, samples);
       capacity = std::max(capacity, arena.peak());
     }
   }
-  arena_.emplace(backend_.memory(), capacity);
-  for (const int index : train_steps) step(backend_, *arena_, index, std::nullopt);
-  for (const DeviceImages* images : {&train_, &test_})
-    for (const int index : {0, images->steps(settings_.batch_size) - 1})
-      evaluate_batch(backend_, *arena_, *images, index);
+  return capacity;
+}
+
+void Trainer::explain_out_of_memory(const OutOfMemoryError& error, std::size_t activations) {
+  const std::size_t free = error.free_bytes();
+  std::vector<std::string> advice;
+  for (int batch_size = settings_.batch_size / 2; batch_size >= 1; batch_size /= 2)
+    if (planned_activations(batch_size) <= free) {
+      advice.push_back(fmt::format("--batch-size {}", batch_size));
+      break;
+    }
+  // Fewer runs at a time give back their parameters as well.
+  const auto all_runs = static_cast<std::size_t>(runs());
+  for (std::size_t fewer = all_runs - 1; fewer >= 1; --fewer)
+    if (activations / all_runs * fewer <= free + parameters_.bytes() / all_runs * (all_runs - fewer)) {
+      advice.push_back(fmt::format("--ensemble {}", fewer));
+      break;
+    }
+  throw OutOfMemoryError(
+      error, fmt::format("for the activations of {} runs in batches of {}; {}", runs(), settings_.batch_size,
+                         advice.empty() ? "no smaller batch or ensemble fits"
+                                        : fmt::format("{} would fit", fmt::join(advice, " or "))));
+}
+
+void Trainer::plan_and_allocate() {
+  set_training_orders(0);
+  const std::size_t capacity = planned_activations(settings_.batch_size);
+  try {
+    arena_.emplace(backend_.memory(), capacity);
+  } catch (const OutOfMemoryError& error) {
+    explain_out_of_memory(error, capacity);
+  }
+  for (const int samples : batch_sizes(train_.size(), settings_.batch_size)) {
+    train_.select(0);
+    step(backend_, *arena_, samples, std::nullopt);
+  }
+  for (DeviceImages* images : {&train_, &test_})
+    for (const int samples : batch_sizes(images->size(), settings_.batch_size)) {
+      images->select(0);
+      evaluate_batch(backend_, *arena_, *images, samples);
+    }
   backend_.synchronize();
   plan_ = {.parameters = parameters_.bytes(),
-           .activations = capacity,
+           .activations = capacity + losses_.view().spec().bytes(),
            .images = train_.bytes() + test_.bytes(),
            .workspace = backend_.workspace_bytes(),
            .evaluation = static_cast<std::size_t>(runs()) * static_cast<std::size_t>(train_.size()) *
@@ -93,14 +151,13 @@ void Trainer::set_training_orders(int epoch) {
   train_.set_orders(orders);
 }
 
-LeasedTensor Trainer::step(Backend& backend, Arena& arena, int index, std::optional<double> learning_rate) {
+void Trainer::step(Backend& backend, Arena& arena, int samples, std::optional<double> learning_rate) {
   Pass pass(backend, arena, Mode::kTrain);
-  DeviceImages::Batch batch = train_.batch(index, settings_.batch_size, runs(), pass);
+  DeviceImages::Batch batch = train_.batch(samples, runs(), pass);
   LeasedTensor logits = network_.forward(std::move(batch.images), pass);
-  LeasedTensor losses = pass.lease({.shape = Shape({logits.shape()[0]}, runs())});
   backend.run(CrossEntropy{.logits = logits.tensor(),
                            .labels = batch.labels,
-                           .losses = losses.tensor(),
+                           .losses = losses(samples),
                            .logits_grad = logits.tensor(),  // of the mean over the batch, Eq. (1)
                            .predictions = {}});
   network_.backward(std::move(logits), pass);
@@ -113,12 +170,16 @@ LeasedTensor Trainer::step(Backend& backend, Arena& arena, int index, std::optio
                         .learning_rate = static_cast<float>(*learning_rate),
                         .momentum = static_cast<float>(settings_.momentum),
                         .weight_decay = static_cast<float>(settings_.weight_decay)});
-  return losses;
 }
 
-void Trainer::check_finite(const Tensor& losses) const {
+Tensor Trainer::losses(int samples) const {
+  const Tensor& whole = losses_.view();
+  return Tensor({.shape = Shape({samples}, runs())}, whole.raw(), *whole.memory(), whole.run_stride());
+}
+
+void Trainer::check_finite(int samples) const {
   for (int run = 0; run < runs(); ++run)
-    for (const float loss : floats_of(losses, run))
+    for (const float loss : floats_of(losses(samples), run))
       require<DivergenceError>(
           std::isfinite(loss),
           "training diverged: run {} of {}, epoch {}, step {}: loss is {}; a smaller --lr may help", run + 1,
@@ -130,8 +191,11 @@ bool Trainer::train_epoch(const StepObserver& observer) {
   set_training_orders(position_.epoch);
   const double learning_rate = settings_.schedule.at(position_.epoch);
   while (position_.step < steps) {
-    const LeasedTensor losses = step(backend_, *arena_, position_.step, learning_rate);
-    check_finite(losses.tensor());
+    const ProfilerRange range(backend_, "training step");
+    const int samples = train_.select(position_.step);
+    backend_.run_step({.owner = id_, .samples = samples, .learning_rate = static_cast<float>(learning_rate)},
+                      [&] { step(backend_, *arena_, samples, learning_rate); });
+    check_finite(samples);
     ++position_.step;
     if (position_.step == steps) position_ = {position_.epoch + 1, 0};
     const bool is_epoch_done = position_.step == 0;
@@ -144,14 +208,14 @@ bool Trainer::train_epoch(const StepObserver& observer) {
 }
 
 Trainer::EvaluatedBatch Trainer::evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images,
-                                                int index) {
+                                                int samples) {
   Pass pass(backend, arena, Mode::kEvaluate);
-  DeviceImages::Batch batch = images.batch(index, settings_.batch_size, runs(), pass);
+  DeviceImages::Batch batch = images.batch(samples, runs(), pass);
   Network::Output output = network_.forward_with_features(std::move(batch.images), pass);
-  const Shape samples({output.logits.shape()[0]}, runs());
+  const Shape shape({samples}, runs());
   EvaluatedBatch result{.features = std::move(output.features),
-                        .losses = pass.lease({.shape = samples}),
-                        .predictions = pass.lease({.shape = samples, .dtype = DType::kI32})};
+                        .losses = pass.lease({.shape = shape}),
+                        .predictions = pass.lease({.shape = shape, .dtype = DType::kI32})};
   backend.run(CrossEntropy{.logits = output.logits.tensor(),
                            .labels = batch.labels,
                            .losses = result.losses.tensor(),
@@ -171,8 +235,8 @@ std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
     if (features == Features::kKeep)
       result.features.reserve(samples * static_cast<std::size_t>(network_.feature_dim()));
   }
-  for (int index = 0; index < images.steps(settings_.batch_size); ++index) {
-    const EvaluatedBatch batch = evaluate_batch(backend_, *arena_, images, index);
+  for (int index = 0; index < images.steps(); ++index) {
+    const EvaluatedBatch batch = evaluate_batch(backend_, *arena_, images, images.select(index));
     for (int run = 0; run < runs(); ++run) {
       Evaluation& result = results[static_cast<std::size_t>(run)];
       const auto append = [](auto& whole, const auto& part) {

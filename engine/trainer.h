@@ -13,6 +13,7 @@
 #include "engine/backend.h"
 #include "engine/batch.h"
 #include "engine/device_images.h"
+#include "engine/memory.h"
 #include "engine/network.h"
 #include "engine/parameter_arena.h"
 #include "engine/schedule.h"
@@ -84,7 +85,7 @@ class Trainer {
   const MemoryPlan& memory_plan() const { return plan_; }
   const TrainerSettings& settings() const { return settings_; }
   ParameterArena& parameters() { return parameters_; }
-  int steps_per_epoch() const { return train_.steps(settings_.batch_size); }
+  int steps_per_epoch() const { return train_.steps(); }
 
   Position position() const { return position_; }
   /// Continues from there; the caller has restored the parameters.
@@ -105,11 +106,18 @@ class Trainer {
   };
 
   void plan_and_allocate();
-  /// Loss, gradients and, where `learning_rate` is given, the update of one batch. Returns the losses [B].
-  LeasedTensor step(Backend& backend, Arena& arena, int step, std::optional<double> learning_rate);
+  /// Bytes of the arena that steps and evaluations of batches of that size need.
+  std::size_t planned_activations(int batch_size);
+  /// Says which smaller settings would fit.
+  [[noreturn]] void explain_out_of_memory(const OutOfMemoryError& error, std::size_t activations);
+  /// Loss, gradients and, where `learning_rate` is given, the update of the current batch of `samples`. The
+  /// same operands in every step, so that a backend may record it.
+  void step(Backend& backend, Arena& arena, int samples, std::optional<double> learning_rate);
+  /// The losses [samples] of the last step.
+  Tensor losses(int samples) const;
   void set_training_orders(int epoch);
-  void check_finite(const Tensor& losses) const;
-  EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int step);
+  void check_finite(int samples) const;
+  EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int samples);
 
   Backend& backend_;
   Network& network_;
@@ -120,6 +128,8 @@ class Trainer {
   DeviceImages test_;
   ParameterArena parameters_;
   std::optional<Arena> arena_;
+  DeviceTensor losses_;  // [batch_size] of every run
+  std::uint64_t id_;     // among all trainers of the program
   MemoryPlan plan_;
   Position position_;
 };

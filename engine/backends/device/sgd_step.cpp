@@ -1,0 +1,28 @@
+#include "kernels/sgd_step.h"
+
+#include "engine/backends/device/device_backend.h"
+#include "engine/backends/device/support.h"
+
+namespace gnc {
+inline namespace KERNEL_TARGET {
+
+void execute(DeviceBackend& device, const SgdStep& op) {
+  require_dtype(op.kName, "values", op.values, DType::kF32);
+  kernels::sgd_step({.values = pointer<float>(op.values),
+                     .gradients = pointer<float>(op.gradients),
+                     .momentum_buffer = pointer<float>(op.momentum_buffer),
+                     .bf16_values = pointer<kernels::Bf16>(op.bf16_values),
+                     .values_run_stride = op.values.run_stride(),
+                     .gradients_run_stride = op.gradients.run_stride(),
+                     .momentum_buffer_run_stride = op.momentum_buffer.run_stride(),
+                     .bf16_values_run_stride = op.bf16_values.run_stride(),
+                     .elements = op.values.shape().elements(),
+                     .runs = op.values.runs(),
+                     .learning_rate = op.learning_rate,
+                     .momentum = op.momentum,
+                     .weight_decay = op.weight_decay},
+                    device.stream());
+}
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc
