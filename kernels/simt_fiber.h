@@ -1,16 +1,18 @@
 #pragma once
 /// Fibers: the threads of a block, each on a stack of its own, that take turns on one thread of the operating
 /// system. Included by kernels/simt_host.cpp only, which is compiled without sanitizers; the calls here tell
-/// them of every switch (SIMT_ASAN, SIMT_TSAN).
+/// them of every switch (SIMT_ASAN, SIMT_TSAN). A switch keeps what the ABI says survives a call, but for the
+/// modes of floating point (mxcsr, x87 control word): device code cannot change them.
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstddef>
+#include <functional>
 #include <new>
-#include <utility>
 
-#if !defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SIMT_UCONTEXT)
+#define SIMT_OWN_SWITCH
+#else
 #include <ucontext.h>
 #endif
 #if defined(SIMT_ASAN)
@@ -27,7 +29,7 @@ void __tsan_release(void* address);
 }
 #endif
 
-#if defined(__x86_64__)
+#if defined(SIMT_OWN_SWITCH)
 /// Saves the registers that the ABI says survive a call, stores the stack pointer in *save, and goes on where
 /// `load` was saved. (swapcontext would do a system call for the signal mask each time: 6 times slower.)
 extern "C" void gnc_simt_switch(void** save, void* load);
@@ -56,31 +58,32 @@ class HappensBefore {
   }
 };
 
-/// A stack with a guard page below it, so that an overflow stops instead of writing over the next stack.
+/// A stack with a guard below it, so that an overflow stops instead of writing over the next stack. The guard
+/// is as large as the stack: a large array on a full stack does not jump over it.
 class Stack {
  public:
   static constexpr std::size_t kBytes = 256 * 1024;  // pages are taken only where they are touched
 
   Stack() {
-    void* const memory = mmap(nullptr, kBytes + guard_bytes(), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const memory =
+        mmap(nullptr, 2 * kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     lowest_ = static_cast<std::byte*>(memory);
-    mprotect(lowest_, guard_bytes(), PROT_NONE);
+    if (mprotect(bottom(), kBytes, PROT_READ | PROT_WRITE) != 0) {
+      munmap(lowest_, 2 * kBytes);
+      throw std::bad_alloc();
+    }
   }
-  Stack(Stack&& other) noexcept : lowest_(std::exchange(other.lowest_, nullptr)) {}
-  Stack& operator=(Stack&&) = delete;
-  ~Stack() {
-    if (lowest_ != nullptr) munmap(lowest_, kBytes + guard_bytes());
-  }
-  std::byte* bottom() const { return lowest_ + guard_bytes(); }
+  Stack(Stack&&) = delete;
+  ~Stack() { munmap(lowest_, 2 * kBytes); }
+
+  std::byte* bottom() const { return lowest_ + kBytes; }
   std::byte* top() const { return bottom() + kBytes; }
+  bool has_in_guard(const void* address) const {
+    return std::less_equal<>()(lowest_, address) && std::less<>()(address, bottom());
+  }
 
  private:
-  static std::size_t guard_bytes() {
-    static const auto bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    return bytes;
-  }
   std::byte* lowest_ = nullptr;
 };
 
@@ -88,7 +91,9 @@ class Stack {
 /// operating system, whose own stack is the scheduler's.
 class Fiber {
  public:
-  Fiber() = default;
+  /// Stacks of different `number`s begin at different offsets in their pages: at one offset all of them would
+  /// compete for the same few lines of the cache.
+  explicit Fiber(unsigned number) : offset_(number % 32 * 128) {}
   Fiber(Fiber&&) = delete;
 #if defined(SIMT_TSAN)
   ~Fiber() {
@@ -98,8 +103,8 @@ class Fiber {
 
   /// The next `enter` calls `entry`, which must end with `finish`.
   void prepare(void (*entry)()) {
-#if defined(__x86_64__)
-    auto** top = reinterpret_cast<void**>(stack_.top());
+#if defined(SIMT_OWN_SWITCH)
+    auto** top = reinterpret_cast<void**>(stack_.top() - offset_);
     *--top = nullptr;  // keeps the alignment of the ABI: entry believes it was called
     *--top = reinterpret_cast<void*>(entry);
     for (int saved_register = 0; saved_register < 6; ++saved_register) *--top = nullptr;
@@ -107,7 +112,7 @@ class Fiber {
 #else
     getcontext(&inside_);
     inside_.uc_stack.ss_sp = stack_.bottom();
-    inside_.uc_stack.ss_size = Stack::kBytes;
+    inside_.uc_stack.ss_size = Stack::kBytes - offset_;
     inside_.uc_link = nullptr;
     makecontext(&inside_, entry, 0);
 #endif
@@ -147,16 +152,18 @@ class Fiber {
     __sanitizer_finish_switch_fiber(fake_stack, &scheduler_bottom_, &scheduler_bytes_);
 #endif
   }
-  /// Leaves for good.
+  /// Leaves for good: it is not entered again before the next `prepare`.
   void finish() {
 #if defined(SIMT_ASAN)
     __sanitizer_start_switch_fiber(nullptr, scheduler_bottom_, scheduler_bytes_);
 #endif
     back();
   }
+  /// Whether an access to `address` overflows this fiber's stack.
+  bool overflows_at(const void* address) const { return stack_.has_in_guard(address); }
 
  private:
-#if defined(__x86_64__)
+#if defined(SIMT_OWN_SWITCH)
   using Context = void*;
   static void change(Context& from, Context& to) { gnc_simt_switch(&from, to); }
 #else
@@ -172,6 +179,7 @@ class Fiber {
   }
 
   Stack stack_;
+  std::size_t offset_;
   Context inside_{};
   Context outside_{};
 #if defined(SIMT_ASAN)

@@ -1,9 +1,30 @@
 #pragma once
 /// The g++ half of kernels/simt.h: CUDA's vocabulary on the host, one fiber per thread of a block
-/// (kernels/simt_host.cpp). What is not emulated does not compile.
+/// (kernels/simt_worker.h), two blocks at a time. A test instrument: stricter than the GPU where that finds
+/// faults.
+///
+/// - Threads take turns only where they wait, in an unfair order drawn from a seed. Nothing is
+/// warp-synchronous.
+/// - __syncthreads needs all threads of the block at one place; a thread that returned before stops the
+///   program, as do two places.
+/// - A collective needs every lane of its mask, at one line (of a program, not of a call stack) and with one
+///   mask; it may name neither lanes that returned nor lanes past the block. Only __syncwarp orders memory.
+/// - Shared memory: dynamic is NaN (ones in every bit) at the start of a block; static holds what the block
+///   before left, and zeros before the first: run enough blocks to see what is not initialised.
+/// - cp_async is done by the wait; from its start until then the destination holds NaN.
+/// - Tensor cores: exact products, summed in double and rounded once.
+///
+/// Under AddressSanitizer every access is checked, to the byte of dynamic shared memory. Under
+/// ThreadSanitizer every thread of a block is a thread: a missing __syncthreads or __syncwarp is a data race
+/// with both lines; so is one between blocks, where these ran beside each other, and a missing __threadfence.
+///
+/// Not emulated: TMA, wgmma, tcgen05, clusters, cooperative groups, programmatic dependent launch, dynamic
+/// parallelism, streams (a launch returns when it is done), textures, atomics on floating point; these do not
+/// compile or stop the program. Not seen: speed, coalescing, bank conflicts, occupancy, registers; reordering
+/// of memory accesses outside ThreadSanitizer; fast math and contraction to FMA; that static and dynamic
+/// shared memory together are too much; one line with two different collectives.
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cmath>
 #include <concepts>
@@ -115,13 +136,26 @@ void barrier(Place at);
 /// Deposits `mine`, waits for the lanes of `mask` and gives a look at all slots, until end_collective.
 WarpSlots begin_collective(unsigned mask, const Slot& mine, Place at);
 void end_collective(unsigned mask, Place at);
+/// Waits for the lanes of `mask` and orders their accesses to memory.
+void sync_warp(unsigned mask, Place at);
+/// Orders this thread's accesses to memory before and after it.
+void fence();
 /// Lane of the calling thread within its warp.
 unsigned lane();
 void* dynamic_shared_bytes();
-/// Queues a copy that is done by `wait_for_copies`, not before.
-void start_copy(void* destination, const void* source, unsigned bytes, bool is_valid, Place at);
+/// An asynchronous copy of this thread.
+struct Copy {
+  void* destination;
+  const void* source;  ///< null: zeros
+  unsigned bytes;
+  std::uint64_t group;
+};
+/// Queues a copy into the group of this thread that is open.
+void queue_copy(void* destination, const void* source, unsigned bytes, bool is_valid, Place at);
+/// Closes the group.
 void commit_copies();
-void wait_for_copies(unsigned pending_groups);
+/// Takes from the queue the oldest copy, if it is not of one of the `pending_groups` youngest groups.
+bool take_copy(unsigned pending_groups, Copy& copy);
 /// A violated rule of the kernel vocabulary: prints block, thread and place, and aborts.
 [[noreturn]] void fail(const char* what, Place at);
 
@@ -161,7 +195,7 @@ T* dynamic_shared() {
 inline void __syncthreads(GNC_SIMT_HERE) { emulator::barrier({file, line}); }
 
 inline void __syncwarp(unsigned mask = 0xffffffffu, GNC_SIMT_HERE) {
-  emulator::collective(mask, {}, {file, line}, [](const auto&) { return 0; });
+  emulator::sync_warp(mask, {file, line});
 }
 
 template <class T>
@@ -236,31 +270,32 @@ T __reduce_max_sync(unsigned mask, T value, GNC_SIMT_HERE) {
 
 #undef GNC_SIMT_HERE
 
-// Atomics: on integers only, so that no result depends on the order of threads.
+// Atomics: on integers only, so that no result depends on the order of threads. Relaxed as on the GPU: what
+// one thread writes before an atomic is seen by another after it only where both call __threadfence() in
+// between. (Not std::atomic_ref: in a function that is not inlined g++ takes any order for the strictest.)
 template <std::integral T>
 T atomicAdd(T* address, std::type_identity_t<T> value) {
-  return std::atomic_ref<T>(*address).fetch_add(value);
+  return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
 }
 template <std::integral T>
 T atomicExch(T* address, std::type_identity_t<T> value) {
-  return std::atomic_ref<T>(*address).exchange(value);
+  return __atomic_exchange_n(address, value, __ATOMIC_RELAXED);
 }
 template <std::integral T>
 T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
-  std::atomic_ref<T>(*address).compare_exchange_strong(expected, value);
+  __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
   return expected;
 }
 template <std::integral T>
 T atomicMax(T* address, std::type_identity_t<T> value) {
-  std::atomic_ref<T> cell(*address);
-  T before = cell.load();
-  while (before < value && !cell.compare_exchange_weak(before, value)) {
+  T before = __atomic_load_n(address, __ATOMIC_RELAXED);
+  while (before < value &&
+         !__atomic_compare_exchange_n(address, &before, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
   return before;
 }
-/// The atomics here are sequentially consistent, so that a missing fence goes unseen: that is GPU work.
-inline void __threadfence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
-inline void __threadfence_block() { __threadfence(); }
+inline void __threadfence() { emulator::fence(); }
+inline void __threadfence_block() { emulator::fence(); }
 
 template <class T>
 T __ldg(const T* address) {

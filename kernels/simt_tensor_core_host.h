@@ -1,7 +1,8 @@
 #pragma once
 /// The g++ half of kernels/simt_tensor_core.h: the same functions, emulated by the index maps of the PTX ISA.
 
-#include <array>
+#include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -10,12 +11,18 @@
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 
+namespace detail {
+// memcpy and memset of a few bytes become instructions that ThreadSanitizer does not see; these are seen.
+using Word = std::uint32_t __attribute__((may_alias));
+using Half = std::uint16_t __attribute__((may_alias));
+}  // namespace detail
+
 inline std::uint32_t to_tf32(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   constexpr std::uint32_t kExponent = 0x7f800000u, kCut = 0x1fffu;
   if ((bits & kExponent) == kExponent) return std::isnan(value) ? 0x7fffffffu : bits;
-  return (bits + 0x1000u) &
-         ~kCut;  // half of the last kept place, added to the magnitude: ties away from zero
+  // Half of the last kept place, added to the magnitude: ties away from zero.
+  return (bits + 0x1000u) & ~kCut;
 }
 
 namespace detail {
@@ -88,10 +95,7 @@ namespace detail {
 /// Element (row, column) of matrix `matrix`, whose rows' addresses the lanes gave.
 inline std::uint16_t matrix_element(const emulator::WarpSlots& slots, unsigned matrix, unsigned row,
                                     unsigned column) {
-  const auto* const address = slots.get<const unsigned char*>(matrix * 8 + row);
-  std::uint16_t element;
-  std::memcpy(&element, address + 2 * column, sizeof(element));
-  return element;
+  return slots.get<const Half*>(matrix * 8 + row)[column];
 }
 
 template <class ElementOf>
@@ -100,14 +104,15 @@ void load_matrices(std::uint32_t (&fragment)[4], const void* row, emulator::Plac
   if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0)
     emulator::fail("ldmatrix: a row is not aligned to 16 bytes", at);
   const unsigned group = emulator::lane() / 4, thread = emulator::lane() % 4;
-  emulator::collective(0xffffffffu, emulator::slot_of(row), at, [&](const emulator::WarpSlots& slots) {
-    for (unsigned matrix = 0; matrix < 4; ++matrix) {
-      const std::uint32_t low = element(slots, matrix, group, 2 * thread);
-      const std::uint32_t high = element(slots, matrix, group, 2 * thread + 1);
-      fragment[matrix] = low | high << 16;
-    }
-    return 0;
-  });
+  emulator::collective(0xffffffffu, emulator::slot_of(static_cast<const Half*>(row)), at,
+                       [&](const emulator::WarpSlots& slots) {
+                         for (unsigned matrix = 0; matrix < 4; ++matrix) {
+                           const std::uint32_t low = element(slots, matrix, group, 2 * thread);
+                           const std::uint32_t high = element(slots, matrix, group, 2 * thread + 1);
+                           fragment[matrix] = low | high << 16;
+                         }
+                         return 0;
+                       });
 }
 
 }  // namespace detail
@@ -125,21 +130,30 @@ inline void ldmatrix_x4_trans(std::uint32_t (&fragment)[4], const void* row,
                         });
 }
 
+// The memory is touched here, in the kernel's own file, so that the sanitizers name the kernel's line.
 template <int Bytes>
 inline void cp_async(void* shared, const void* global, bool is_valid = true,
                      const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16);
-  if (is_valid) {  // a read outside the array is reported here, not where the copy is waited for
+  emulator::queue_copy(shared, global, Bytes, is_valid, {file, line});
+  // From now until the wait nobody may rely on what is there.
+  for (int i = 0; i < Bytes / 4; ++i) static_cast<detail::Word*>(shared)[i] = 0xffffffffu;
+  if (is_valid) {
     const auto* const bytes = static_cast<const volatile unsigned char*>(global);
     static_cast<void>(bytes[0]);
     static_cast<void>(bytes[Bytes - 1]);
   }
-  emulator::start_copy(shared, global, Bytes, is_valid, {file, line});
 }
 inline void cp_async_commit() { emulator::commit_copies(); }
 template <int Pending>
 inline void cp_async_wait() {
-  emulator::wait_for_copies(Pending);
+  emulator::Copy copy;
+  while (emulator::take_copy(Pending, copy)) {
+    if (copy.source == nullptr)
+      std::memset(copy.destination, 0, copy.bytes);
+    else
+      std::memcpy(copy.destination, copy.source, copy.bytes);
+  }
 }
 
 }  // namespace KERNEL_TARGET
