@@ -35,6 +35,7 @@ class OpInterface<OpList<Op, Rest...>> : public OpInterface<OpList<Rest...>> {
 /// What tells training steps apart that run the same ops on the same addresses: a backend may record the step
 /// of a key and replay it.
 struct StepKey {
+  std::uint64_t owner = 0;  ///< of the addresses
   int samples = 0;
   float learning_rate = 0;
   friend auto operator<=>(const StepKey&, const StepKey&) = default;
