@@ -41,7 +41,7 @@ double deviation_of(const std::vector<double>& values) {
 template <class Op>
 void check_op(Backend& backend) {
   for (const auto& op_case : OpCases<Op>::cases()) {
-    if (!tests::is_for<Op>(op_case, backend.precision())) continue;
+    if (!tests::is_for<Op>(op_case, backend)) continue;
     const tests::Operands operands = tests::operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const tests::Outcome expected =
         tests::run_case<Op>(tests::backend_named("reference"), op_case, operands, tests::kOraclePlacing);

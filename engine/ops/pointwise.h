@@ -41,9 +41,9 @@ struct BiasBackward {
   void check() const;
 };
 
-/// y = x in the layout and dtype of y; padding of blocked layouts becomes zero. Same shape. The dtypes are
-/// the same (any), or two of fp32, fp64 (reference only) and bf16; towards the narrower one numbers are
-/// rounded to nearest, ties to even, once.
+/// y = x in the layout and dtype of y; padding of blocked layouts (reference and cpu only) becomes zero. Same
+/// shape. The dtypes are the same (any), or two of fp32, fp64 (reference only) and bf16; towards the narrower
+/// one numbers are rounded to nearest, ties to even, once.
 struct ConvertLayout {
   ConstTensor x;
   Tensor y;

@@ -23,12 +23,12 @@ constexpr std::pair<Layout, Layout> kLayouts[] = {{Layout::kNHWC, Layout::kNHWC}
                                                   {Layout::kHWNC, Layout::kOIhw8i8o},
                                                   {Layout::kRowMajor, Layout::kOhwi8o}};
 
-/// Calls `body(case)` for the cases of an op in that precision until one of them fails: they are sorted by
-/// size, and a larger case would only repeat what the smallest failing one says.
+/// Calls `body(case)` for the cases of an op that are for that backend until one of them fails: they are
+/// sorted by size, and a larger case would only repeat what the smallest failing one says.
 template <class Op, class Body>
-void for_each_case(Precision precision, Body body) {
+void for_each_case(const Backend& backend, Body body) {
   for (const auto& op_case : OpCases<Op>::cases()) {
-    if (!is_for<Op>(op_case, precision)) continue;
+    if (!is_for<Op>(op_case, backend)) continue;
     SCOPED_TRACE(fmt::format("{}, case {}, seed {}", Op::kName, OpCases<Op>::name(op_case), kSeed));
     body(op_case);
     if (::testing::Test::HasFailure()) return;
@@ -88,7 +88,7 @@ void expect_runs_alone(Backend& backend, const typename OpCases<Op>::Case& op_ca
 /// One run, within the derived tolerance of the oracle; nothing outside the operands is touched.
 template <class Op>
 void matches_oracle(Backend& backend) {
-  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+  for_each_case<Op>(backend, [&](const auto& op_case) {
     const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), outcome_on<Op>(backend, op_case, operands));
   });
@@ -96,7 +96,7 @@ void matches_oracle(Backend& backend) {
 
 template <class Op>
 void run_of_ensemble_is_run_alone(Backend& backend) {
-  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+  for_each_case<Op>(backend, [&](const auto& op_case) {
     const Operands operands = operands_of<Op>(op_case, Draw(kSeed, kRuns, backend.precision()));
     const Outcome ensemble = outcome_on<Op>(backend, op_case, operands);
     expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands), ensemble);
@@ -106,7 +106,7 @@ void run_of_ensemble_is_run_alone(Backend& backend) {
 
 template <class Op>
 void shared_operands_serve_all_runs(Backend& backend) {
-  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+  for_each_case<Op>(backend, [&](const auto& op_case) {
     const Operands operands =
         operands_of<Op>(op_case, Draw(kSeed, kRuns, backend.precision())).with_shared_reads();
     expect_runs_alone<Op>(backend, op_case, operands, outcome_on<Op>(backend, op_case, operands));
@@ -115,7 +115,7 @@ void shared_operands_serve_all_runs(Backend& backend) {
 
 template <class Op>
 void is_deterministic(Backend& backend) {
-  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+  for_each_case<Op>(backend, [&](const auto& op_case) {
     const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const Outcome first = outcome_on<Op>(backend, op_case, operands);
     expect_same_bits(first, outcome_on<Op>(backend, op_case, operands), "the second time");
@@ -126,7 +126,7 @@ void is_deterministic(Backend& backend) {
 template <class Op>
 void layouts_agree(Backend& backend) {
   const DType real = backend.precision() == Precision::kBf16 ? DType::kBf16 : DType::kF64;
-  for_each_case<Op>(backend.precision(), [&](const auto& op_case) {
+  for_each_case<Op>(backend, [&](const auto& op_case) {
     const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const Outcome row_major =
         run_case<Op>(backend, op_case, operands, {real, Layout::kRowMajor, Layout::kRowMajor});

@@ -2,6 +2,7 @@
 /// The backends that tests run on.
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct BackendChoice {
   /// "cuda", "cuda.bf16".
   std::string to_string() const;
 };
+
+/// For GoogleTest's messages.
+inline void PrintTo(const BackendChoice& choice, std::ostream* out) { *out << choice.to_string(); }
 
 /// All of them, backends in the order of `all_backend_names()`.
 std::vector<BackendChoice> backend_choices();

@@ -26,12 +26,11 @@ namespace gnc::tests {
 /// - `static std::string name(const Case&);`
 /// - `static Operands make_inputs(const Case&, const Draw&);` the operands before the op;
 /// - `static Op bind(const Case&, const PlacedOperands&);` the op on operands placed in a backend's memory;
-/// - `static Tolerance tolerance(const Case&, std::string_view output);` derived, not tuned, for results in
+/// - `static Tolerance tolerance(const Case&, std::string_view output);` derived, not tuned; of results in
 /// fp32
-///   (`widened_for` has those in bf16);
+///   (for those in bf16 there is `widened_for`);
 /// - `static double flops(const Case&);` of one run;
-/// - `static bool is_for(const Case&, Precision);` where some cases make no sense in some precision;
-/// optional.
+/// - `static bool is_for(const Case&, const Backend&);` optional: not for every backend or precision.
 template <class Op>
 struct OpCases;
 
@@ -115,11 +114,11 @@ inline constexpr Placing kOraclePlacing = {DType::kF64, Layout::kRowMajor, Layou
 /// As a backend of that precision places them.
 inline Placing placing_for(Precision precision) { return {.real = image_dtype(precision)}; }
 
-/// Whether the case is one for that precision (OpCases<Op>::is_for).
+/// Whether the case is one for that backend in its precision (OpCases<Op>::is_for).
 template <class Op>
-bool is_for(const typename OpCases<Op>::Case& op_case, Precision precision) {
-  if constexpr (requires { OpCases<Op>::is_for(op_case, precision); })
-    return OpCases<Op>::is_for(op_case, precision);
+bool is_for(const typename OpCases<Op>::Case& op_case, const Backend& backend) {
+  if constexpr (requires { OpCases<Op>::is_for(op_case, backend); })
+    return OpCases<Op>::is_for(op_case, backend);
   else
     return true;
 }

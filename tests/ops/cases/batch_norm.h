@@ -62,8 +62,8 @@ struct BatchNormBatch {
   }
 
   /// bf16 has 8 significant bits: of a deviation that is less than some 2^-5 of the mean too little is left.
-  static bool is_for(const BatchNormCase& c, Precision precision) {
-    return precision != Precision::kBf16 || c.mean_ratio <= 32;
+  static bool is_for(const BatchNormCase& c, const Backend& backend) {
+    return backend.precision() != Precision::kBf16 || c.mean_ratio <= 32;
   }
 
   /// max |x|; bf16 may have rounded it up.
@@ -99,7 +99,7 @@ struct OpCases<BatchNormForward> {
   using Case = BatchNormCase;
   using Batch = BatchNormBatch;
 
-  static bool is_for(const Case& c, Precision precision) { return Batch::is_for(c, precision); }
+  static bool is_for(const Case& c, const Backend& backend) { return Batch::is_for(c, backend); }
 
   static std::span<const Case> cases() {
     constexpr Activation kRelu = Activation::kRelu;
