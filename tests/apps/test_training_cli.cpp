@@ -214,6 +214,41 @@ TEST_F(TrainingCli, TheResultHasTheKeysThatScriptsRelyOn) {
                                "nc2", "nc3", "nc4"}));
 }
 
+TEST_F(TrainingCli, TrainsInThePrecisionItIsToldAndResumesInNoOther) {
+  const Arguments brief = {"--device", "reference", "--precision", "bf16", "--epochs", "1"};
+  const ProgramResult train = run("train", "run", brief);
+  ASSERT_EQ(train.exit_status, 0) << train.err;
+  EXPECT_NE((train.out + train.err).find("reference, bf16"), std::string::npos)
+      << "not in the table of settings";
+  const auto result = nlohmann::json::parse(bytes("run/result.json"));
+  EXPECT_EQ(result["precision"], "bf16");
+  EXPECT_EQ(result["settings"]["precision"], "bf16");
+  EXPECT_NE(bytes("run/config.toml").find("bf16"), std::string::npos);
+  expect_error(run("train", "run", {"--device", "reference", "--epochs", "1", "--resume"}), 1,
+               {"precision = \"bf16\"", "now precision = \"fp32\""});
+  // An evaluation is in the precision of the run, unless it is told another; cpu says that it has fp32 only.
+  const auto evaluated = [&](Arguments more) {
+    Arguments arguments = {"eval", path("run"), "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return gnc(arguments);
+  };
+  const ProgramResult same = evaluated({"--device", "reference"});
+  ASSERT_EQ(same.exit_status, 0) << same.err;
+  EXPECT_EQ(nlohmann::json::parse(same.out)["precision"], "bf16");
+  EXPECT_EQ(nlohmann::json::parse(same.out)["test_ce"], result["test_ce"]);
+  expect_error(evaluated({"--device", "cpu"}), 1, {"--device cpu computes in fp32", "--precision bf16"});
+  const ProgramResult wide = evaluated({"--device", "cpu", "--precision", "fp32"});
+  ASSERT_EQ(wide.exit_status, 0) << wide.err;
+  EXPECT_EQ(nlohmann::json::parse(wide.out)["precision"], "fp32");
+  EXPECT_NE(nlohmann::json::parse(wide.out)["test_ce"], result["test_ce"]);
+}
+
+TEST_F(TrainingCli, NamesAPrecisionThatTheDeviceDoesNotHave) {
+  expect_error(run("train", "run", {"--device", "cpu", "--precision", "tf32"}), 1,
+               {"--device cpu computes in fp32; --precision tf32 needs cuda, simt or reference"});
+  expect_error(run("train", "run", {"--precision", "bf61"}), 2, {"bf61", "bf16"});
+}
+
 /// What is not in the plan is the program itself: code, libraries and generated kernels, 22 to 36 MiB where
 /// it was measured.
 TEST_F(TrainingCli, TakesTheMemoryThatThePlanSays) {
