@@ -5,6 +5,7 @@
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/conv2d.h"
 #include "engine/ops/cross_entropy.h"
+#include "engine/ops/fixed_classifier_loss.h"
 #include "engine/ops/gemm.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/pooling.h"
@@ -17,9 +18,10 @@ struct OpList {
   static constexpr int kSize = sizeof...(Ops);
 };
 
-using AllOps = OpList<AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward,
-                      BatchNormInference, BiasBackward, BiasForward, Conv2dBackwardInput,
-                      Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CrossEntropy, Gemm,
-                      MaxPoolBackward, MaxPoolForward, NormalizeFlip, ReluBackward, ReluForward, SgdStep>;
+using AllOps =
+    OpList<AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward, BatchNormInference,
+           BiasBackward, BiasForward, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward,
+           ConvertLayout, CrossEntropy, FixedClassifierLoss, Gemm, MaxPoolBackward, MaxPoolForward,
+           NormalizeFlip, ReluBackward, ReluForward, SgdStep>;
 
 }  // namespace gnc

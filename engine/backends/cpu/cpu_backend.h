@@ -26,6 +26,7 @@ void execute(CpuBackend& cpu, const Conv2dBackwardWeights& op);
 void execute(CpuBackend& cpu, const Conv2dForward& op);
 void execute(CpuBackend& cpu, const ConvertLayout& op);
 void execute(CpuBackend& cpu, const CrossEntropy& op);
+void execute(CpuBackend& cpu, const FixedClassifierLoss& op);
 void execute(CpuBackend& cpu, const Gemm& op);
 void execute(CpuBackend& cpu, const MaxPoolBackward& op);
 void execute(CpuBackend& cpu, const MaxPoolForward& op);

@@ -3,13 +3,21 @@
 namespace gnc {
 inline namespace KERNEL_TARGET {
 
-void* DeviceBackend::workspace(std::size_t bytes) {
-  if (workspace_.bytes() < bytes) {
-    workspace_ = Buffer();  // first give back, then take: never both at once
-    workspace_ = Buffer(*memory_, bytes);
+void* DeviceBackend::grown(Buffer& buffer, std::size_t bytes) {
+  if (buffer.bytes() < bytes) {
+    buffer = Buffer();  // first give back, then take: never both at once
+    buffer = Buffer(*memory_, bytes);
     workspace_moved();
   }
-  return workspace_.data();
+  return buffer.data();
+}
+
+int* DeviceBackend::tickets(int count) {
+  const std::size_t bytes = sizeof(int) * static_cast<std::size_t>(count);
+  const bool are_new = tickets_.bytes() < bytes;
+  void* const data = grown(tickets_, bytes);
+  if (are_new) memory_->fill_zero(data, tickets_.bytes());
+  return static_cast<int*>(data);
 }
 
 bool DeviceBackend::run_in_library(const Conv2dForward&, const std::function<void()>&) { return false; }

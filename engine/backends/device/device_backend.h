@@ -27,6 +27,7 @@ void execute(DeviceBackend& device, const Conv2dBackwardWeights& op);
 void execute(DeviceBackend& device, const Conv2dForward& op);
 void execute(DeviceBackend& device, const ConvertLayout& op);
 void execute(DeviceBackend& device, const CrossEntropy& op);
+void execute(DeviceBackend& device, const FixedClassifierLoss& op);
 void execute(DeviceBackend& device, const Gemm& op);
 void execute(DeviceBackend& device, const MaxPoolBackward& op);
 void execute(DeviceBackend& device, const MaxPoolForward& op);
@@ -41,7 +42,9 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
  public:
   Precision precision() const override { return precision_; }
   MemoryResource& memory() override { return *memory_; }
-  std::size_t workspace_bytes() const override { return workspace_.bytes(); }
+  std::size_t workspace_bytes() const override {
+    return workspace_.bytes() + composite_workspace_.bytes() + tickets_.bytes();
+  }
 
   kernels::Stream stream() const { return stream_; }
   /// How operands stored in fp32 are multiplied.
@@ -50,7 +53,13 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   }
   /// Scratch memory of one op: at least `bytes`, contents unspecified, valid until the next call. Grows,
   /// never shrinks.
-  void* workspace(std::size_t bytes);
+  void* workspace(std::size_t bytes) { return grown(workspace_, bytes); }
+  /// The same for an op that runs other ops: those leave it alone.
+  void* composite_workspace(std::size_t bytes) { return grown(composite_workspace_, bytes); }
+  /// At least `count` counters, all zero; a kernel that counts with them leaves them so. They are in no
+  /// workspace, since every other op would have to leave zeros there; and setting them before every launch
+  /// would be a launch more.
+  int* tickets(int count);
 
   // Whether a vendor's library computed the op instead of a kernel of ours; `own` would queue that.
   virtual bool run_in_library(const Gemm&) { return false; }
@@ -62,14 +71,18 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   /// `memory` belongs to the stream.
   DeviceBackend(std::unique_ptr<MemoryResource> memory, kernels::Stream stream, Precision precision)
       : memory_(std::move(memory)), stream_(stream), precision_(precision) {}
-  /// The workspace moved: recorded steps hold its old address.
+  /// A workspace moved: recorded steps hold its old address.
   virtual void workspace_moved() {}
 
  private:
+  void* grown(Buffer& buffer, std::size_t bytes);
+
   std::unique_ptr<MemoryResource> memory_;
   kernels::Stream stream_;
   Precision precision_;
   Buffer workspace_;
+  Buffer composite_workspace_;
+  Buffer tickets_;
 };
 
 }  // namespace KERNEL_TARGET

@@ -31,6 +31,7 @@ void execute(ReferenceBackend&, const Conv2dBackwardWeights& op);
 void execute(ReferenceBackend&, const Conv2dForward& op);
 void execute(ReferenceBackend&, const ConvertLayout& op);
 void execute(ReferenceBackend&, const CrossEntropy& op);
+void execute(ReferenceBackend&, const FixedClassifierLoss& op);
 void execute(ReferenceBackend&, const Gemm& op);
 void execute(ReferenceBackend&, const MaxPoolBackward& op);
 void execute(ReferenceBackend&, const MaxPoolForward& op);
