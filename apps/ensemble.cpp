@@ -188,12 +188,13 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
        training_seconds_ > 0
            ? nlohmann::ordered_json(static_cast<double>(trained_images_) / training_seconds_)
            : nlohmann::ordered_json()},
-      {"device", shared_.device},
+      {"device", shared_.backend.name()},
       {"precision", shared_.precision},
       {"ensemble", runs_.size()},
       {"planned_memory_bytes", trainer_.memory_plan().total()},
       {"peak_memory_bytes", peak_memory_bytes()}};
   for (const auto& [name, value] : columns(row.collapse)) result[name] = value;
+  if (const auto choices = shared_.backend.choices(); !choices.empty()) result["implementations"] = choices;
   result["settings"] = settings_[i];
   runs_[i]->directory.write_result(result);
 }

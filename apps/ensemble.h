@@ -44,7 +44,7 @@ class Ensemble {
   struct Shared {
     const TrainingOptions& options;
     const LoadedData& data;
-    std::string device;
+    const Backend& backend;
     std::string precision;
   };
 

@@ -35,7 +35,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
       training_(training),
       trainer_settings_(trainer_settings(training)),
       data_(load_data(data, find_backbone(training.model).minimum_image_size)),
-      backend_(open_backend(common.device, parse_precision(common.precision))) {
+      backend_(open_backend(common)) {
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
@@ -43,6 +43,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   settings_.update(data_.settings);
   settings_["device"] = backend_->name();
   settings_["precision"] = common_.precision;
+  if (parse_convolution(common_.convolution) != Convolution::kOwn) settings_["conv"] = common_.convolution;
 }
 
 std::vector<std::pair<std::string, std::string>> Experiment::description() const {
@@ -143,10 +144,8 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
                             mebibytes(plan.images), mebibytes(plan.workspace),
                             plan.evaluation > plan.checkpoint ? "evaluation" : "checkpoint",
                             mebibytes(std::max(plan.evaluation, plan.checkpoint))));
-  const Ensemble::Shared shared{.options = training_,
-                                .data = data_,
-                                .device = std::string(backend_->name()),
-                                .precision = common_.precision};
+  const Ensemble::Shared shared{
+      .options = training_, .data = data_, .backend = *backend_, .precision = common_.precision};
   Ensemble ensemble(shared, trainer, runs, std::move(settings));
   ensemble.begin_or_resume(start);
   ensemble.train(progress);

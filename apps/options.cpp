@@ -38,7 +38,7 @@ CLI::Option* add_choice_option(CLI::App& app, const std::string& flag, std::stri
 
 void add_device_option(CLI::App& app, CommonOptions& options) {
   add_choice_option(app, "--device", options.device, {"auto", "cpu", "cuda", "simt", "reference"},
-                    "Where to compute; auto is cpu in this version");
+                    "Where to compute; auto is cuda where there is a usable GPU, else cpu");
 }
 
 void add_seed_option(CLI::App& app, CommonOptions& options) {
@@ -60,6 +60,12 @@ void add_precision_option(CLI::App& app, CommonOptions& options) {
                     "convolution weights in bf16. cpu has fp32 only");
 }
 
+void add_convolution_option(CLI::App& app, CommonOptions& options) {
+  add_choice_option(
+      app, "--conv", options.convolution, {"own", "cudnn", "auto"},
+      "Convolutions on cuda: gnc's kernels; cuDNN; for each shape the faster, timed at the start");
+}
+
 void add_json_option(CLI::App& app, CommonOptions& options) {
   app.add_flag("--json", options.is_json,
                "Print the result as one JSON object, the last line of standard output")
@@ -71,7 +77,13 @@ void add_common_options(CLI::App& app, CommonOptions& options) {
   add_seed_option(app, options);
   add_threads_option(app, options);
   add_precision_option(app, options);
+  add_convolution_option(app, options);
   add_json_option(app, options);
+}
+
+std::unique_ptr<Backend> open_backend(const CommonOptions& options) {
+  return open_backend(options.device, BackendOptions{.precision = parse_precision(options.precision),
+                                                     .convolution = parse_convolution(options.convolution)});
 }
 
 void use_threads(const CommonOptions& options) {

@@ -4,30 +4,38 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/backend.h"
+
 namespace gnc {
 
 /// What the shared flags say.
 struct CommonOptions {
-  std::string device = "auto";     ///< auto, cpu, cuda, simt or reference: what open_backend() takes
-  std::uint64_t seed = 1;          ///< of every random number of the command
-  int threads = 0;                 ///< of the host; 0: all cores
-  std::string precision = "fp32";  ///< fp32, tf32 or bf16
-  bool is_json = false;            ///< print the result as one JSON object, the last line of standard output
+  std::string device = "auto";      ///< auto, cpu, cuda, simt or reference: what open_backend() takes
+  std::uint64_t seed = 1;           ///< of every random number of the command
+  int threads = 0;                  ///< of the host; 0: all cores
+  std::string precision = "fp32";   ///< fp32, tf32 or bf16
+  std::string convolution = "own";  ///< own, cudnn or auto: who computes convolutions on cuda
+  bool is_json = false;             ///< print the result as one JSON object, the last line of standard output
 };
 
-/// All of --device --seed --threads --precision --json. A command to which one of them means nothing adds the
-/// others singly, so that it is an error to give it. `options` must outlive the parse.
+/// All of --device --seed --threads --precision --conv --json. A command to which one of them means nothing
+/// adds the others singly, so that it is an error to give it. `options` must outlive the parse.
 void add_common_options(CLI::App& app, CommonOptions& options);
 void add_device_option(CLI::App& app, CommonOptions& options);
 void add_seed_option(CLI::App& app, CommonOptions& options);
 void add_threads_option(CLI::App& app, CommonOptions& options);
 void add_precision_option(CLI::App& app, CommonOptions& options);
+void add_convolution_option(CLI::App& app, CommonOptions& options);
 void add_json_option(CLI::App& app, CommonOptions& options);
+
+/// Opens the backend that --device, --precision and --conv ask for.
+std::unique_ptr<Backend> open_backend(const CommonOptions& options);
 
 /// Tells OpenMP how many threads to use; call it first in a command's callback.
 void use_threads(const CommonOptions& options);

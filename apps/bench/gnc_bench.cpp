@@ -32,6 +32,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   add_device_option(app, options.common);
   add_threads_option(app, options.common);
   add_precision_option(app, options.common);
+  add_convolution_option(app, options.common);
   add_choice_option(app, "--op", options.op.op, std::move(ops),
                     "What to time: an op, all ops, or a whole step");
   app.add_option("--case", options.op.case_filter,
@@ -56,8 +57,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
 
 void run(const BenchOptions& options) {
   use_threads(options.common);
-  const std::unique_ptr<Backend> backend =
-      open_backend(options.common.device, parse_precision(options.common.precision));
+  const std::unique_ptr<Backend> backend = open_backend(options.common);
   require<UsageError>(
       options.op.op != kTrainStep || (options.op.case_filter.empty() && options.op.baseline == "none"),
       "--case and --baseline are for single ops; --op {} always has its bare convolutions beside it",

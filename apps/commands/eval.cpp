@@ -118,7 +118,8 @@ void run_eval(const EvalCommand& command) {
                                                                  .width = stored.training.width},
                                                                 frame.dim(), frame.classes());
   const std::string& precision = command.precision.empty() ? stored.common.precision : command.precision;
-  const std::unique_ptr<Backend> backend = open_backend(command.common.device, parse_precision(precision));
+  const std::unique_ptr<Backend> backend = open_backend(
+      {.device = command.common.device, .precision = precision, .convolution = command.common.convolution});
   Trainer trainer(*backend, *network, *data.train, *data.test, trainer_settings(stored.training), {0});
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
   check_frame_is_classifier(directory, trainer, frame);
@@ -168,6 +169,7 @@ void add_eval_command(CLI::App& app) {
   restrict_to(eval->add_option("--precision", command->precision,
                                "Arithmetic of the network, if not the one the run was trained in"),
               {"fp32", "tf32", "bf16"});
+  add_convolution_option(*eval, command->common);
   add_threads_option(*eval, command->common);
   add_json_option(*eval, command->common);
   eval->callback([command] { run_eval(*command); });

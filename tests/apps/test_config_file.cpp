@@ -106,9 +106,9 @@ TEST(ResolvedConfig, Is_Read_Back_As_The_Same_Settings) {
   for (const Setting& setting : settings) {
     lines.push_back(fmt::format("{}={}", setting.name, fmt::join(setting.values, ",")));
   }
-  EXPECT_EQ(lines,
-            (std::vector<std::string>{"device=auto", "seed=1", "threads=0", "precision=bf16", "epochs=3",
-                                      "lr=5e-2", "data=images:/a#b", "lr-steps=120,160", "resume=false"}));
+  EXPECT_EQ(lines, (std::vector<std::string>{"device=auto", "seed=1", "threads=0", "precision=bf16",
+                                             "conv=own", "epochs=3", "lr=5e-2", "data=images:/a#b",
+                                             "lr-steps=120,160", "resume=false"}));
   EXPECT_EQ(text.substr(0, text.find('\n')), "# gnc train");
   EXPECT_NE(text.find("# OUT = \"folder\"\n"), std::string::npos);
 }

@@ -91,16 +91,17 @@ check_training() {
   rm -rf "$folder"
   mkdir -p "$folder"
   "$bin/gnc" frame generate --classes 4 --dim 3 --out "$folder/frame.npy" >/dev/null 2>&1
+  pictures=synthetic:classes=4,size=32,channels=3,train=32,test=16
   for where in cpu simt cuda; do
-    if ! "$bin/gnc" train --device $where --data synthetic --classes 4 --train-limit 32 --test-limit 16 --model vgg11_bn \
+    if ! "$bin/gnc" train --device $where --data "$pictures" --model vgg11_bn \
       --width 0.0625 --classifier "$folder/frame.npy" --epochs 2 --batch-size 16 --lr 0.01 --out "$folder/$where" \
       >"$folder/$where.log" 2>&1; then
       note "training on $where" failed "see training/$where.log"
       return
     fi
   done
-  # epochs.csv: a header, then a line per epoch; train_ce is found by name.
-  losses() { awk -F, 'NR==1 {for (i=1;i<=NF;++i) if ($i=="train_ce") c=i; next} {print $c}' "$1/epochs.csv"; }
+  # metrics.csv: a header, then a line per epoch; train_ce is found by name.
+  losses() { awk -F, 'NR==1 {for (i=1;i<=NF;++i) if ($i=="train_ce") c=i; next} {print $c}' "$1/metrics.csv"; }
   for where in cpu simt cuda; do losses "$folder/$where" >"$folder/$where.losses"; done
   paste "$folder/cpu.losses" "$folder/simt.losses" "$folder/cuda.losses" >"$folder/losses.txt"
   # Rounding differs between backends and grows with every step: 1e-3 of the loss after a handful of steps.
