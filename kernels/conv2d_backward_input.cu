@@ -144,10 +144,11 @@ void launch_tiled(const Conv2dBackwardInputArgs<T>& args, Stream stream) {
       .tap_stride_w = tap_stride,
       .order = pixel_order_of(args.y_grad.strides, height, width),
       .has_packs = Alignment{}.images(args.x_grad, shape.x_channels).is_multiple_of(sizeof(Pack<T, 4>))};
-  const Alignment operands = Alignment{}
-                                 .images(args.y_grad, shape.y_channels)
-                                 .pointer(args.weights.data)
-                                 .template elements<T>({args.weights.run_stride, shape.x_channels});
+  const OperandAlignment operands{
+      .a = Alignment{}.images(args.y_grad, shape.y_channels),
+      .b = Alignment{}
+               .pointer(args.weights.data)
+               .template elements<T>({args.weights.run_stride, shape.x_channels})};
   with_tile<T, unit>(operands, shape.x_pixels(), shape.x_channels, [&](auto config) {
     using Config = decltype(config);
     const std::int64_t positions = std::int64_t{shape.batch} * height * width;

@@ -224,8 +224,8 @@ void launch_tiled(const Conv2dBackwardWeightsArgs<T>& args, Stream stream) {
             .stream = stream},
            conv2d_backward_weights_tiled<Config>, args, plan);
   };
-  const Alignment operands =
-      Alignment{}.images(args.x, shape.x_channels).images(args.y_grad, shape.y_channels);
+  const OperandAlignment operands{.a = Alignment{}.images(args.y_grad, shape.y_channels),
+                                  .b = Alignment{}.images(args.x, shape.x_channels)};
   if (shape.y_channels > WideTile::kRows)
     with_vectors<T, unit, LargeTile>(operands, launch_products);
   else

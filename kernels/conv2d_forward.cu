@@ -105,10 +105,11 @@ void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
   const Plan plan{
       .order = pixel_order_of(args.x.strides, shape.y_height, shape.y_width),
       .has_packs = Alignment{}.images(args.y, shape.y_channels).is_multiple_of(sizeof(Pack<T, 4>))};
-  const Alignment operands = Alignment{}
-                                 .images(args.x, shape.x_channels)
-                                 .pointer(args.weights.data)
-                                 .template elements<T>({args.weights.run_stride});
+  const OperandAlignment operands{
+      .a = Alignment{}.images(args.x, shape.x_channels),
+      .b = Alignment{}
+               .pointer(args.weights.data)
+               .template elements<T>({args.weights.run_stride, shape.x_channels})};
   with_tile<T, unit>(operands, pixels, shape.y_channels, [&](auto config) {
     using Config = decltype(config);
     launch({.grid = {grid_extent(tiles_of<typename Config::Shape>(pixels, shape.y_channels)),

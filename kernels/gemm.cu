@@ -74,9 +74,9 @@ void launch_ordered(const GemmArgs& args, Stream stream) {
         .pointer(matrix.data)
         .template elements<float>({matrix.run_stride, matrix.row_stride, neighbours});
   };
-  const Alignment operands =
-      alignment_of(args.a, a_order == Order::kDepthFastest ? args.depth : args.rows)
-          .and_of(alignment_of(args.b, b_order == Order::kDepthFastest ? args.depth : args.columns));
+  const OperandAlignment operands{
+      .a = alignment_of(args.a, a_order == Order::kDepthFastest ? args.depth : args.rows),
+      .b = alignment_of(args.b, b_order == Order::kDepthFastest ? args.depth : args.columns)};
   const bool has_packs = alignment_of(args.c, args.columns).is_multiple_of(sizeof(Pack<float, 4>));
   with_tile<float, unit>(operands, args.rows, args.columns, [&](auto config) {
     using Config = decltype(config);

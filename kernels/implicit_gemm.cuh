@@ -34,12 +34,13 @@ using TallTile = TileShape<128, 64, 64, 32>;
 using WideTile = TileShape<64, 128, 32, 64>;
 using SmallTile = TileShape<64, 64, 32, 32>;
 
-/// One instantiation of the loop. Vectors of kVector elements of either operand are copied at once.
-template <class Element, Unit unit, class TileShape, int vector>
+/// One instantiation of the loop. So many elements of the operands are copied at once.
+template <class Element, Unit unit, class TileShape, int vector_a, int vector_b>
 struct TileConfig {
   using T = Element;
   using Shape = TileShape;
-  static constexpr int kVector = vector;
+  static constexpr int kVectorA = vector_a;
+  static constexpr int kVectorB = vector_b;
   static constexpr int kThreads = Shape::kThreads;
   static constexpr int kStages = unit == Unit::kFfma ? 3 : 4;
   static constexpr int kBlocksPerSm = std::is_same_v<Shape, LargeTile> ? 2 : 1;  // at least
@@ -121,10 +122,10 @@ __device__ void multiply_tile(const A& a, const B& b, TilePosition position, Dep
   constexpr int kElementsOfStage = kElementsA + SharedTile<T, Shape::kColumns, B::kOrder>::kElements;
   T* const stages = dynamic_shared<T>();
 
-  TileLoader<A, Shape::kRows, Config::kVector, Config::kThreads> loader_a(a, position.first_row, range.begin,
-                                                                          range.end);
-  TileLoader<B, Shape::kColumns, Config::kVector, Config::kThreads> loader_b(b, position.first_column,
-                                                                             range.begin, range.end);
+  TileLoader<A, Shape::kRows, Config::kVectorA, Config::kThreads> loader_a(a, position.first_row, range.begin,
+                                                                           range.end);
+  TileLoader<B, Shape::kColumns, Config::kVectorB, Config::kThreads> loader_b(b, position.first_column,
+                                                                              range.begin, range.end);
   const auto load = [&](int stage) {
     loader_a.load(stages + stage * kElementsOfStage);
     loader_b.load(stages + stage * kElementsOfStage + kElementsA);
@@ -174,25 +175,32 @@ class Alignment {
         .template elements<T>(
             {images.run_stride, images.strides.n, images.strides.h, images.strides.w, channels});
   }
-  Alignment& and_of(const Alignment& other) {
-    bits_ |= other.bits_;
-    return *this;
-  }
   bool is_multiple_of(std::uintptr_t bytes) const { return bits_ % bytes == 0; }
 
  private:
   std::uintptr_t bits_ = 0;
 };
 
+/// What has to be aligned of the two operands of a product.
+struct OperandAlignment {
+  Alignment a;
+  Alignment b;
+};
+
 /// Calls launch(TileConfig<…>{}) for the widest copies that the operands are aligned for, in tiles of
-/// `Shape`; narrower copies come with SmallTile only.
+/// `Shape`; narrower copies come with SmallTile only. That one operand alone has wide copies is for first
+/// layers, where x has three channels, but y_grad many.
 template <class T, Unit unit, class Shape, class Launch>
-void with_vectors(const Alignment& operands, const Launch& launch) {
+void with_vectors(const OperandAlignment& operands, const Launch& launch) {
   constexpr int kWidest = 16 / int{sizeof(T)};
-  if (operands.is_multiple_of(16)) return launch(TileConfig<T, unit, Shape, kWidest>{});
+  const bool a_is_wide = operands.a.is_multiple_of(16);
+  if (a_is_wide && operands.b.is_multiple_of(16))
+    return launch(TileConfig<T, unit, Shape, kWidest, kWidest>{});
   if constexpr (sizeof(T) == 2)
-    if (operands.is_multiple_of(8)) return launch(TileConfig<T, unit, SmallTile, 4>{});
-  launch(TileConfig<T, unit, SmallTile, 1>{});
+    if (operands.a.is_multiple_of(8) && operands.b.is_multiple_of(8))
+      return launch(TileConfig<T, unit, SmallTile, 4, 4>{});
+  if (a_is_wide) return launch(TileConfig<T, unit, SmallTile, kWidest, 1>{});
+  launch(TileConfig<T, unit, SmallTile, 1, 1>{});
 }
 
 template <class Shape>
@@ -206,7 +214,8 @@ inline constexpr int kManyBlocks = 132;
 
 /// As with_vectors, in the largest tiles that make many blocks.
 template <class T, Unit unit, class Launch>
-void with_tile(const Alignment& operands, std::int64_t rows, std::int64_t columns, const Launch& launch) {
+void with_tile(const OperandAlignment& operands, std::int64_t rows, std::int64_t columns,
+               const Launch& launch) {
   if (columns > TallTile::kColumns && tiles_of<LargeTile>(rows, columns) >= kManyBlocks)
     return with_vectors<T, unit, LargeTile>(operands, launch);
   if (tiles_of<TallTile>(rows, columns) >= kManyBlocks)

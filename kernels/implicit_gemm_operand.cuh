@@ -112,9 +112,8 @@ inline constexpr int kTileDepth = 64 / static_cast<int>(sizeof(T));
 /// keeps the accesses of a warp in different banks (of 4 bytes, 32 in all):
 /// - depth fastest: 80 bytes from row to row. The 16-byte chunks of 8 neighbouring rows, which is what one
 ///   phase of ldmatrix and of a 16-byte load touches, start at banks 0, 20, 8, 28, 16, 4, 24, 12.
-/// - rows fastest: 8 elements more than rows. In fp32 depths start 8 banks apart, so that 4 depths × 8 rows
-/// of
-///   an m16n8k8 fragment fill the 32 banks; in bfloat16 they start 4 banks apart, as ldmatrix wants them.
+/// - rows fastest: 8 elements more than rows. In fp32 depths start 8 banks apart, so that the 4 depths × 8
+///   rows of an m16n8k8 fragment fill the 32 banks; in bfloat16 they start 4 apart, as ldmatrix wants them.
 template <class T, int rows, Order order>
 struct SharedTile {
   static constexpr int kRows = rows;
