@@ -3,8 +3,8 @@
 /// (kernels/simt_worker.h), two blocks at a time. A test instrument: stricter than the GPU where that finds
 /// faults.
 ///
-/// - Threads take turns only where they wait, in an unfair order drawn from a seed. Nothing is
-/// warp-synchronous.
+/// - Threads take turns only where they wait, in an unfair order drawn from a seed: nothing is
+///   warp-synchronous.
 /// - __syncthreads needs all threads of the block at one place; a thread that returned before stops the
 ///   program, as do two places.
 /// - A collective needs every lane of its mask, at one line (of a program, not of a call stack) and with one
@@ -14,9 +14,10 @@
 /// - cp_async is done by the wait; from its start until then the destination holds NaN.
 /// - Tensor cores: exact products, summed in double and rounded once.
 ///
-/// Under AddressSanitizer every access is checked, to the byte of dynamic shared memory. Under
-/// ThreadSanitizer every thread of a block is a thread: a missing __syncthreads or __syncwarp is a data race
-/// with both lines; so is one between blocks, where these ran beside each other, and a missing __threadfence.
+/// Under AddressSanitizer every access is checked, to the byte of dynamic shared memory; of static shared
+/// memory the index is (by UndefinedBehaviorSanitizer). Under ThreadSanitizer every thread of a block is a
+/// thread: a missing __syncthreads, __syncwarp or __threadfence is a data race with both lines, as is one
+/// between blocks of the two that run at a time.
 ///
 /// Not emulated: TMA, wgmma, tcgen05, clusters, cooperative groups, programmatic dependent launch, dynamic
 /// parallelism, streams (a launch returns when it is done), textures, atomics on floating point; these do not

@@ -21,6 +21,20 @@ void run_block_sums() {
   launch({.grid = {1}, .block = {kThreads}}, block_sums<kBarriers>, 3, sums.data());
 }
 
+/// Two warps meet at one word between two barriers. Whichever is first is at the second barrier before the
+/// other leaves the first.
+__global__ void read_between_barriers(int* out) {
+  __shared__ int cell;
+  __syncthreads();
+  if (threadIdx.x == 0) cell = 1;      // @late write
+  if (threadIdx.x == 32) *out = cell;  // @late read
+  __syncthreads();
+}
+void run_read_between_barriers() {
+  int out = 0;
+  launch({.grid = {1}, .block = {64}}, read_between_barriers, &out);
+}
+
 /// What stands between a lane's write and its neighbour's read.
 enum class Between { kSyncwarp, kShuffle, kNothing };
 template <Between kBetween>
@@ -126,6 +140,7 @@ Programs thread_programs() {
   return {{"partials unsynced", run_block_sums<Barriers::kNoneAfterPartials>},
           {"partials reused", run_block_sums<Barriers::kNoneBeforeReuse>},
           {"partials", run_block_sums<Barriers::kBoth>},
+          {"between barriers", run_read_between_barriers},
           {"warp unsynced", run_pass_on<Between::kNothing>},
           {"warp shuffled", run_pass_on<Between::kShuffle>},
           {"warp", run_pass_on<Between::kSyncwarp>},

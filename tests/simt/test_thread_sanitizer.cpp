@@ -37,6 +37,9 @@ TEST(ThreadSanitizer, FindsPartialSumsReadWithoutABarrier) {
 TEST(ThreadSanitizer, FindsSharedMemoryReusedWithoutABarrier) {
   expect_race("partials reused", kBlockSum, "write partial", "read partial");
 }
+TEST(ThreadSanitizer, FindsARaceBetweenTwoBarriers) {
+  expect_race("between barriers", kPrograms, "late write", "late read");
+}
 TEST(ThreadSanitizer, FindsAMissingSyncwarp) {
   expect_race("warp unsynced", kPrograms, "warp write", "warp read");
   expect_silence("warp");
