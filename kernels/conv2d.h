@@ -39,7 +39,7 @@ struct PerRun {
 };
 
 /// Extents of a convolution; all are at least 1, but for the batch and the padding, which may be 0. Images of
-/// one run have fewer than 2³¹ pixels.
+/// one run have fewer than 2³⁰ pixels, and a filter has fewer elements than that.
 struct Conv2dShape {
   int batch;
   int x_channels, x_height, x_width;
