@@ -8,7 +8,7 @@
 
 #include "engine/random.h"
 #include "kernels/cross_entropy.h"
-#include "tests/kernels/gpu_test.h"
+#include "tests/kernels/kernel_test.h"
 #include "tests/support/compare.h"
 
 namespace gnc {
@@ -16,7 +16,7 @@ namespace {
 
 using tests::DeviceArray;
 
-class GpuCrossEntropy : public tests::GpuTest {};
+class CrossEntropyKernel : public tests::KernelTest {};
 
 struct Case {
   int batch, classes, runs;
@@ -117,7 +117,7 @@ void expect_the_formula(const Problem& problem, const Result& result) {
   }
 }
 
-TEST_F(GpuCrossEntropy, LossGradientAndPrediction_FollowTheFormula) {
+TEST_F(CrossEntropyKernel, LossGradientAndPrediction_FollowTheFormula) {
   // The smallest; rows that fill no warp and no block; more classes than lanes, none of it divisible, and all
   // of it; exp underflow; the widest blocks.
   for (const Case& size :
@@ -130,7 +130,7 @@ TEST_F(GpuCrossEntropy, LossGradientAndPrediction_FollowTheFormula) {
     }
 }
 
-TEST_F(GpuCrossEntropy, GradientInPlace_EqualsTheOneApart) {
+TEST_F(CrossEntropyKernel, GradientInPlace_EqualsTheOneApart) {
   for (const Version& version : kernels::cross_entropy_versions()) {
     SCOPED_TRACE(version.name);
     const Problem problem({.batch = 33, .classes = 100, .runs = 2, .logit_scale = 5});
@@ -138,7 +138,7 @@ TEST_F(GpuCrossEntropy, GradientInPlace_EqualsTheOneApart) {
   }
 }
 
-TEST_F(GpuCrossEntropy, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
+TEST_F(CrossEntropyKernel, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
   // 1399 classes: of the runs together, not all start where a pack does.
   for (const std::size_t classes : {100, 1399})
     for (const Version& version : kernels::cross_entropy_versions()) {
@@ -160,7 +160,7 @@ TEST_F(GpuCrossEntropy, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
     }
 }
 
-TEST_F(GpuCrossEntropy, RowInRegisters_GivesTheBitsOfTheRowInMemory) {
+TEST_F(CrossEntropyKernel, RowInRegisters_GivesTheBitsOfTheRowInMemory) {
   const auto versions = kernels::cross_entropy_versions();
   for (const int classes : {1, 10, 33, 100, 500, 1024}) {
     const Problem problem({.batch = 5, .classes = classes, .runs = 2, .logit_scale = 5});
@@ -168,7 +168,7 @@ TEST_F(GpuCrossEntropy, RowInRegisters_GivesTheBitsOfTheRowInMemory) {
   }
 }
 
-TEST_F(GpuCrossEntropy, EqualLogits_PredictTheFirst) {
+TEST_F(CrossEntropyKernel, EqualLogits_PredictTheFirst) {
   Problem problem({.batch = 2, .classes = 70, .runs = 1, .logit_scale = 1});
   std::fill(problem.logits.begin(), problem.logits.end(), 0.5f);
   problem.logits[70 + 69] = problem.logits[70 + 37] = 2.0f;
@@ -176,7 +176,7 @@ TEST_F(GpuCrossEntropy, EqualLogits_PredictTheFirst) {
     EXPECT_EQ(run_kernel(problem, &version).predictions, (std::vector<std::int32_t>{0, 37})) << version.name;
 }
 
-TEST_F(GpuCrossEntropy, NotFiniteLogit_MakesItsRowsLossNan) {
+TEST_F(CrossEntropyKernel, NotFiniteLogit_MakesItsRowsLossNan) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
     for (const Version& version : kernels::cross_entropy_versions()) {
       SCOPED_TRACE(version.name);

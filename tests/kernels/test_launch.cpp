@@ -4,7 +4,7 @@
 #include <string>
 
 #include "kernels/sgd_step.h"
-#include "tests/kernels/gpu_test.h"
+#include "tests/kernels/kernel_test.h"
 
 namespace gnc {
 namespace {

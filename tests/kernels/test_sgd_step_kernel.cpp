@@ -7,7 +7,7 @@
 
 #include "engine/random.h"
 #include "kernels/sgd_step.h"
-#include "tests/kernels/gpu_test.h"
+#include "tests/kernels/kernel_test.h"
 #include "tests/support/compare.h"
 
 namespace gnc {
@@ -15,7 +15,7 @@ namespace {
 
 using tests::DeviceArray;
 
-class GpuSgdStep : public tests::GpuTest {};
+class SgdStepKernel : public tests::KernelTest {};
 
 std::vector<float> normals(std::int64_t count, const char* purpose) {
   const RandomStream stream(20240607, purpose);
@@ -48,7 +48,7 @@ struct Problem {
   }
 };
 
-TEST_F(GpuSgdStep, FollowsTheFormula_OnEveryElementOfEveryRun) {
+TEST_F(SgdStepKernel, FollowsTheFormula_OnEveryElementOfEveryRun) {
   // One element, one block and its neighbours, many blocks; a gradient per run and one for all.
   for (const std::int64_t elements : {1, 7, 255, 256, 257, 100003})
     for (const int runs : {1, 3})
@@ -81,7 +81,7 @@ TEST_F(GpuSgdStep, FollowsTheFormula_OnEveryElementOfEveryRun) {
       }
 }
 
-TEST_F(GpuSgdStep, AllVersions_GiveTheSameBitsAndRoundTheCopyOnce) {
+TEST_F(SgdStepKernel, AllVersions_GiveTheSameBitsAndRoundTheCopyOnce) {
   const Problem problem{.elements = 1028, .runs = 2, .gradients_run_stride = 1028};
   std::vector<float> first;
   for (const auto& version : kernels::sgd_step_versions()) {
@@ -103,7 +103,7 @@ TEST_F(GpuSgdStep, AllVersions_GiveTheSameBitsAndRoundTheCopyOnce) {
   }
 }
 
-TEST_F(GpuSgdStep, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
+TEST_F(SgdStepKernel, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
   const Problem problem{.elements = 1031, .runs = 3, .gradients_run_stride = 1031};
   DeviceArray<float> values(problem.values), gradients(problem.gradients), buffer(problem.buffer);
   kernels::sgd_step(problem.args(values.data(), gradients.data(), buffer.data()), nullptr);
@@ -121,7 +121,7 @@ TEST_F(GpuSgdStep, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
   EXPECT_EQ(buffer_alone.download(), buffer.download());
 }
 
-TEST_F(GpuSgdStep, NanGradient_ReachesTheValue) {
+TEST_F(SgdStepKernel, NanGradient_ReachesTheValue) {
   Problem problem{.elements = 3, .runs = 1, .gradients_run_stride = 3};
   problem.gradients[1] = std::numeric_limits<float>::quiet_NaN();
   DeviceArray<float> values(problem.values), gradients(problem.gradients), buffer(problem.buffer);

@@ -1,0 +1,264 @@
+/// Every rung of the convolutions' ladders against loops in double. The ops' tests see the newest rung alone.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "engine/random.h"
+#include "kernels/conv2d.h"
+#include "tests/kernels/kernel_test.h"
+#include "tests/support/compare.h"
+#include "tests/support/rounding.h"
+
+namespace gnc {
+namespace {
+
+using kernels::Bf16;
+using kernels::Conv2dShape;
+using kernels::MathMode;
+using tests::DeviceArray;
+
+constexpr int kRuns = 2;
+
+/// Elements between the runs beyond the image: odd, so that vector loads are impossible in run 1; or none.
+enum class Gap : std::uint8_t { kNone = 0, kOdd = 37 };
+
+struct Case {
+  int batch, x_channels, height, width, y_channels, kernel, stride, padding;
+  Gap gap = Gap::kNone;
+
+  Conv2dShape shape() const {
+    const auto out = [this](int extent) { return (extent + 2 * padding - kernel) / stride + 1; };
+    return {.batch = batch,
+            .x_channels = x_channels,
+            .x_height = height,
+            .x_width = width,
+            .y_channels = y_channels,
+            .y_height = out(height),
+            .y_width = out(width),
+            .kernel = kernel,
+            .stride = stride,
+            .padding = padding};
+  }
+};
+
+/// Small ones that divide nothing; ones that fill tiles with packs of every width; strides and windows.
+constexpr Case kCases[] = {{1, 1, 1, 1, 1, 3, 1, 1},   {3, 5, 7, 6, 9, 3, 1, 1},
+                           {2, 16, 8, 8, 40, 3, 1, 1}, {2, 16, 8, 8, 40, 3, 1, 1, Gap::kOdd},
+                           {1, 36, 9, 9, 72, 3, 2, 1}, {2, 3, 13, 11, 33, 5, 1, 2},
+                           {4, 32, 4, 4, 64, 1, 2, 0}, {1, 8, 2, 2, 130, 3, 1, 1}};
+
+/// Numbers that every mode multiplies exactly as they are: of TF32 or bf16.
+template <class T>
+std::vector<T> draw(std::string_view name, std::int64_t count) {
+  const RandomStream stream(20261123, name);
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = kernels::from_float<T>(tests::rounded_to_tf32(static_cast<float>(2 * stream.uniform(i) - 1)));
+  return values;
+}
+
+/// An operand of every run, on the host and on the device.
+template <class T>
+struct Runs {
+  std::int64_t elements, run_stride;
+  std::vector<T> host;
+  DeviceArray<T> device;
+
+  Runs(std::string_view name, std::int64_t elements_of_run, Gap gap)
+      : elements(elements_of_run),
+        run_stride(elements + static_cast<int>(gap)),
+        host(draw<T>(name, kRuns * run_stride)),
+        device(host) {}
+  double at(int run, std::int64_t place) const {
+    return kernels::to_float(host[static_cast<std::size_t>(run * run_stride + place)]);
+  }
+};
+
+kernels::ImageStrides nhwc(int channels, int height, int width) {
+  return {.n = std::int64_t{height} * width * channels, .h = std::int64_t{width} * channels, .w = channels};
+}
+
+/// Visits the places (in NHWC, OHWI and NHWC) of every product of the convolution.
+template <class Visit>
+void for_each_product(const Conv2dShape& s, const Visit& visit) {
+  for (int n = 0; n < s.batch; ++n)
+    for (int i = 0; i < s.y_height; ++i)
+      for (int j = 0; j < s.y_width; ++j)
+        for (int k = 0; k < s.kernel; ++k)
+          for (int l = 0; l < s.kernel; ++l) {
+            const int h = i * s.stride + k - s.padding, w = j * s.stride + l - s.padding;
+            if (h < 0 || h >= s.x_height || w < 0 || w >= s.x_width) continue;
+            for (int o = 0; o < s.y_channels; ++o)
+              for (int c = 0; c < s.x_channels; ++c)
+                visit(((std::int64_t{n} * s.x_height + h) * s.x_width + w) * s.x_channels + c,
+                      ((std::int64_t{o} * s.kernel + k) * s.kernel + l) * s.x_channels + c,
+                      ((std::int64_t{n} * s.y_height + i) * s.y_width + j) * s.y_channels + o);
+          }
+}
+
+struct Sizes {
+  std::int64_t x, weights, y;
+  explicit Sizes(const Conv2dShape& s)
+      : x(std::int64_t{s.x_pixels()} * s.x_channels),
+        weights(s.weights()),
+        y(std::int64_t{s.y_pixels()} * s.y_channels) {}
+};
+
+/// Compares what a rung left with sums of such terms; results in bf16 are rounded once more (2⁻⁸).
+template <class T>
+void expect_sums(const std::vector<double>& expected, const std::vector<T>& actual, std::int64_t first,
+                 const tests::Terms& terms) {
+  const double output_rounding = sizeof(T) == 2 ? 0x1p-8 : 0;
+  const double sum_error = tests::sum_error(terms);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double value = kernels::to_float(actual[static_cast<std::size_t>(first) + i]);
+    ASSERT_LE(std::abs(value - expected[i]), sum_error + output_rounding * std::abs(expected[i]))
+        << "element " << i << ": " << value << " instead of " << expected[i];
+  }
+}
+
+template <class Args, class Body>
+void for_each_version(std::span<const kernels::KernelVersion<Args>> versions, const Args& args,
+                      const Body& body) {
+  for (const auto& version : versions) {
+    if (version.accepts != nullptr && !version.accepts(args)) continue;
+    SCOPED_TRACE(std::string(version.name) + (args.math == MathMode::kTf32 ? ", tf32" : ""));
+    body(version);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+/// Calls body(T{}, case, math) for every case, type and mode.
+template <class Body>
+void for_each_case(const Body& body) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE("case " + std::to_string(&c - kCases));
+    body(float{}, c, MathMode::kFp32);
+    body(float{}, c, MathMode::kTf32);
+    body(Bf16{}, c, MathMode::kFp32);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+class ConvolutionKernels : public tests::KernelTest {};
+
+TEST_F(ConvolutionKernels, Forward_EveryRungSumsTheProducts) {
+  for_each_case([](auto zero, const Case& c, MathMode math) {
+    using T = decltype(zero);
+    const Conv2dShape shape = c.shape();
+    const Sizes sizes(shape);
+    Runs<T> x("x", sizes.x, c.gap), weights("weights", sizes.weights, c.gap);
+    Runs<float> bias("bias", shape.y_channels, c.gap);
+    std::vector<std::vector<double>> expected(kRuns, std::vector<double>(static_cast<std::size_t>(sizes.y)));
+    for (int run = 0; run < kRuns; ++run) {
+      auto& sums = expected[static_cast<std::size_t>(run)];
+      for (std::size_t i = 0; i < sums.size(); ++i)
+        sums[i] = bias.at(run, static_cast<std::int64_t>(i) % shape.y_channels);
+      for_each_product(shape, [&](auto at_x, auto at_weights, auto at_y) {
+        sums[static_cast<std::size_t>(at_y)] += x.at(run, at_x) * weights.at(run, at_weights);
+      });
+    }
+    Runs<T> y("y", sizes.y, c.gap);
+    const kernels::Conv2dForwardArgs<T> args{
+        .shape = shape,
+        .x = {x.device.data(), x.run_stride, nhwc(c.x_channels, c.height, c.width)},
+        .weights = {weights.device.data(), weights.run_stride},
+        .bias = {bias.device.data(), bias.run_stride},
+        .y = {y.device.data(), y.run_stride, nhwc(shape.y_channels, shape.y_height, shape.y_width)},
+        .runs = kRuns,
+        .math = math};
+    for_each_version(kernels::conv2d_forward_versions<T>(), args, [&](const auto& version) {
+      version.launch(args, nullptr);
+      const std::vector<T> result = y.device.download();
+      for (int run = 0; run < kRuns; ++run)
+        expect_sums(expected[static_cast<std::size_t>(run)], result, run * y.run_stride,
+                    tests::products(shape.filter_elements() + 1));
+    });
+  });
+}
+
+TEST_F(ConvolutionKernels, BackwardInput_EveryRungSumsTheProducts) {
+  for_each_case([](auto zero, const Case& c, MathMode math) {
+    using T = decltype(zero);
+    const Conv2dShape shape = c.shape();
+    const Sizes sizes(shape);
+    Runs<T> weights("weights", sizes.weights, c.gap), y_grad("y_grad", sizes.y, c.gap);
+    std::vector<std::vector<double>> expected(kRuns, std::vector<double>(static_cast<std::size_t>(sizes.x)));
+    for (int run = 0; run < kRuns; ++run)
+      for_each_product(shape, [&](auto at_x, auto at_weights, auto at_y) {
+        expected[static_cast<std::size_t>(run)][static_cast<std::size_t>(at_x)] +=
+            y_grad.at(run, at_y) * weights.at(run, at_weights);
+      });
+    Runs<T> x_grad("x_grad", sizes.x, c.gap);
+    const kernels::Conv2dBackwardInputArgs<T> args{
+        .shape = shape,
+        .weights = {weights.device.data(), weights.run_stride},
+        .y_grad = {y_grad.device.data(), y_grad.run_stride,
+                   nhwc(shape.y_channels, shape.y_height, shape.y_width)},
+        .x_grad = {x_grad.device.data(), x_grad.run_stride, nhwc(c.x_channels, c.height, c.width)},
+        .runs = kRuns,
+        .math = math};
+    for_each_version(kernels::conv2d_backward_input_versions<T>(), args, [&](const auto& version) {
+      version.launch(args, nullptr);
+      const std::vector<T> result = x_grad.device.download();
+      for (int run = 0; run < kRuns; ++run)
+        expect_sums(expected[static_cast<std::size_t>(run)], result, run * x_grad.run_stride,
+                    tests::products(shape.taps() * shape.y_channels));
+    });
+  });
+}
+
+TEST_F(ConvolutionKernels, BackwardWeights_EveryRungSumsTheProducts) {
+  for_each_case([](auto zero, const Case& c, MathMode math) {
+    using T = decltype(zero);
+    const Conv2dShape shape = c.shape();
+    const Sizes sizes(shape);
+    Runs<T> x("x", sizes.x, c.gap), y_grad("y_grad", sizes.y, c.gap);
+    std::vector<std::vector<double>> weights_sums(
+        kRuns, std::vector<double>(static_cast<std::size_t>(sizes.weights)));
+    std::vector<std::vector<double>> bias_sums(
+        kRuns, std::vector<double>(static_cast<std::size_t>(shape.y_channels)));
+    for (int run = 0; run < kRuns; ++run) {
+      const auto r = static_cast<std::size_t>(run);
+      for_each_product(shape, [&](auto at_x, auto at_weights, auto at_y) {
+        weights_sums[r][static_cast<std::size_t>(at_weights)] += y_grad.at(run, at_y) * x.at(run, at_x);
+      });
+      for (std::int64_t i = 0; i < sizes.y; ++i)
+        bias_sums[r][static_cast<std::size_t>(i % shape.y_channels)] += y_grad.at(run, i);
+    }
+    Runs<float> weights_grad("weights_grad", sizes.weights, c.gap), bias_grad("b", shape.y_channels, c.gap);
+    kernels::Conv2dBackwardWeightsArgs<T> args{
+        .shape = shape,
+        .x = {x.device.data(), x.run_stride, nhwc(c.x_channels, c.height, c.width)},
+        .y_grad = {y_grad.device.data(), y_grad.run_stride,
+                   nhwc(shape.y_channels, shape.y_height, shape.y_width)},
+        .weights_grad = {weights_grad.device.data(), weights_grad.run_stride},
+        .bias_grad = {bias_grad.device.data(), bias_grad.run_stride},
+        .workspace = nullptr,
+        .runs = kRuns,
+        .math = math};
+    // NaN: a partial sum that nobody wrote would show.
+    DeviceArray<float> workspace(
+        std::vector<float>(kernels::conv2d_backward_weights_workspace(args) / sizeof(float), std::nanf("")));
+    args.workspace = workspace.data();
+    for_each_version(kernels::conv2d_backward_weights_versions<T>(), args, [&](const auto& version) {
+      version.launch(args, nullptr);
+      const std::vector<float> weights_result = weights_grad.device.download();
+      const std::vector<float> bias_result = bias_grad.device.download();
+      for (int run = 0; run < kRuns; ++run) {
+        const auto r = static_cast<std::size_t>(run);
+        expect_sums(weights_sums[r], weights_result, run * weights_grad.run_stride,
+                    tests::products(shape.y_pixels()));
+        expect_sums(bias_sums[r], bias_result, run * bias_grad.run_stride,
+                    tests::uniform_terms(shape.y_pixels()));
+      }
+      workspace.download();  // throws where its end was overwritten
+    });
+  });
+}
+
+}  // namespace
+}  // namespace gnc
