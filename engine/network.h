@@ -11,7 +11,7 @@ namespace gnc {
 
 /// logits = Mᵀ f(x; w). The features z = f(x; w) are what neural collapse is about, so they can be had beside
 /// the logits.
-class Network final : public Module {
+class Network : public Module {
  public:
   struct Output {
     LeasedTensor features;  // [N,d]
@@ -38,6 +38,14 @@ class Network final : public Module {
   }
   LeasedTensor backward(LeasedTensor logits_grad, Pass& pass) override {
     return features_->backward(classifier_->backward(std::move(logits_grad), pass), pass);
+  }
+  /// Training but for the update: the losses [B] of a batch with these labels [B], Eq. (1), and the gradients
+  /// of their mean in all parameters. A network that knows a shorter way than this one takes it.
+  virtual void differentiate(LeasedTensor x, const ConstTensor& labels, const Tensor& losses, Pass& pass) {
+    LeasedTensor logits = forward(std::move(x), pass);
+    pass.backend().run(CrossEntropy{
+        .logits = logits.tensor(), .labels = labels, .losses = losses, .logits_grad = logits.tensor()});
+    backward(std::move(logits), pass);
   }
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override {
     features_->visit(prefix, visitor);

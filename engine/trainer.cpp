@@ -154,13 +154,7 @@ void Trainer::set_training_orders(int epoch) {
 void Trainer::step(Backend& backend, Arena& arena, int samples, std::optional<double> learning_rate) {
   Pass pass(backend, arena, Mode::kTrain);
   DeviceImages::Batch batch = train_.batch(samples, runs(), pass);
-  LeasedTensor logits = network_.forward(std::move(batch.images), pass);
-  backend.run(CrossEntropy{.logits = logits.tensor(),
-                           .labels = batch.labels,
-                           .losses = losses(samples),
-                           .logits_grad = logits.tensor(),  // of the mean over the batch, Eq. (1)
-                           .predictions = {}});
-  network_.backward(std::move(logits), pass);
+  network_.differentiate(std::move(batch.images), batch.labels, losses(samples), pass);
   require<Error>(pass.is_empty(), "backward left activations of forward behind");
   if (learning_rate)
     backend.run(SgdStep{.values = parameters_.values(),

@@ -16,6 +16,9 @@ class FixedClassifier final : public Module {
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
+  /// M, row y being M_y.
+  const Parameter& weights() const { return weights_; }
+
  private:
   Parameter weights_;
 };

@@ -5,17 +5,56 @@
 #include "models/fixed_classifier.h"
 
 namespace gnc {
+namespace {
+
+/// Its layers. The network owns them inside its modules.
+struct Layers {
+  Module& backbone;
+  const Linear& projection;
+  const FixedClassifier& classifier;
+};
+
+class FrozenNetwork final : public Network {
+ public:
+  FrozenNetwork(std::unique_ptr<Module> features, std::unique_ptr<Module> classifier, int feature_dim,
+                int num_classes, const Layers& layers)
+      : Network(std::move(features), std::move(classifier), feature_dim, num_classes), layers_(layers) {}
+
+  void differentiate(LeasedTensor x, const ConstTensor& labels, const Tensor& losses, Pass& pass) override {
+    LeasedTensor output = layers_.backbone.forward(std::move(x), pass);
+    LeasedTensor output_grad = pass.lease(output.tensor().spec());
+    const Parameter &weights = layers_.projection.weights(), &bias = layers_.projection.bias();
+    pass.backend().run(FixedClassifierLoss{.x = output.tensor(),
+                                           .weights = weights.value,
+                                           .bias = bias.value,
+                                           .frame = layers_.classifier.weights().value,
+                                           .labels = labels,
+                                           .losses = losses,
+                                           .x_grad = output_grad.tensor(),
+                                           .weights_grad = weights.gradient,
+                                           .bias_grad = bias.gradient});
+    output = {};  // gives the memory back before the backbone asks for some
+    layers_.backbone.backward(std::move(output_grad), pass);
+  }
+
+ private:
+  Layers layers_;
+};
+
+}  // namespace
 
 std::unique_ptr<Network> build_frozen_network(const BackboneEntry& backbone, const BackboneOptions& options,
                                               int feature_dim, int num_classes) {
   Backbone extractor = backbone.build(options);
+  auto projection = std::make_unique<Linear>(
+      Linear::Options{.in_features = extractor.features, .out_features = feature_dim});
+  auto classifier = std::make_unique<FixedClassifier>(feature_dim, num_classes);
+  const Layers layers{.backbone = *extractor.module, .projection = *projection, .classifier = *classifier};
   auto features = std::make_unique<Sequential>();
   features->add("", std::move(extractor.module));
-  features->add("projection", std::make_unique<Linear>(Linear::Options{.in_features = extractor.features,
-                                                                       .out_features = feature_dim}));
-  return std::make_unique<Network>(std::move(features),
-                                   std::make_unique<FixedClassifier>(feature_dim, num_classes), feature_dim,
-                                   num_classes);
+  features->add("projection", std::move(projection));
+  return std::make_unique<FrozenNetwork>(std::move(features), std::move(classifier), feature_dim, num_classes,
+                                         layers);
 }
 
 }  // namespace gnc

@@ -22,6 +22,10 @@ class Linear final : public Module {
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
+  // For ops that compute this layer together with what follows it.
+  const Parameter& weights() const { return weights_; }
+  const Parameter& bias() const { return bias_; }
+
  private:
   Options options_;
   Parameter weights_;

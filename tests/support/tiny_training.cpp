@@ -6,11 +6,10 @@
 #include "engine/modules/batch_norm.h"
 #include "engine/modules/conv2d.h"
 #include "engine/modules/flatten.h"
-#include "engine/modules/linear.h"
 #include "engine/modules/pooling.h"
 #include "engine/modules/sequential.h"
 #include "engine/random.h"
-#include "models/fixed_classifier.h"
+#include "models/frozen_network.h"
 
 namespace gnc::tests {
 namespace {
@@ -22,6 +21,24 @@ HostTensor constant_map(float value) {
       TensorSpec{.shape = {1, 1, kExtent, kExtent}, .dtype = DType::kF32, .layout = Layout::kNHWC});
   std::ranges::fill(map.values<float>(), value);
   return map;
+}
+
+Backbone tiny_backbone(const BackboneOptions&) {
+  constexpr Conv2dGeometry kConvolution{.kernel = 3, .stride = 1, .padding = 1};
+  constexpr Conv2dGeometry kHalving{.kernel = 2, .stride = 2, .padding = 0};
+  auto features = std::make_unique<Sequential>();
+  features->add("0", std::make_unique<Conv2d>(Conv2d::Options{.in_channels = 1,
+                                                              .out_channels = 4,
+                                                              .geometry = kConvolution,
+                                                              .input_gradient = InputGradient::kSkip}));
+  features->add("1", std::make_unique<BatchNorm>(4, Activation::kRelu));
+  features->add("3", std::make_unique<MaxPool>(kHalving));
+  features->add("4", std::make_unique<Conv2d>(
+                         Conv2d::Options{.in_channels = 4, .out_channels = 6, .geometry = kConvolution}));
+  features->add("5", std::make_unique<BatchNorm>(6, Activation::kRelu));
+  features->add("7", std::make_unique<MaxPool>(kHalving));
+  features->add("", std::make_unique<Flatten>());
+  return {.module = std::move(features), .features = 24};
 }
 
 }  // namespace
@@ -60,24 +77,9 @@ EpochOrder TinyImages::order(std::uint64_t seed, int epoch) const {
 }
 
 std::unique_ptr<Network> tiny_network(int feature_dim, int classes) {
-  constexpr Conv2dGeometry kConvolution{.kernel = 3, .stride = 1, .padding = 1};
-  constexpr Conv2dGeometry kHalving{.kernel = 2, .stride = 2, .padding = 0};
-  auto features = std::make_unique<Sequential>();
-  features->add("0", std::make_unique<Conv2d>(Conv2d::Options{.in_channels = 1,
-                                                              .out_channels = 4,
-                                                              .geometry = kConvolution,
-                                                              .input_gradient = InputGradient::kSkip}));
-  features->add("1", std::make_unique<BatchNorm>(4, Activation::kRelu));
-  features->add("3", std::make_unique<MaxPool>(kHalving));
-  features->add("4", std::make_unique<Conv2d>(
-                         Conv2d::Options{.in_channels = 4, .out_channels = 6, .geometry = kConvolution}));
-  features->add("5", std::make_unique<BatchNorm>(6, Activation::kRelu));
-  features->add("7", std::make_unique<MaxPool>(kHalving));
-  features->add("", std::make_unique<Flatten>());
-  features->add("projection",
-                std::make_unique<Linear>(Linear::Options{.in_features = 24, .out_features = feature_dim}));
-  return std::make_unique<Network>(
-      std::move(features), std::make_unique<FixedClassifier>(feature_dim, classes), feature_dim, classes);
+  const BackboneEntry tiny{
+      .name = "tiny", .description = "for tests", .minimum_image_size = 8, .build = tiny_backbone};
+  return build_frozen_network(tiny, {}, feature_dim, classes);
 }
 
 void install_cross(Trainer& trainer, int run) {
