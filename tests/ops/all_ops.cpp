@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "tests/ops/cases/all.h"
+#include "tests/ops/schedule.h"
 #include "tests/support/backends.h"
 #include "tests/support/rounding.h"
 
@@ -113,12 +115,26 @@ void shared_operands_serve_all_runs(Backend& backend) {
   });
 }
 
+/// The second time, the threads of emulated kernels run in another order.
 template <class Op>
 void is_deterministic(Backend& backend) {
   for_each_case<Op>(backend, [&](const auto& op_case) {
     const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
     const Outcome first = outcome_on<Op>(backend, op_case, operands);
+    const Schedule other(kSeed);
     expect_same_bits(first, outcome_on<Op>(backend, op_case, operands), "the second time");
+  });
+}
+
+/// Images may lie pixel by pixel (HWNC) on the device backends.
+template <class Op>
+void takes_pixel_major_images(Backend& backend) {
+  Placing placing = placing_for(backend.precision());
+  placing.image = Layout::kHWNC;
+  for_each_case<Op>(backend, [&](const auto& op_case) {
+    const Operands operands = operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
+    expect_outcome<Op>(op_case, oracle_of<Op>(op_case, operands),
+                       run_case<Op>(backend, op_case, operands, placing));
   });
 }
 
@@ -169,9 +185,36 @@ void register_op(const BackendChoice& choice) {
       {"Is_Deterministic", is_deterministic<Op>}};
   if (choice.device == "reference")
     properties.push_back({"Gives_The_Same_Bits_In_Every_Layout", layouts_agree<Op>});
+  if (choice.device == "simt" || choice.device == "cuda")
+    properties.push_back({"Takes_Pixel_Major_Images", takes_pixel_major_images<Op>});
   for (const Property& property : properties)
     add_test(fmt::format("{}/{}", Op::kName, choice.to_string()), property.name,
              [choice, check = property.check] { check(backend_named(choice.device, choice.precision)); });
+}
+
+/// Cases of an op that are for the backend.
+template <class Op>
+int count_cases(const Backend& backend) {
+  const auto cases = OpCases<Op>::cases();
+  return static_cast<int>(
+      std::ranges::count_if(cases, [&](const auto& op_case) { return is_for<Op>(op_case, backend); }));
+}
+
+/// Prints how much the tests of emulated kernels cover.
+template <class... Ops>
+void count_simt_cases(OpList<Ops...>) {
+  int total = 0;
+  for (const Precision precision : precisions_of("simt")) {
+    const Backend& simt = backend_named("simt", precision);
+    int in_precision = 0;
+    for (const int cases : {count_cases<Ops>(simt)...}) {
+      EXPECT_GT(cases, 0) << "an op has no case in " << to_string(precision);
+      in_precision += cases;
+    }
+    total += in_precision;
+  }
+  fmt::print("simt: {} cases of {} ops in {} precisions\n", total, sizeof...(Ops),
+             precisions_of("simt").size());
 }
 
 template <class... Ops>
@@ -183,7 +226,8 @@ void register_ops(OpList<Ops...>, const BackendChoice& choice) {
 
 void register_tests_of_all_ops() {
   for (const BackendChoice& choice : backend_choices()) register_ops(AllOps{}, choice);
-  constexpr int kPropertiesPerOp = 4;
+  add_test("Cases/simt", "Are_Counted", [] { count_simt_cases(AllOps{}); });
+  constexpr int kPropertiesPerOp = 5;
   for (const MissingBackend& missing : missing_backends())
     add_test("Backend", missing.name + "_Is_Missing", [missing] {
       const std::size_t precisions = precisions_of(missing.name).size();

@@ -1,0 +1,10 @@
+#include "tests/ops/schedule.h"
+
+#include "kernels/simt_host.h"
+
+namespace gnc::tests {
+
+Schedule::Schedule(std::uint64_t seed) : before_(emulator::seed()) { emulator::set_seed(seed); }
+Schedule::~Schedule() { emulator::set_seed(before_); }
+
+}  // namespace gnc::tests
