@@ -55,7 +55,7 @@ class Backend : public OpInterface<AllOps> {
     static_cast<void>(key);
     step();
   }
-  /// What profilers show around the ops run between the two; `name` lives as long as the program.
+  /// What profilers show around the ops run between the two; `name` is a string literal.
   virtual void begin_range(std::string_view name) { static_cast<void>(name); }
   virtual void end_range() {}
   /// Decisions that the backend took at run time and that results depend on, one line each.
@@ -138,7 +138,7 @@ inline std::unique_ptr<Backend> open_backend(std::string_view name, Precision pr
   return open_backend(name, BackendOptions{.precision = precision});
 }
 
-/// Names of the backends that open on this machine, in the order reference, cpu, simt, cuda.
+/// Names of the backends that this machine has, in the order reference, cpu, simt, cuda.
 std::vector<std::string> available_backends();
 
 }  // namespace gnc

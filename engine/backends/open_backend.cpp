@@ -41,7 +41,16 @@ Convolution parse_convolution(std::string_view name) {
 }
 
 std::unique_ptr<Backend> open_backend(std::string_view name, const BackendOptions& options) {
-  if (name == "auto") name = query_cuda().is_usable ? "cuda" : "cpu";
+  if (name == "auto") {
+    const CudaStatus cuda = query_cuda();
+    require<BackendError>(
+        cuda.is_usable || (options.precision == Precision::kFp32 && options.convolution == Convolution::kOwn),
+        "--device auto: --precision {} and --conv {} need cuda, which cannot be used: {}; cpu has "
+        "--precision fp32 "
+        "and --conv own",
+        to_string(options.precision), to_string(options.convolution), cuda.reason);
+    name = cuda.is_usable ? "cuda" : "cpu";
+  }
   require<BackendError>(name == "cuda" || options.convolution == Convolution::kOwn,
                         "--conv {} needs --device cuda; on {} there is one implementation",
                         to_string(options.convolution), name);
@@ -55,12 +64,7 @@ std::unique_ptr<Backend> open_backend(std::string_view name, const BackendOption
 std::vector<std::string> available_backends() {
   std::vector<std::string> names;
   for (const std::string_view name : kNames) {
-    try {
-      open_backend(name);
-      names.emplace_back(name);
-    } catch (const BackendError&) {
-      // Not on this machine: that is the answer, not a failure.
-    }
+    if (name != "cuda" || query_cuda().is_usable) names.emplace_back(name);
   }
   return names;
 }

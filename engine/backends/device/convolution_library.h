@@ -1,10 +1,10 @@
 #pragma once
 /// Convolutions by a vendor's library: the implementation to beat, and a second opinion.
 
+#include <functional>
 #include <memory>
 #include <string>
 
-#include "engine/memory.h"
 #include "engine/ops/conv2d.h"
 #include "engine/precision.h"
 
@@ -21,11 +21,12 @@ class ConvolutionLibrary {
   virtual std::string run(const Conv2dForward& op) = 0;
   virtual std::string run(const Conv2dBackwardInput& op) = 0;
   virtual std::string run(const Conv2dBackwardWeights& op) = 0;
-  virtual std::size_t workspace_bytes() const = 0;
 };
 
+/// Scratch memory of at least so many bytes, valid until the next call.
+using Workspace = std::function<void*(std::size_t bytes)>;
+
 /// cuDNN, opened at run time. Throws BackendError when it is not installed, or was not when gnc was built.
-std::unique_ptr<ConvolutionLibrary> open_cudnn(MemoryResource& memory, CUstream_st* stream,
-                                               Precision precision);
+std::unique_ptr<ConvolutionLibrary> open_cudnn(Workspace workspace, CUstream_st* stream, Precision precision);
 
 }  // namespace gnc

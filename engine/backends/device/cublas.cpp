@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "engine/backends/device/support.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -43,6 +44,8 @@ Cublas::~Cublas() { destroy_(handle_); }
 
 bool Cublas::run(const Gemm& op) {
   if (op.rows() == 0 || op.columns() == 0 || op.depth() == 0) return false;
+  // cuBLAS looks at alignment when it chooses a kernel.
+  if (!runs_are_aligned(op.a) || !runs_are_aligned(op.b) || !runs_are_aligned(op.c)) return false;
   const auto flag = [](Transpose transpose) {
     return transpose == Transpose::kYes ? CUBLAS_OP_T : CUBLAS_OP_N;
   };

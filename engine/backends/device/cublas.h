@@ -10,18 +10,19 @@
 
 namespace gnc {
 
-/// cuBLAS, opened at run time. Deterministic: one stream, one workspace of fixed size, and one call per run,
-/// so that a run of an ensemble gets the kernel and the bits it would get alone.
+/// cuBLAS, opened at run time. Deterministic: one stream, one workspace of fixed size, and one call per run
+/// on operands of one alignment, so that a run of an ensemble gets the kernel it would get alone.
 class Cublas {
  public:
-  /// Throws BackendError when libcublas is not installed.
+  /// Throws MissingLibraryError when libcublas is not installed.
   Cublas(MemoryResource& memory, cudaStream_t stream, Precision precision);
   Cublas(const Cublas&) = delete;
   Cublas& operator=(const Cublas&) = delete;
   ~Cublas();
 
-  /// False when it cannot: an extent of 0.
+  /// False when it does not: an extent of 0, or runs that are not aligned.
   bool run(const Gemm& op);
+  std::size_t workspace_bytes() const { return workspace_.bytes(); }
 
  private:
   DynamicLibrary library_;

@@ -17,13 +17,12 @@
 namespace gnc {
 namespace {
 
-/// The shapes that a choice between implementations is made for; runs are no part of it, so that a run of an
-/// ensemble gets the choice of the run alone.
+/// What a choice between implementations is made for; runs are no part of it.
 std::string description(const Conv2dGeometry& geometry, const ConstTensor& x, const ConstTensor& weights,
                         std::string_view op) {
-  return fmt::format("{} of {} {} with {} weights {}, stride {}, padding {}", op, to_string(x.dtype()),
-                     x.shape().with_runs(1).to_string(), weights.shape()[0],
-                     weights.shape().with_runs(1).to_string(), geometry.stride, geometry.padding);
+  return fmt::format("{} of {} {} with weights {}, stride {}, padding {}", op, to_string(x.dtype()),
+                     x.shape().with_runs(1).to_string(), weights.shape().with_runs(1).to_string(),
+                     geometry.stride, geometry.padding);
 }
 std::string describe(const Conv2dForward& op) { return description(op.geometry, op.x, op.weights, op.kName); }
 std::string describe(const Conv2dBackwardInput& op) {
@@ -82,7 +81,7 @@ class CudaBackend final : public DeviceBackend {
   std::vector<std::string> choices() const override;
 
   std::size_t workspace_bytes() const override {
-    return DeviceBackend::workspace_bytes() + (cudnn_ ? cudnn_->workspace_bytes() : 0);
+    return DeviceBackend::workspace_bytes() + (cublas_ ? cublas_->workspace_bytes() : 0);
   }
 
   bool run_in_library(const Gemm& op) override { return cublas_ && cublas_->run(op); }
@@ -110,25 +109,26 @@ class CudaBackend final : public DeviceBackend {
   template <class Op>
   Choice choose(const Op& op, const std::function<void()>& own);
 
-  StepGraphs graphs_;
   Convolution convolution_;
   std::optional<Cublas> cublas_;
   std::string no_cublas_;  // why there is none
   std::unique_ptr<ConvolutionLibrary> cudnn_;
   std::map<std::string, Choice> convolution_choices_;
+  StepGraphs graphs_;  // last: goes before the libraries whose kernels it holds
 };
 
 CudaBackend::CudaBackend(CudaMemory& resource, cudaStream_t stream, std::unique_ptr<CudaMemory> memory,
                          const BackendOptions& options)
     : DeviceBackend(std::move(memory), stream, options.precision),
-      graphs_(stream),
-      convolution_(options.convolution) {
+      convolution_(options.convolution),
+      graphs_(stream) {
   try {
     cublas_.emplace(resource, stream, options.precision);
-  } catch (const BackendError& error) {
+  } catch (const MissingLibraryError& error) {
     no_cublas_ = error.what();  // our own kernel multiplies matrices then; choices() says so
   }
-  if (convolution_ != Convolution::kOwn) cudnn_ = open_cudnn(resource, stream, options.precision);
+  if (convolution_ != Convolution::kOwn)
+    cudnn_ = open_cudnn([this](std::size_t bytes) { return workspace(bytes); }, stream, options.precision);
 }
 
 std::vector<std::string> CudaBackend::choices() const {
@@ -145,10 +145,8 @@ bool CudaBackend::convolve(const Op& op, const std::function<void()>& own) {
   const std::string what = describe(op);
   auto found = convolution_choices_.find(what);
   if (found == convolution_choices_.end()) found = convolution_choices_.emplace(what, choose(op, own)).first;
-  if (!found->second.is_cudnn) return false;
-  const std::string obstacle = cudnn_->run(op);
-  require<BackendError>(obstacle.empty(), "{}: cuDNN computed it before and now refuses: {}", what, obstacle);
-  return true;
+  // Operands may be aligned otherwise than when the choice was made; that does not depend on runs.
+  return found->second.is_cudnn && cudnn_->run(op).empty();
 }
 
 template <class Op>

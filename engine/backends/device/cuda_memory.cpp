@@ -24,6 +24,13 @@ void* CudaMemory::allocate(std::size_t bytes) {
   const std::size_t at_least_one = bytes == 0 ? 1 : bytes;
   cudaError_t status = cudaMallocAsync(&pointer, at_least_one, stream_);
   if (status == cudaErrorMemoryAllocation) {
+    // What the pool keeps may be in pieces that are too small: give it all back, and ask once more.
+    static_cast<void>(cudaGetLastError());
+    static_cast<void>(cudaStreamSynchronize(stream_));
+    static_cast<void>(cudaMemPoolTrimTo(pool_, 0));
+    status = cudaMallocAsync(&pointer, at_least_one, stream_);
+  }
+  if (status == cudaErrorMemoryAllocation) {
     static_cast<void>(cudaGetLastError());
     throw OutOfMemoryError("cuda", bytes, free_bytes().value_or(0));
   }
@@ -36,9 +43,10 @@ void CudaMemory::release(void* pointer) noexcept {
 }
 
 void CudaMemory::upload(void* destination, const void* host, std::size_t bytes) {
-  // From pageable memory the call returns when the bytes have been staged.
   require_cuda(cudaMemcpyAsync(destination, host, bytes, cudaMemcpyHostToDevice, stream_),
                "copying to the device");
+  // Pageable memory is usually staged by now, but CUDA does not promise it.
+  require_cuda(cudaStreamSynchronize(stream_), "waiting for the device");
 }
 
 void CudaMemory::download(void* host, const void* source, std::size_t bytes) {

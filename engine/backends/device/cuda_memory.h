@@ -8,7 +8,8 @@
 namespace gnc {
 
 /// Allocations come from the device's memory pool, which keeps what is released: a caching allocator of the
-/// CUDA runtime's own. Everything is ordered with the kernels of the stream; only download() waits.
+/// CUDA runtime's own. Everything is ordered with the kernels of the stream; only upload() and download()
+/// wait.
 class CudaMemory final : public MemoryResource {
  public:
   /// On the current device. Throws BackendError when it has no memory pools.

@@ -8,6 +8,7 @@
 
 #include "engine/backends/device/convolution_library.h"
 #include "engine/backends/device/dynamic_library.h"
+#include "engine/backends/device/support.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -19,6 +20,8 @@ void require_cudnn(cudnnStatus_t status, const char* what) {
 }
 
 constexpr int kMostAlgorithms = 8;
+/// Algorithms that want more scratch memory are left out: a few of them want gigabytes.
+constexpr std::size_t kMostWorkspaceBytes = std::size_t{256} << 20;
 
 /// The fastest deterministic algorithm of what cuDNN's heuristics put in order.
 template <class Performance>
@@ -26,16 +29,11 @@ std::optional<Performance> first_deterministic(const std::array<Performance, kMo
                                                int count) {
   for (int i = 0; i < count; ++i) {
     const Performance& candidate = found[static_cast<std::size_t>(i)];
-    if (candidate.status == CUDNN_STATUS_SUCCESS && candidate.determinism == CUDNN_DETERMINISTIC)
+    if (candidate.status == CUDNN_STATUS_SUCCESS && candidate.determinism == CUDNN_DETERMINISTIC &&
+        candidate.memory <= kMostWorkspaceBytes)
       return candidate;
   }
   return std::nullopt;
-}
-
-/// Whether every run starts at a multiple of 16 bytes, which cuDNN's vector loads need.
-bool is_aligned(const ConstTensor& tensor) {
-  const auto bytes = static_cast<std::uintptr_t>(tensor.run_stride()) * size_of(tensor.dtype());
-  return reinterpret_cast<std::uintptr_t>(tensor.raw()) % 16 == 0 && (tensor.runs() == 1 || bytes % 16 == 0);
 }
 
 constexpr float kOne = 1, kZero = 0;
@@ -120,7 +118,7 @@ class Plan {
                                         CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
                   "describing a convolution");
     require_cudnn(cudnn.set_math(convolution_, math), "setting the arithmetic");
-    choose(handle, problem.direction);
+    choose(handle, problem.direction, math);
   }
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
@@ -134,32 +132,33 @@ class Plan {
   bool has_algorithm() const { return has_algorithm_; }
   std::size_t workspace_bytes() const { return workspace_bytes_; }
 
-  void forward(cudnnHandle_t handle, const void* x, const void* weights, void* workspace, void* y) const {
-    require_cudnn(cudnn_.forward(handle, &kOne, x_, x, weights_, weights, convolution_, forward_, workspace,
-                                 workspace_bytes_, &kZero, y_, y),
-                  "convolving");
+  cudnnStatus_t forward(cudnnHandle_t handle, const void* x, const void* weights, void* workspace,
+                        void* y) const {
+    return cudnn_.forward(handle, &kOne, x_, x, weights_, weights, convolution_, forward_, workspace,
+                          workspace_bytes_, &kZero, y_, y);
   }
-  void backward_input(cudnnHandle_t handle, const void* weights, const void* y_grad, void* workspace,
-                      void* x_grad) const {
-    require_cudnn(cudnn_.backward_input(handle, &kOne, weights_, weights, y_, y_grad, convolution_,
-                                        backward_input_, workspace, workspace_bytes_, &kZero, x_, x_grad),
-                  "the input's gradient");
+  cudnnStatus_t backward_input(cudnnHandle_t handle, const void* weights, const void* y_grad, void* workspace,
+                               void* x_grad) const {
+    return cudnn_.backward_input(handle, &kOne, weights_, weights, y_, y_grad, convolution_, backward_input_,
+                                 workspace, workspace_bytes_, &kZero, x_, x_grad);
   }
-  void backward_weights(cudnnHandle_t handle, const void* x, const void* y_grad, void* workspace,
-                        void* weights_grad) const {
-    require_cudnn(cudnn_.backward_weights(handle, &kOne, x_, x, y_, y_grad, convolution_, backward_weights_,
-                                          workspace, workspace_bytes_, &kZero, weights_, weights_grad),
-                  "the weights' gradient");
+  cudnnStatus_t backward_weights(cudnnHandle_t handle, const void* x, const void* y_grad, void* workspace,
+                                 void* weights_grad) const {
+    return cudnn_.backward_weights(handle, &kOne, x_, x, y_, y_grad, convolution_, backward_weights_,
+                                   workspace, workspace_bytes_, &kZero, weights_, weights_grad);
   }
 
  private:
-  void choose(cudnnHandle_t handle, Direction direction) {
+  void choose(cudnnHandle_t handle, Direction direction, cudnnMathType_t math) {
     int count = 0;
     const auto keep = [&](const auto& best, auto& algorithm) {
       has_algorithm_ = best.has_value();
       if (!best) return;
       algorithm = best->algo;
       workspace_bytes_ = best->memory;
+      // Strict fp32 stays what it is; otherwise the algorithm says whether it uses tensor cores.
+      if (math != CUDNN_FMA_MATH)
+        require_cudnn(cudnn_.set_math(convolution_, best->mathType), "setting the arithmetic");
     };
     if (direction == Direction::kForward) {
       std::array<cudnnConvolutionFwdAlgoPerf_t, kMostAlgorithms> found{};
@@ -200,8 +199,6 @@ TensorSpec of_one_run(const ConstTensor& tensor) {
   return spec;
 }
 
-constexpr const char* kNoAlgorithm = "no deterministic algorithm";
-
 /// What keeps an op from cuDNN whatever its algorithms; empty when nothing does.
 std::string obstacle(const ConstTensor& x, const ConstTensor& weights, const ConstTensor& y,
                      const ConstTensor& bias) {
@@ -210,7 +207,7 @@ std::string obstacle(const ConstTensor& x, const ConstTensor& weights, const Con
     return "a layout other than NHWC";
   if (weights.dtype() != x.dtype()) return "weights in another dtype than the images";
   if (x.shape()[0] == 0) return "an empty batch";
-  if (!is_aligned(x) || !is_aligned(weights) || !is_aligned(y))
+  if (!runs_are_aligned(x) || !runs_are_aligned(weights) || !runs_are_aligned(y))
     return "runs that are not aligned to 16 bytes";
   return {};
 }
@@ -218,7 +215,7 @@ std::string obstacle(const ConstTensor& x, const ConstTensor& weights, const Con
 /// cuDNN, restricted to its deterministic algorithms.
 class CudnnConvolution final : public ConvolutionLibrary {
  public:
-  CudnnConvolution(MemoryResource& memory, cudaStream_t stream, Precision precision);
+  CudnnConvolution(Workspace workspace, cudaStream_t stream, Precision precision);
   CudnnConvolution(const CudnnConvolution&) = delete;
   CudnnConvolution& operator=(const CudnnConvolution&) = delete;
   ~CudnnConvolution() override;
@@ -226,23 +223,20 @@ class CudnnConvolution final : public ConvolutionLibrary {
   std::string run(const Conv2dForward& op) override;
   std::string run(const Conv2dBackwardInput& op) override;
   std::string run(const Conv2dBackwardWeights& op) override;
-  std::size_t workspace_bytes() const override { return workspace_.bytes(); }
 
  private:
   const Plan& plan_for(const Problem& problem);
-  void* workspace(std::size_t bytes);
 
-  MemoryResource& memory_;
+  Workspace workspace_;
   DynamicLibrary library_;
   CudnnFunctions cudnn_;
   cudnnMathType_t math_;
   cudnnHandle_t handle_ = nullptr;
   std::map<std::string, Plan> plans_;
-  Buffer workspace_;
 };
 
-CudnnConvolution::CudnnConvolution(MemoryResource& memory, cudaStream_t stream, Precision precision)
-    : memory_(memory),
+CudnnConvolution::CudnnConvolution(Workspace workspace, cudaStream_t stream, Precision precision)
+    : workspace_(std::move(workspace)),
       library_("libcudnn.so." + std::to_string(CUDNN_MAJOR)),
       cudnn_{library_},
       // The default arithmetic lets cuDNN round fp32 to TF32.
@@ -271,34 +265,37 @@ const Plan& CudnnConvolution::plan_for(const Problem& problem) {
       .first->second;
 }
 
-void* CudnnConvolution::workspace(std::size_t bytes) {
-  if (workspace_.bytes() < bytes) {
-    workspace_ = Buffer();
-    workspace_ = Buffer(memory_, bytes);
+/// Runs `one_run(run, scratch)` for every run. The heuristics may promise an algorithm that the convolution
+/// then does not support: that is an obstacle, too.
+template <class OneRun>
+std::string for_runs(int runs, const Plan& plan, const Workspace& workspace, const OneRun& one_run) {
+  if (!plan.has_algorithm()) return "no deterministic algorithm in 256 MiB of scratch memory";
+  for (int run = 0; run < runs; ++run) {
+    const cudnnStatus_t status = one_run(run, workspace(plan.workspace_bytes()));
+    if (status == CUDNN_STATUS_NOT_SUPPORTED) return "an algorithm that it does not support after all";
+    require_cudnn(status, "convolving");
   }
-  return workspace_.data();
+  return {};
 }
 
 std::string CudnnConvolution::run(const Conv2dForward& op) {
   if (std::string reason = obstacle(op.x, op.weights, op.y, op.bias); !reason.empty()) return reason;
   const Plan& plan = plan_for(
       {Direction::kForward, op.geometry, of_one_run(op.x), of_one_run(op.y), of_one_run(op.weights)});
-  if (!plan.has_algorithm()) return kNoAlgorithm;
-  for (int run = 0; run < op.y.runs(); ++run)
-    plan.forward(handle_, op.x.run(run).raw(), op.weights.run(run).raw(), workspace(plan.workspace_bytes()),
-                 op.y.run(run).raw());
-  return {};
+  return for_runs(op.y.runs(), plan, workspace_, [&](int run, void* scratch) {
+    return plan.forward(handle_, op.x.run(run).raw(), op.weights.run(run).raw(), scratch,
+                        op.y.run(run).raw());
+  });
 }
 
 std::string CudnnConvolution::run(const Conv2dBackwardInput& op) {
   if (std::string reason = obstacle(op.x_grad, op.weights, op.y_grad, {}); !reason.empty()) return reason;
   const Plan& plan = plan_for({Direction::kBackwardInput, op.geometry, of_one_run(op.x_grad),
                                of_one_run(op.y_grad), of_one_run(op.weights)});
-  if (!plan.has_algorithm()) return kNoAlgorithm;
-  for (int run = 0; run < op.x_grad.runs(); ++run)
-    plan.backward_input(handle_, op.weights.run(run).raw(), op.y_grad.run(run).raw(),
-                        workspace(plan.workspace_bytes()), op.x_grad.run(run).raw());
-  return {};
+  return for_runs(op.x_grad.runs(), plan, workspace_, [&](int run, void* scratch) {
+    return plan.backward_input(handle_, op.weights.run(run).raw(), op.y_grad.run(run).raw(), scratch,
+                               op.x_grad.run(run).raw());
+  });
 }
 
 std::string CudnnConvolution::run(const Conv2dBackwardWeights& op) {
@@ -306,18 +303,17 @@ std::string CudnnConvolution::run(const Conv2dBackwardWeights& op) {
     return reason;
   const Plan& plan = plan_for({Direction::kBackwardWeights, op.geometry, of_one_run(op.x),
                                of_one_run(op.y_grad), of_one_run(op.weights_grad)});
-  if (!plan.has_algorithm()) return kNoAlgorithm;
-  for (int run = 0; run < op.weights_grad.runs(); ++run)
-    plan.backward_weights(handle_, op.x.run(run).raw(), op.y_grad.run(run).raw(),
-                          workspace(plan.workspace_bytes()), op.weights_grad.run(run).raw());
-  return {};
+  return for_runs(op.weights_grad.runs(), plan, workspace_, [&](int run, void* scratch) {
+    return plan.backward_weights(handle_, op.x.run(run).raw(), op.y_grad.run(run).raw(), scratch,
+                                 op.weights_grad.run(run).raw());
+  });
 }
 
 }  // namespace
 
-std::unique_ptr<ConvolutionLibrary> open_cudnn(MemoryResource& memory, CUstream_st* stream,
+std::unique_ptr<ConvolutionLibrary> open_cudnn(Workspace workspace, CUstream_st* stream,
                                                Precision precision) {
-  return std::make_unique<CudnnConvolution>(memory, stream, precision);
+  return std::make_unique<CudnnConvolution>(std::move(workspace), stream, precision);
 }
 
 }  // namespace gnc

@@ -5,9 +5,9 @@ inline namespace KERNEL_TARGET {
 
 void* DeviceBackend::grown(Buffer& buffer, std::size_t bytes) {
   if (buffer.bytes() < bytes) {
+    workspace_moved();  // before: what follows may throw
     buffer = Buffer();  // first give back, then take: never both at once
     buffer = Buffer(*memory_, bytes);
-    workspace_moved();
   }
   return buffer.data();
 }

@@ -71,7 +71,7 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   /// `memory` belongs to the stream.
   DeviceBackend(std::unique_ptr<MemoryResource> memory, kernels::Stream stream, Precision precision)
       : memory_(std::move(memory)), stream_(stream), precision_(precision) {}
-  /// A workspace moved: recorded steps hold its old address.
+  /// A workspace is about to move: recorded steps hold its old address.
   virtual void workspace_moved() {}
 
  private:

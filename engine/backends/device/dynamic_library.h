@@ -3,16 +3,21 @@
 
 #include <string>
 
+#include "engine/error.h"
+
 namespace gnc {
 
-/// A shared library, opened by name along the loader's search path and closed with this object.
+/// A library is not installed. Says what the loader said.
+class MissingLibraryError : public BackendError {
+  using BackendError::BackendError;
+};
+
+/// A shared library, opened by name along the loader's search path. It is never unloaded: CUDA may call into
+/// it until the program ends.
 class DynamicLibrary {
  public:
-  /// Throws BackendError saying what the loader said.
+  /// Throws MissingLibraryError.
   explicit DynamicLibrary(const std::string& file);
-  DynamicLibrary(const DynamicLibrary&) = delete;
-  DynamicLibrary& operator=(const DynamicLibrary&) = delete;
-  ~DynamicLibrary();
 
   /// The function `name` of the library, e.g. `load<decltype(&cublasCreate_v2)>("cublasCreate_v2")`. Throws
   /// BackendError when the library has no such function (it is of another version).

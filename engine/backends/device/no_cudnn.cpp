@@ -5,7 +5,7 @@
 
 namespace gnc {
 
-std::unique_ptr<ConvolutionLibrary> open_cudnn(MemoryResource&, CUstream_st*, Precision) {
+std::unique_ptr<ConvolutionLibrary> open_cudnn(Workspace, CUstream_st*, Precision) {
   throw BackendError(
       "backend cuda: this gnc was built without cuDNN; install its headers (cudnn.h) beside the CUDA toolkit "
       "and "

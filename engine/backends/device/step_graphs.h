@@ -20,8 +20,9 @@ class StepGraphs {
   /// A key's first step runs as it is, so that workspaces and libraries are set up; its second is recorded
   /// and launched; later ones are launched without calling `step`.
   void run(const StepKey& key, const std::function<void()>& step);
-  /// Forgets all graphs: an address that they hold is no longer valid.
-  void clear() { graphs_.clear(); }
+  /// Forgets all graphs: an address that they hold will no longer be valid. Throws BackendError while a step
+  /// is recorded, which would hold it as well.
+  void clear();
 
  private:
   struct DestroyGraph {
@@ -29,12 +30,13 @@ class StepGraphs {
   };
   using Graph = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, DestroyGraph>;
 
-  Graph record(const std::function<void()>& step) const;
+  Graph record(const std::function<void()>& step);
 
   /// A schedule that changes the learning rate every step would fill the device with graphs.
   static constexpr std::size_t kMostGraphs = 16;
 
   cudaStream_t stream_;
+  bool is_recording_ = false;
   std::map<StepKey, Graph> graphs_;  // null: seen once
 };
 

@@ -40,6 +40,16 @@ T* pointer(const Tensor& tensor) {
   return static_cast<T*>(tensor.raw());
 }
 
+/// Whether every run starts at a multiple of 16 bytes, as vendors' libraries like it. The answer for a run of
+/// an ensemble is that for the run alone: where runs of this size would not be aligned, neither is one run.
+inline bool runs_are_aligned(const ConstTensor& tensor) {
+  const auto is_multiple_of_16 = [&](std::int64_t elements) {
+    return static_cast<std::uintptr_t>(elements) * size_of(tensor.dtype()) % 16 == 0;
+  };
+  return reinterpret_cast<std::uintptr_t>(tensor.raw()) % 16 == 0 && is_multiple_of_16(tensor.run_stride()) &&
+         is_multiple_of_16(tensor.spec().storage_elements());
+}
+
 /// Strides of images whose channels lie side by side. Throws BackendError for other layouts.
 inline kernels::ImageStrides image_strides(std::string_view op, std::string_view name,
                                            const TensorSpec& spec) {
