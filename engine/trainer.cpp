@@ -47,6 +47,16 @@ std::uint64_t next_id() {
   return ++count;
 }
 
+/// Makes something that takes memory of the device; out of it, the error says for what, and what takes less.
+template <class Make>
+auto allocate_for(std::string_view what, std::string_view advice, const Make& make) {
+  try {
+    return make();
+  } catch (const OutOfMemoryError& error) {
+    throw OutOfMemoryError(error, fmt::format("for {}; {}", what, advice));
+  }
+}
+
 /// Sizes of the batches that `size` samples make: the full one and, where they do not divide, the last.
 std::vector<int> batch_sizes(int size, int batch_size) {
   std::vector<int> sizes = {std::min(size, batch_size)};
@@ -63,13 +73,24 @@ Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, c
       train_source_(train),
       settings_(checked(settings, train)),
       seeds_(std::move(seeds)),
-      train_(backend, train,
-             {.dtype = backend.image_dtype(),
-              .batch_size = settings.batch_size,
-              .max_orders = distinct_orders(seeds_)}),
-      test_(backend, test, {.dtype = backend.image_dtype(), .batch_size = settings.batch_size}),
-      parameters_(network, backend, static_cast<int>(seeds_.size()), DType::kF32),
+      train_(allocate_for("the training pictures", "--train-limit takes fewer",
+                          [&] {
+                            return DeviceImages(backend, train,
+                                                {.dtype = backend.image_dtype(),
+                                                 .batch_size = settings.batch_size,
+                                                 .max_orders = distinct_orders(seeds_)});
+                          })),
+      test_(allocate_for("the test pictures", "--test-limit takes fewer",
+                         [&] {
+                           return DeviceImages(
+                               backend, test,
+                               {.dtype = backend.image_dtype(), .batch_size = settings.batch_size});
+                         })),
+      parameters_(allocate_for(fmt::format("the parameters of {} runs", seeds_.size()),
+                               "fewer runs at a time (--ensemble) or a smaller --width take less",
+                               [&] { return ParameterArena(network, backend, runs(), DType::kF32); })),
       losses_(backend.memory(), {.shape = Shape({settings.batch_size}, runs())}),
+      host_losses_(static_cast<std::size_t>(runs()) * static_cast<std::size_t>(settings.batch_size)),
       id_(next_id()) {
   plan_and_allocate();
   for (int run = 0; run < runs(); ++run) parameters_.initialize(run, seeds_[static_cast<std::size_t>(run)]);
@@ -96,34 +117,32 @@ std::size_t Trainer::planned_activations(int batch_size) {
 }
 
 void Trainer::explain_out_of_memory(const OutOfMemoryError& error, std::size_t activations) {
-  const std::size_t free = error.free_bytes();
+  // Either there was no room for the activations, or there was and none for the scratch of an op beside them.
+  const std::size_t scratch = arena_ ? error.asked_bytes() : 0;
+  const std::size_t free = error.free_bytes() + (arena_ ? activations : 0);
   std::vector<std::string> advice;
   for (int batch_size = settings_.batch_size / 2; batch_size >= 1; batch_size /= 2)
-    if (planned_activations(batch_size) <= free) {
+    if (planned_activations(batch_size) + scratch <= free) {
       advice.push_back(fmt::format("--batch-size {}", batch_size));
       break;
     }
   // Fewer runs at a time give back their parameters as well.
   const auto all_runs = static_cast<std::size_t>(runs());
   for (std::size_t fewer = all_runs - 1; fewer >= 1; --fewer)
-    if (activations / all_runs * fewer <= free + parameters_.bytes() / all_runs * (all_runs - fewer)) {
+    if (activations / all_runs * fewer + scratch <=
+        free + parameters_.bytes() / all_runs * (all_runs - fewer)) {
       advice.push_back(fmt::format("--ensemble {}", fewer));
       break;
     }
   throw OutOfMemoryError(
-      error, fmt::format("for the activations of {} runs in batches of {}; {}", runs(), settings_.batch_size,
-                         advice.empty() ? "no smaller batch or ensemble fits"
-                                        : fmt::format("{} would fit", fmt::join(advice, " or "))));
+      error,
+      fmt::format("for {} of {} runs in batches of {}; {}",
+                  arena_ ? "scratch beside the activations" : "the activations", runs(), settings_.batch_size,
+                  advice.empty() ? "no smaller batch or ensemble fits"
+                                 : fmt::format("{} would fit", fmt::join(advice, " or "))));
 }
 
-void Trainer::plan_and_allocate() {
-  set_training_orders(0);
-  const std::size_t capacity = planned_activations(settings_.batch_size);
-  try {
-    arena_.emplace(backend_.memory(), capacity);
-  } catch (const OutOfMemoryError& error) {
-    explain_out_of_memory(error, capacity);
-  }
+void Trainer::warm_up() {
   for (const int samples : batch_sizes(train_.size(), settings_.batch_size)) {
     train_.select(0);
     step(backend_, *arena_, samples, std::nullopt);
@@ -133,6 +152,17 @@ void Trainer::plan_and_allocate() {
       images->select(0);
       evaluate_batch(backend_, *arena_, *images, samples);
     }
+}
+
+void Trainer::plan_and_allocate() {
+  set_training_orders(0);
+  const std::size_t capacity = planned_activations(settings_.batch_size);
+  try {
+    arena_.emplace(backend_.memory(), capacity);
+    warm_up();
+  } catch (const OutOfMemoryError& error) {
+    explain_out_of_memory(error, capacity);
+  }
   backend_.synchronize();
   plan_ = {.parameters = parameters_.bytes(),
            .activations = capacity + losses_.view().spec().bytes(),
@@ -171,9 +201,14 @@ Tensor Trainer::losses(int samples) const {
   return Tensor({.shape = Shape({samples}, runs())}, whole.raw(), *whole.memory(), whole.run_stride());
 }
 
-void Trainer::check_finite(int samples) const {
+void Trainer::check_finite(int samples) {
+  // One copy for all runs: each copy waits for the device.
+  losses_.view().memory()->download(host_losses_.data(), losses_.view().raw(),
+                                    host_losses_.size() * sizeof(float));
   for (int run = 0; run < runs(); ++run)
-    for (const float loss : floats_of(losses(samples), run))
+    for (const float loss : std::span(host_losses_)
+                                .subspan(static_cast<std::size_t>(run * settings_.batch_size),
+                                         static_cast<std::size_t>(samples)))
       require<DivergenceError>(
           std::isfinite(loss),
           "training diverged: run {} of {}, epoch {}, step {}: loss is {}; a smaller --lr may help", run + 1,

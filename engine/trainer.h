@@ -106,6 +106,8 @@ class Trainer {
   };
 
   void plan_and_allocate();
+  /// One step and one evaluation of every size, on zero weights.
+  void warm_up();
   /// Bytes of the arena that steps and evaluations of batches of that size need.
   std::size_t planned_activations(int batch_size);
   /// Says which smaller settings would fit.
@@ -116,7 +118,7 @@ class Trainer {
   /// The losses [samples] of the last step.
   Tensor losses(int samples) const;
   void set_training_orders(int epoch);
-  void check_finite(int samples) const;
+  void check_finite(int samples);
   EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int samples);
 
   Backend& backend_;
@@ -129,7 +131,8 @@ class Trainer {
   ParameterArena parameters_;
   std::optional<Arena> arena_;
   DeviceTensor losses_;  // [batch_size] of every run
-  std::uint64_t id_;     // among all trainers of the program
+  std::vector<float> host_losses_;
+  std::uint64_t id_;  // among all trainers of the program
   MemoryPlan plan_;
   Position position_;
 };
