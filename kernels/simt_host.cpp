@@ -147,9 +147,9 @@ std::string text_of(const dim3& extent) {
   return text.str();
 }
 
-/// The limits of every GPU since compute capability 8.0; shared memory as on 9.0, which has most.
+/// The limits of every GPU since compute capability 8.0; shared memory as on 8.6 and 8.9, which have least.
 void check_shape(const LaunchShape& shape) {
-  constexpr std::size_t kMostSharedBytes = 227 * 1024;
+  constexpr std::size_t kMostSharedBytes = 99 * 1024;
   const dim3 &grid = shape.grid, &block = shape.block;
   const char* reason = nullptr;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || block.x == 0 || block.y == 0 || block.z == 0)
@@ -159,7 +159,7 @@ void check_shape(const LaunchShape& shape) {
   else if (block.x > 1024 || block.y > 1024 || block.z > 64 || block.x * block.y * block.z > 1024)
     reason = "a block has at most (1024,1024,64) and 1024 threads in all";
   else if (shape.shared_bytes > kMostSharedBytes)
-    reason = "a block has at most 232448 bytes of shared memory";
+    reason = "a block has at most 101376 bytes of shared memory";
   if (reason == nullptr) return;
   std::ostringstream message;
   message << "cannot launch the kernel of " << shape.launcher.file_name() << ':' << shape.launcher.line()

@@ -49,12 +49,12 @@ TEST(LaunchError, IsThrown_WhenTheBlockIsEmptyOrTooLarge) {
 }
 
 TEST(LaunchError, IsThrown_WhenSharedMemoryIsTooLarge) {
-  EXPECT_THAT(refusal({.grid = {1}, .block = {1}, .shared_bytes = 232449}),
-              HasSubstr("a block has at most 232448 bytes"));
+  EXPECT_THAT(refusal({.grid = {1}, .block = {1}, .shared_bytes = 101377}),
+              HasSubstr("a block has at most 101376 bytes"));
 }
 
 TEST(LaunchError, IsNotThrown_AtTheLimits) {
-  EXPECT_EQ(refusal({.grid = {1}, .block = {1}, .shared_bytes = 232448}), "");
+  EXPECT_EQ(refusal({.grid = {1}, .block = {1}, .shared_bytes = 101376}), "");
   EXPECT_EQ(refusal({.grid = {1, 1, 65535}, .block = {1}}), "");
 }
 
