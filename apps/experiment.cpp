@@ -43,7 +43,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   settings_.update(data_.settings);
   settings_["device"] = backend_->name();
   settings_["precision"] = common_.precision;
-  if (parse_convolution(common_.convolution) != Convolution::kOwn) settings_["conv"] = common_.convolution;
+  settings_["conv"] = common_.convolution;
 }
 
 std::vector<std::pair<std::string, std::string>> Experiment::description() const {
