@@ -243,6 +243,17 @@ TEST_F(TrainingCli, TrainsInThePrecisionItIsToldAndResumesInNoOther) {
   EXPECT_NE(nlohmann::json::parse(wide.out)["test_ce"], result["test_ce"]);
 }
 
+TEST_F(TrainingCli, ResumesWithNoOtherConvolutionsThanTheRunHad) {
+  ASSERT_EQ(run("train", "run", {"--epochs", "1"}).exit_status, 0);
+  // As a run with cuDNN left it on a machine with a GPU.
+  auto result = nlohmann::ordered_json::parse(bytes("run/result.json"));
+  ASSERT_EQ(result["settings"]["conv"], "own");
+  result["settings"]["conv"] = "cudnn";
+  write_atomically(path("run/result.json"), result.dump());
+  expect_error(run("train", "run", {"--epochs", "1", "--resume"}), 1,
+               {"conv = \"cudnn\"", "now conv = \"own\""});
+}
+
 TEST_F(TrainingCli, NamesAPrecisionThatTheDeviceDoesNotHave) {
   expect_error(run("train", "run", {"--device", "cpu", "--precision", "tf32"}), 1,
                {"--device cpu computes in fp32; --precision tf32 needs cuda, simt or reference"});
