@@ -63,6 +63,11 @@ void run(const BenchOptions& options) {
       "--case and --baseline are for single ops; --op {} always has its bare convolutions beside it",
       kTrainStep);
   if (options.op.op != kTrainStep) return run_op_benchmarks(*backend, options.op);
+  require<UsageError>(
+      backend->name() == "cpu",
+      "--op {} sets a step beside bare oneDNN convolutions on the host; with --device {} time ops: "
+      "--op all, or one of them",
+      kTrainStep, backend->name());
   check_ops(*backend, "all");
   TrainStepOptions step = options.step;
   step.json = options.op.json;

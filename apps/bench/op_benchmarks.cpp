@@ -183,6 +183,11 @@ void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options) {
   require<UsageError>(count > 0, "--case '{}': no case of {} has such a name", options.case_filter,
                       options.op == "all" ? "any op" : options.op);
   check_ops(backend, options.op);
+  // For the reader of the file: on what, and by which implementations.
+  benchmark::AddCustomContext("gnc_device", std::string(backend.name()));
+  benchmark::AddCustomContext("gnc_precision", std::string(to_string(backend.precision())));
+  for (const std::string& choice : backend.choices())
+    benchmark::AddCustomContext("gnc_choice " + choice.substr(0, choice.find(':')), choice);
   std::vector<std::string> arguments = {"gnc-bench"};
   if (!options.json.empty()) {
     require<FileError>(std::ofstream(options.json).good(), "--json {}: cannot be written", options.json);
