@@ -7,6 +7,7 @@
 #endif
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -14,9 +15,13 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-#if !defined(GNC_KERNELS_ON_HOST)
+#include "kernels/versions.h"
+#if defined(GNC_KERNELS_ON_HOST)
+#include "tests/ops/schedule.h"
+#else
 #include "engine/backends/device/cuda_device.h"
 #endif
 
@@ -77,10 +82,10 @@ template <class T>
 class DeviceArray {
  public:
   explicit DeviceArray(std::span<const T> values)
-      : size_(values.size()), guarded_(size_ + 2 * kGuard, T{kSentinel}) {
-    std::copy(values.begin(), values.end(), guarded_.begin() + kGuard);
-    memory_ = allocate(guarded_.size() * sizeof(T));
-    upload(memory_, guarded_.data(), guarded_.size() * sizeof(T));
+      : size_(values.size()), initial_(size_ + 2 * kGuard, T{kSentinel}) {
+    std::copy(values.begin(), values.end(), initial_.begin() + kGuard);
+    memory_ = allocate(initial_.size() * sizeof(T));
+    reset();
   }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(std::span<const T>(values)) {}
   DeviceArray(const DeviceArray&) = delete;
@@ -88,15 +93,18 @@ class DeviceArray {
   ~DeviceArray() { release(memory_); }
 
   T* data() { return static_cast<T*>(memory_) + kGuard; }
+  /// Puts back what it was made with.
+  void reset() { upload(memory_, initial_.data(), initial_.size() * sizeof(T)); }
   /// Throws where a kernel failed or a sentinel was overwritten.
   std::vector<T> download() {
-    tests::download(guarded_.data(), memory_, guarded_.size() * sizeof(T));
+    std::vector<T> guarded(initial_.size());
+    tests::download(guarded.data(), memory_, guarded.size() * sizeof(T));
     const T sentinel{kSentinel};
     for (std::size_t i = 0; i < kGuard; ++i)
-      if (std::memcmp(&guarded_[i], &sentinel, sizeof(T)) != 0 ||
-          std::memcmp(&guarded_[kGuard + size_ + i], &sentinel, sizeof(T)) != 0)
+      if (std::memcmp(&guarded[i], &sentinel, sizeof(T)) != 0 ||
+          std::memcmp(&guarded[kGuard + size_ + i], &sentinel, sizeof(T)) != 0)
         throw std::runtime_error("a kernel wrote outside its operand");
-    return {guarded_.begin() + kGuard, guarded_.end() - kGuard};
+    return {guarded.begin() + kGuard, guarded.end() - kGuard};
   }
 
  private:
@@ -104,8 +112,43 @@ class DeviceArray {
   static constexpr unsigned short kSentinel = 12345;
 
   std::size_t size_;
-  std::vector<T> guarded_;
+  std::vector<T> initial_;  // guards included
   void* memory_ = nullptr;
 };
+
+template <class T>
+bool has_same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class First, class Second>
+bool has_same_bits(const std::pair<First, Second>& a, const std::pair<First, Second>& b) {
+  return has_same_bits(a.first, b.first) && has_same_bits(a.second, b.second);
+}
+
+/// Calls `run`, which launches kernels on fresh operands and returns what they left, and calls it once more:
+/// on the host with the threads in another order. Expects the same bits (has_same_bits, for a type of one's
+/// own found beside it); returns them.
+template <class Run>
+auto run_twice(const Run& run) {
+  const auto first = run();
+#if defined(GNC_KERNELS_ON_HOST)
+  const Schedule other(other_seed());
+#endif
+  EXPECT_TRUE(has_same_bits(first, run())) << "the second time, a kernel gave other bits";
+  return first;
+}
+
+/// Calls body(version) for the rungs that take the job, until one of them fails.
+template <class Args, class Body>
+void for_each_version(std::span<const kernels::KernelVersion<Args>> versions, const Args& args,
+                      const Body& body) {
+  for (const auto& version : versions) {
+    if (version.accepts != nullptr && !version.accepts(args)) continue;
+    SCOPED_TRACE(std::string(version.name));
+    body(version);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
 
 }  // namespace gnc::tests

@@ -17,4 +17,7 @@ class Schedule {
   std::uint64_t before_;
 };
 
+/// A seed that is not the current one.
+std::uint64_t other_seed();
+
 }  // namespace gnc::tests
