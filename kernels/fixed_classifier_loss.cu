@@ -6,8 +6,8 @@
 ///
 /// With the paper's F = 512, d = 64, C = 100 a block multiplies 1.0·10⁶ pairs for the features (four times
 /// over in all), 0.4·10⁶ for logits and back, 0.5·10⁶ for its gradients, and the last block of a tile reads
-/// 32 KB a chunk; four times the features cost less than six more launches and a trip of everything through
-/// memory. No time has been measured yet. v1 as said, fp32
+/// 32 KB a chunk. The bet is that this costs less than six more launches and a trip of everything through
+/// memory; no time has been measured yet. v1 as said, fp32
 #include "kernels/fixed_classifier_loss.h"
 
 #include <algorithm>
@@ -216,11 +216,11 @@ __device__ void load_frame(const Args& args, const Share& share, const Workplace
 template <int kDims, bool kIsAligned>
 __device__ void compute_features(const Args& args, const Plan& plan, const Share& share,
                                  const Slices<kDims, kIsAligned>& slices, const Workplace<kDims>& place) {
-  constexpr int kPerLane = kDims / kLanesPerRow;
+  constexpr int kPerLane = kDims / kLanesPerRow, kAtOnce = kUnrolled<kDims>;
   const int first = lane_of_thread() % kLanesPerRow, row = row_of_thread();
   float sums[kPerLane] = {};
   slices.for_each(place, 0, plan.slices, [&](int) {
-#pragma unroll kUnrolled < kDims>
+#pragma unroll kAtOnce
     for (int c = 0; c < kSlice; c += kPack) {
       const Floats<kPack> x = load_floats<kPack>(place.x + row * kSliceStride + c);
       for (int i = 0; i < kPerLane; ++i) {
@@ -245,10 +245,10 @@ struct Logits {
 
 template <int kDims>
 __device__ Logits compute_logits(int classes, const Workplace<kDims>& place) {
-  constexpr int kStride = Workplace<kDims>::kFeatureStride;
+  constexpr int kStride = Workplace<kDims>::kFeatureStride, kAtOnce = kUnrolled<kDims>;
   const int row = first_row_of_warp();
   Logits logits{};
-#pragma unroll kUnrolled < kDims>
+#pragma unroll kAtOnce
   for (int k = 0; k < kDims; k += kPack) {
     Floats<kPack> features[kRowsPerWarp];
     for (int r = 0; r < kRowsPerWarp; ++r)
@@ -341,10 +341,10 @@ __device__ int group_of_thread() { return static_cast<int>(threadIdx.x) / kPacks
 /// x_grad = features_grad·weights of a slice: each half of a warp has two of its rows.
 template <int kDims, bool kIsAligned>
 __device__ void store_x_grad(const Args& args, const Share& share, int slice, const Workplace<kDims>& place) {
-  constexpr int kRows = kChunkRows / kColumnGroups;
+  constexpr int kRows = kChunkRows / kColumnGroups, kAtOnce = kUnrolled<kDims>;
   const int row = group_of_thread() * kRows, c = column_of_thread();
   Floats<kPack> sums[kRows] = {};
-#pragma unroll kUnrolled < kDims>
+#pragma unroll kAtOnce
   for (int k = 0; k < kDims; k += kPack) {
     Floats<kPack> gradients[kRows];
     for (int r = 0; r < kRows; ++r)
@@ -371,11 +371,11 @@ constexpr int kDimsPerGroup = std::max(1, kDims / kColumnGroups);
 template <int kDims>
 __device__ void store_weights_share(const Args& args, const Plan& plan, const Share& share, int slice,
                                     const Workplace<kDims>& place) {
-  constexpr int kPer = kDimsPerGroup<kDims>;
+  constexpr int kPer = kDimsPerGroup<kDims>, kAtOnce = 2 * kUnrolled<kDims>;
   const int first = group_of_thread() * kPer, c = column_of_thread();
   if (first >= args.extents.feature_dim) return;
   Floats<kPack> sums[kPer] = {};
-#pragma unroll 2 * kUnrolled < kDims>
+#pragma unroll kAtOnce
   for (int row = 0; row < kChunkRows; ++row) {
     const Floats<kPack> x = load_floats<kPack>(place.x + row * kSliceStride + c);
     const Floats<kPer> gradients =
