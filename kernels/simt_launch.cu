@@ -42,6 +42,9 @@ void fail_launch(const void* kernel, const LaunchShape& shape, cudaError_t error
   std::ostringstream message;
   message << "cannot launch " << name_of(kernel) << " with grid " << shape.grid << ", block " << shape.block
           << ", " << shape.shared_bytes << " bytes of dynamic shared memory: " << cudaGetErrorString(error);
+  // The runtime reports a fault of a kernel at whatever call comes next.
+  if (error != cudaErrorInvalidValue && error != cudaErrorInvalidConfiguration)
+    message << " (an earlier kernel may have failed)";
   throw LaunchError(message.str());
 }
 
