@@ -5,15 +5,19 @@
 #   cmake -DLOGS=… -DALLOWED=kernels/local_memory_allowed.txt -P kernels/kernel_resources.cmake   fails on spills and stack
 #
 # Columns: architecture, kernel, registers of a thread, bytes of stack frame, of spill stores and loads, of static shared
-# memory of a block; and the most warps of a multiprocessor that the registers allow, of how many there may be.
+# memory of a block; and warps_by_registers: the most warps of a multiprocessor that the registers allow, of how many there
+# may be. That is a bound and not the occupancy: dynamic shared memory and the size of a block, which a launch chooses, are
+# not in it.
 cmake_minimum_required(VERSION 3.25)
 
 set(allowed "")
 if(ALLOWED)
-  file(STRINGS ${ALLOWED} lines REGEX "^[a-z]")
+  file(STRINGS ${ALLOWED} lines REGEX "^[^#]")
   foreach(line IN LISTS lines)
-    string(REGEX MATCH "^[^ ]+" kernel "${line}")
-    list(APPEND allowed ${kernel})
+    if(NOT line MATCHES "^([A-Za-z_0-9]+)[ :]+[^ ]")
+      message(FATAL_ERROR "kernel_resources: ${ALLOWED}: '${line}' is no name with a reason behind it")
+    endif()
+    list(APPEND allowed ${CMAKE_MATCH_1})
   endforeach()
 endif()
 
@@ -21,7 +25,9 @@ set(rows "")
 set(faults "")
 foreach(log IN LISTS LOGS)
   if(NOT EXISTS ${log})
-    message(FATAL_ERROR "kernel_resources: ${log} is missing: build the CUDA kernels first")
+    string(REGEX REPLACE "\\.ptxas$" "" object "${log}")
+    message(FATAL_ERROR "kernel_resources: ${log} is missing. It is written when its object is compiled: "
+      "delete ${object}, or clean the target gnc_kernels_cuda, and build again")
   endif()
   file(READ ${log} said)
   string(REPLACE ";" "," said "${said}")
@@ -54,14 +60,14 @@ foreach(log IN LISTS LOGS)
     endif()
     # A warp gets registers in units of 256; a multiprocessor has 65536 of them, in four parts of 16384.
     set(most_warps 64)
-    if(architecture MATCHES "^8[69]")
+    if(architecture MATCHES "^(8[679]|12)")
       set(most_warps 48)
     endif()
     math(EXPR warps "16384 / ((${registers} * 32 + 255) / 256 * 256) * 4")
     if(warps GREATER most_warps)
       set(warps ${most_warps})
     endif()
-    string(REGEX MATCH "^[a-z_0-9]+" plain_name "${kernel}")
+    string(REGEX MATCH "^[A-Za-z_0-9]+" plain_name "${kernel}")
     if(stack OR stores OR loads)
       if(NOT plain_name IN_LIST allowed)
         list(APPEND faults "${kernel} on sm_${architecture}: ${stack} bytes of stack, spills of ${stores} and ${loads} bytes")

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Launches a CUDA compiler; what `ptxas -v` says of every kernel goes to OBJECT.ptxas instead of the terminal.
+# Launches a CUDA compiler; what `ptxas -v` says of every kernel goes to OBJECT.ptxas instead of the terminal. A command that
+# makes no object (without -o) is passed through.
 object=
 previous=
 for argument; do
   [ "$previous" != -o ] || object=$argument
   previous=$argument
 done
+[ -n "$object" ] || exec "$@"
 said=$object.said
 "$@" 2>"$said"
 status=$?
