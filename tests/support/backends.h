@@ -18,10 +18,13 @@ struct MissingBackend {
 
 /// Every backend there is, in the order reference, cpu, simt, cuda.
 const std::vector<std::string>& all_backend_names();
-/// Those that do not open on this machine.
-std::vector<MissingBackend> missing_backends();
+/// Those that open on this machine; asked once per process. Where the environment says GNC_REQUIRE_GPU=1,
+/// cuda is among them whether it opens or not: every test that wants it then fails, and says why.
+const std::vector<std::string>& available_backends();
+/// The others.
+const std::vector<MissingBackend>& missing_backends();
 
-/// The backend of that name in that precision, opened at the first call and kept to the end of the program.
+/// The backend of that name in that precision, opened at the first call and never closed.
 /// Throws BackendError when it is missing.
 Backend& backend_named(const std::string& name, Precision precision = Precision::kFp32);
 
@@ -29,7 +32,7 @@ Backend& backend_named(const std::string& name, Precision precision = Precision:
 /// bf16 for reference (whose tf32 is its fp32) and both for simt and cuda.
 std::vector<Precision> precisions_of(const std::string& name);
 
-/// A backend that opens here, in one of its precisions.
+/// An available backend, in one of its precisions.
 struct BackendChoice {
   std::string device;
   Precision precision = Precision::kFp32;
@@ -40,10 +43,10 @@ struct BackendChoice {
 /// For GoogleTest's messages.
 inline void PrintTo(const BackendChoice& choice, std::ostream* out) { *out << choice.to_string(); }
 
-/// All of them, backends in the order of `all_backend_names()`.
-std::vector<BackendChoice> backend_choices();
+/// All of them, backends in the order of `all_backend_names()`; asked once per process.
+const std::vector<BackendChoice>& backend_choices();
 
-/// Calls `body` with every backend that opens, in fp32.
+/// Calls `body` with every available backend, in fp32.
 void for_each_backend(const std::function<void(Backend&)>& body);
 
 }  // namespace gnc::tests
