@@ -17,7 +17,12 @@ struct FixedClassifierLossCase {
   int feature_dim = 1;          // d
   int classes = 2;              // C
   double frame_scale = 1;       // norm of the frame's rows, about
-  bool is_fp32_only = false;    // where a backend composes it of products, which other precisions round
+  // A backend composes it of products, which it rounds to TF32 in that precision; so its cases come twice.
+  bool is_composed = false;
+  bool is_rounded = false;  // the one for tf32
+
+  /// Largest relative error of a factor: rounded to the 11 significant bits of TF32, or cut off there.
+  double factor_error() const { return is_rounded ? 0x1p-10 : 0; }
 };
 
 template <>
@@ -33,9 +38,27 @@ struct OpCases<FixedClassifierLoss> {
         {.batch = 7, .in_features = 65, .feature_dim = 6, .classes = 10},
         {.batch = 33, .in_features = 129, .feature_dim = 9, .classes = 31},
         {.batch = 5, .in_features = 260, .feature_dim = 17, .classes = 33},
-        {.batch = 7, .in_features = 40, .feature_dim = 65, .classes = 10, .is_fp32_only = true},
-        {.batch = 7, .in_features = 40, .feature_dim = 10, .classes = 129, .is_fp32_only = true},
-        {.batch = 1031, .in_features = 7, .feature_dim = 3, .classes = 5, .is_fp32_only = true},
+        {.batch = 7, .in_features = 40, .feature_dim = 65, .classes = 10, .is_composed = true},
+        {.batch = 7, .in_features = 40, .feature_dim = 10, .classes = 129, .is_composed = true},
+        {.batch = 1031, .in_features = 7, .feature_dim = 3, .classes = 5, .is_composed = true},
+        {.batch = 7,
+         .in_features = 40,
+         .feature_dim = 65,
+         .classes = 10,
+         .is_composed = true,
+         .is_rounded = true},
+        {.batch = 7,
+         .in_features = 40,
+         .feature_dim = 10,
+         .classes = 129,
+         .is_composed = true,
+         .is_rounded = true},
+        {.batch = 1031,
+         .in_features = 7,
+         .feature_dim = 3,
+         .classes = 5,
+         .is_composed = true,
+         .is_rounded = true},
         {.batch = 7, .in_features = 512, .feature_dim = 6, .classes = 10},     // the paper's, CIFAR-10
         {.batch = 33, .in_features = 512, .feature_dim = 64, .classes = 100},  // CIFAR-100
         {.batch = 35, .in_features = 70, .feature_dim = 64, .classes = 128, .frame_scale = 100},
@@ -52,12 +75,13 @@ struct OpCases<FixedClassifierLoss> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}x{}x{}x{}{}", c.batch, c.in_features, c.feature_dim, c.classes,
-                       c.frame_scale == 1 ? "" : fmt::format(".scale{}", c.frame_scale));
+    return fmt::format("{}x{}x{}x{}{}{}", c.batch, c.in_features, c.feature_dim, c.classes,
+                       c.frame_scale == 1 ? "" : fmt::format(".scale{}", c.frame_scale),
+                       c.is_rounded ? ".rounded" : "");
   }
 
   static bool is_for(const Case& c, const Backend& backend) {
-    return backend.precision() == Precision::kFp32 || !c.is_fp32_only;
+    return !c.is_composed || c.is_rounded == (backend.precision() == Precision::kTf32);
   }
 
   /// Weights and bias lie in ±1/√F, as torch.nn.Linear starts; entries of the frame in ±frame_scale·√(3/d).
@@ -73,11 +97,14 @@ struct OpCases<FixedClassifierLoss> {
       return CaseOperand{
           .name = name, .values = draw.nothing(shape), .access = Access::kWrite, .zero_reference = zeros};
     };
+    const auto factor = [&](std::string_view name, const HostTensor& values) {
+      return CaseOperand{.name = name, .values = values, .is_multiplied = c.is_rounded};
+    };
     return {.runs = draw.runs(),
-            .list = {{.name = "x", .values = draw.uniform("x", x)},
-                     {.name = "weights", .values = draw.uniform("weights", weights, -w, w)},
+            .list = {factor("x", draw.uniform("x", x)),
+                     factor("weights", draw.uniform("weights", weights, -w, w)),
                      {.name = "bias", .values = draw.uniform("bias", bias, -w, w)},
-                     {.name = "frame", .values = draw.uniform("frame", frame, -m, m)},
+                     factor("frame", draw.uniform("frame", frame, -m, m)),
                      {.name = "labels", .values = draw.integers("labels", samples, DType::kI32, c.classes)},
                      result("losses", samples),
                      result("x_grad", x),
@@ -111,12 +138,14 @@ struct OpCases<FixedClassifierLoss> {
   /// - that of x is a sum of d of them times weights; those of weights and bias are sums over the batch,
   /// whose
   ///   errors, not known to be independent, may all have one sign.
+  /// Composed and rounded, features, B times the gradient of the logits and that of a feature have the error
+  /// of a factor too.
   static Tolerance tolerance(const Case& c, std::string_view output) {
     constexpr double u = kUnitRoundoff;
     const auto likely_sum = [](double n) { return std::min(n, 6 * std::sqrt(n / 3)); };
     const double w = weight_bound(c), m = frame_bound(c);
     const double feature = w * (likely_sum(c.in_features) + 1);
-    const double feature_error = w * sum_error(products(c.in_features)) + u * feature;
+    const double feature_error = w * sum_error(products(c.in_features)) + (u + c.factor_error()) * feature;
     const double logit = m * feature * likely_sum(c.feature_dim);
     const double logit_error =
         m * feature_error * likely_sum(c.feature_dim) + m * feature * sum_error(uniform_terms(c.feature_dim));
@@ -125,8 +154,8 @@ struct OpCases<FixedClassifierLoss> {
       return {.absolute = 2 * logit_error + softmax_error + 2 * u * (std::log(c.classes) + 2 * logit)};
 
     const double gradient = 2 * m / c.batch;
-    const double gradient_error =
-        gradient * (logit_error + softmax_error + 7 * u + rounding_growth(c.classes) * u);
+    const double gradient_error = gradient * (logit_error + softmax_error + 7 * u +
+                                              rounding_growth(c.classes) * u + 2 * c.factor_error());
     if (output == "x_grad")
       return {.absolute = w * (gradient_error * likely_sum(c.feature_dim) +
                                gradient * sum_error(uniform_terms(c.feature_dim)))};
