@@ -216,7 +216,8 @@ __device__ void load_frame(const Args& args, const Share& share, const Workplace
 template <int kDims, bool kIsAligned>
 __device__ void compute_features(const Args& args, const Plan& plan, const Share& share,
                                  const Slices<kDims, kIsAligned>& slices, const Workplace<kDims>& place) {
-  constexpr int kPerLane = kDims / kLanesPerRow, kAtOnce = kUnrolled<kDims>;
+  constexpr int kPerLane = kDims / kLanesPerRow;
+  [[maybe_unused]] constexpr int kAtOnce = kUnrolled<kDims>;  // the emulator's compiler leaves pragmas out
   const int first = lane_of_thread() % kLanesPerRow, row = row_of_thread();
   float sums[kPerLane] = {};
   slices.for_each(place, 0, plan.slices, [&](int) {
@@ -245,7 +246,8 @@ struct Logits {
 
 template <int kDims>
 __device__ Logits compute_logits(int classes, const Workplace<kDims>& place) {
-  constexpr int kStride = Workplace<kDims>::kFeatureStride, kAtOnce = kUnrolled<kDims>;
+  constexpr int kStride = Workplace<kDims>::kFeatureStride;
+  [[maybe_unused]] constexpr int kAtOnce = kUnrolled<kDims>;
   const int row = first_row_of_warp();
   Logits logits{};
 #pragma unroll kAtOnce
@@ -341,7 +343,8 @@ __device__ int group_of_thread() { return static_cast<int>(threadIdx.x) / kPacks
 /// x_grad = features_grad·weights of a slice: each half of a warp has two of its rows.
 template <int kDims, bool kIsAligned>
 __device__ void store_x_grad(const Args& args, const Share& share, int slice, const Workplace<kDims>& place) {
-  constexpr int kRows = kChunkRows / kColumnGroups, kAtOnce = kUnrolled<kDims>;
+  constexpr int kRows = kChunkRows / kColumnGroups;
+  [[maybe_unused]] constexpr int kAtOnce = kUnrolled<kDims>;
   const int row = group_of_thread() * kRows, c = column_of_thread();
   Floats<kPack> sums[kRows] = {};
 #pragma unroll kAtOnce
@@ -371,7 +374,8 @@ constexpr int kDimsPerGroup = std::max(1, kDims / kColumnGroups);
 template <int kDims>
 __device__ void store_weights_share(const Args& args, const Plan& plan, const Share& share, int slice,
                                     const Workplace<kDims>& place) {
-  constexpr int kPer = kDimsPerGroup<kDims>, kAtOnce = 2 * kUnrolled<kDims>;
+  constexpr int kPer = kDimsPerGroup<kDims>;
+  [[maybe_unused]] constexpr int kAtOnce = 2 * kUnrolled<kDims>;
   const int first = group_of_thread() * kPer, c = column_of_thread();
   if (first >= args.extents.feature_dim) return;
   Floats<kPack> sums[kPer] = {};
