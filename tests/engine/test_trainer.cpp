@@ -255,7 +255,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, TrainerOn, testing::ValuesIn(tests::backend_c
                            std::ranges::replace(name, '.', '_');
                            return name;
                          });
-INSTANTIATE_TEST_SUITE_P(Backends, TrainerInFp32On, testing::ValuesIn(available_backends()),
+INSTANTIATE_TEST_SUITE_P(Backends, TrainerInFp32On, testing::ValuesIn(tests::available_backends()),
                          [](const auto& tested) { return tested.param; });
 
 TEST(Trainer, RefusesABatchLargerThanTheData) {
