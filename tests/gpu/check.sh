@@ -104,8 +104,6 @@ run_tests() {
   [ -z "$sanitizer" ] || what="$what; ${sanitizer#=* }"
   if [ $status -eq 126 ] || [ $status -eq 127 ]; then
     note "$name" failed "cannot start: $(last_line "$log")"
-  elif grep -q 'Backend.cuda_Is_Missing' "$log"; then
-    note "$name" failed "the backend cuda does not open; see $(basename "$log")"
   elif [ $status -eq 0 ] && [ "${passed:-0}" -gt 0 ]; then
     note "$name" ok "$what"
     rm -f "$log"
@@ -257,7 +255,7 @@ if [ -n "$no_measurement" ]; then
   note "all" "not measured" "$no_measurement"
   finish "not measured" 3
 fi
-export GNC_REQUIRE_GPU=1
+export GNC_REQUIRE_GPU=1 # Tests that need the GPU fail where they would skip.
 for part; do
   check_"$part"
 done
