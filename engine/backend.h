@@ -129,10 +129,9 @@ struct BackendOptions {
 };
 
 /// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cuda where there is a usable GPU, else
-/// cpu
-/// (`name()` says which). cpu has fp32 only; reference has all precisions and computes in double whatever the
-/// storage, so its tf32 is its fp32. Throws BackendError saying what is missing or cannot be done, UsageError
-/// for an unknown name.
+/// cpu, and name() says which. cpu has fp32 only; reference has all precisions and computes in double
+/// whatever the storage, so that its tf32 is its fp32. Throws BackendError saying what is missing, UsageError
+/// for an unknown name and for options that the device does not have.
 std::unique_ptr<Backend> open_backend(std::string_view name, const BackendOptions& options = {});
 inline std::unique_ptr<Backend> open_backend(std::string_view name, Precision precision) {
   return open_backend(name, BackendOptions{.precision = precision});

@@ -1,5 +1,6 @@
 /// gnc sweep: the paper's experiment, R runs alike but for the transformation of their frame.
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 
@@ -71,8 +72,9 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
   std::vector<std::pair<std::string, std::string>> description = experiment.description();
-  description.emplace_back("sweep", fmt::format("{} runs, vary {}, {} at a time", command.frames,
-                                                to_string(command.vary), command.ensemble));
+  description.emplace_back(
+      "sweep", fmt::format("{} runs, vary {}, {} at a time", command.frames, to_string(command.vary),
+                           std::min(command.ensemble, command.frames)));
   print_settings(description);
 
   std::vector<PlannedRun> ours;

@@ -20,9 +20,9 @@ constexpr std::array<std::pair<Convolution, std::string_view>, 3> kConvolutions 
     {{Convolution::kOwn, "own"}, {Convolution::kCudnn, "cudnn"}, {Convolution::kAuto, "auto"}}};
 
 std::unique_ptr<Backend> open_fp32_cpu_backend(Precision precision) {
-  require<BackendError>(precision == Precision::kFp32,
-                        "--device cpu computes in fp32; --precision {} needs cuda, simt or reference",
-                        to_string(precision));
+  require<UsageError>(precision == Precision::kFp32,
+                      "--device cpu computes in fp32; --precision {} needs cuda, simt or reference",
+                      to_string(precision));
   return open_cpu_backend();
 }
 
@@ -43,17 +43,19 @@ Convolution parse_convolution(std::string_view name) {
 std::unique_ptr<Backend> open_backend(std::string_view name, const BackendOptions& options) {
   if (name == "auto") {
     const CudaStatus cuda = query_cuda();
-    require<BackendError>(
-        cuda.is_usable || (options.precision == Precision::kFp32 && options.convolution == Convolution::kOwn),
-        "--device auto: --precision {} and --conv {} need cuda, which cannot be used: {}; cpu has "
-        "--precision fp32 "
-        "and --conv own",
-        to_string(options.precision), to_string(options.convolution), cuda.reason);
+    require<UsageError>(
+        cuda.is_usable || options.precision == Precision::kFp32,
+        "--precision {}: --device auto is cpu here, which computes in fp32 (cuda cannot be used: {}); "
+        "--device simt and --device reference have it",
+        to_string(options.precision), cuda.reason);
+    require<UsageError>(cuda.is_usable || options.convolution == Convolution::kOwn,
+                        "--conv {} needs cuda, which cannot be used: {}", to_string(options.convolution),
+                        cuda.reason);
     name = cuda.is_usable ? "cuda" : "cpu";
   }
-  require<BackendError>(name == "cuda" || options.convolution == Convolution::kOwn,
-                        "--conv {} needs --device cuda; on {} there is one implementation",
-                        to_string(options.convolution), name);
+  require<UsageError>(name == "cuda" || options.convolution == Convolution::kOwn,
+                      "--conv {} needs --device cuda; on {} there is one implementation",
+                      to_string(options.convolution), name);
   if (name == "reference") return open_reference_backend(options.precision);
   if (name == "cpu") return open_fp32_cpu_backend(options.precision);
   if (name == "simt") return open_simt_backend(options.precision);

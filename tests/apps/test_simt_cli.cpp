@@ -108,7 +108,7 @@ TEST_F(SimtCli, LibrariesOfTheGpuAreRefused) {
       run_program(GNC_PROGRAM, {"train", "--device", "simt", "--conv", "cudnn", "--data",
                                 "synthetic:classes=4,size=32,train=8,test=4", "--classifier",
                                 path("frame.npy"), "--out", path("refused"), "--batch-size", "4"});
-  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_EQ(result.exit_status, 2);
   EXPECT_NE(result.err.find("--conv cudnn needs --device cuda"), std::string::npos) << result.err;
 }
 

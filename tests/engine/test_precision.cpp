@@ -35,7 +35,7 @@ TEST(OpenBackend, Opens_Reference_In_Every_Precision_And_Fp32_Unless_Told) {
 TEST(OpenBackend, Refuses_What_Cpu_Does_Not_Compute_In) {
   EXPECT_EQ(open_backend("cpu", Precision::kFp32)->precision(), Precision::kFp32);
   for (const Precision precision : {Precision::kTf32, Precision::kBf16})
-    expect_error<BackendError>(
+    expect_error<UsageError>(
         [&] { open_backend("cpu", precision); },
         {"--device cpu computes in fp32",
          fmt::format("--precision {} needs cuda, simt or reference", to_string(precision))});
