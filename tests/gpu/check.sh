@@ -35,6 +35,12 @@ else
     esac
   done
   [ $# -gt 0 ] || set -- tests sanitizers training bench
+  for program in gnc gnc-bench gnc_engine_tests gnc_kernels_tests gnc_models_tests gnc_ops_tests; do
+    [ -e "$bin/$program" ] || {
+      echo "check.sh: $bin/$program is missing; BIN is the folder of gnc and of all its tests" >&2
+      exit 2
+    }
+  done
 fi
 
 mkdir -p "$out" || exit 2
