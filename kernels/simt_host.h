@@ -296,14 +296,9 @@ T atomicMax(T* address, std::type_identity_t<T> value) {
   return before;
 }
 inline void __threadfence() { emulator::fence(); }
-inline void __threadfence_block() { emulator::fence(); }
 
 template <class T>
 T __ldg(const T* address) {
-  return *address;
-}
-template <class T>
-T __ldcs(const T* address) {
   return *address;
 }
 template <class T>
@@ -313,12 +308,6 @@ void __stcs(T* address, T value) {
 inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
 inline int __popc(unsigned bits) { return std::popcount(bits); }
-inline int __ffs(int bits) { return bits == 0 ? 0 : std::countr_zero(static_cast<unsigned>(bits)) + 1; }
-inline int __clz(int bits) { return std::countl_zero(static_cast<unsigned>(bits)); }
-inline float rsqrtf(float value) { return 1.0f / std::sqrt(value); }
-inline double rsqrt(double value) { return 1.0 / std::sqrt(value); }
-inline float __fdividef(float a, float b) { return a / b; }
-inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 using std::max;
 using std::min;
 
