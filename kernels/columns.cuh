@@ -32,12 +32,12 @@ struct RowChunks {
 };
 
 /// Chunks of at least `fewest_rows` rows; no more chunks than make about 1024 blocks of 32 channels, twice
-/// the blocks that the largest GPU here (132 SMs) holds at once.
+/// the blocks that the largest GPU here (132 SMs) holds at once. No rows make one empty chunk.
 inline RowChunks row_chunks(std::int64_t rows, int channels, int fewest_rows = kRowLanes * kRowsInFlight) {
   constexpr std::int64_t kBlocks = 1024, kChannels = 32;
   const std::int64_t most = std::max<std::int64_t>(1, kBlocks / ceil_divide(channels, kChannels));
   const std::int64_t size = std::max<std::int64_t>(ceil_divide(rows, most), fewest_rows);
-  return {rows, size, channels, static_cast<int>(ceil_divide(rows, size))};
+  return {rows, size, channels, static_cast<int>(std::max<std::int64_t>(1, ceil_divide(rows, size)))};
 }
 
 template <int N>

@@ -82,7 +82,6 @@ struct Conv2dBackwardWeightsArgs {
   Images<const T> x;
   Images<const T> y_grad;
   PerRun<float> weights_grad;  ///< overwritten
-  PerRun<float> bias_grad;     ///< [y_channels], overwritten; may be null
   float* workspace;            ///< of conv2d_backward_weights_workspace() bytes; null where that is 0
   int runs;                    ///< at most 65535
   MathMode math;               ///< of T = float
@@ -100,11 +99,11 @@ template <class T>
 void conv2d_backward_input(const Conv2dBackwardInputArgs<T>& args, Stream stream);
 
 /// weights_grad[o,c,k,l] = Σ_{n,i,j} y_grad[n,o,i,j] · x[n, c, i·stride+k−padding, j·stride+l−padding];
-/// bias_grad[o] = Σ_{n,i,j} y_grad[n,o,i,j]. An empty batch gives zeros.
+/// An empty batch gives zeros. (The gradient of the bias is bias_backward of kernels/pointwise.h.)
 template <class T>
 void conv2d_backward_weights(const Conv2dBackwardWeightsArgs<T>& args, Stream stream);
 
-/// Bytes that any rung of conv2d_backward_weights needs for these extents, whether there is a bias, and runs.
+/// Bytes that any rung of conv2d_backward_weights needs for these extents and runs.
 template <class T>
 std::size_t conv2d_backward_weights_workspace(const Conv2dBackwardWeightsArgs<T>& args);
 

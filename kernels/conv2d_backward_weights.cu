@@ -1,4 +1,4 @@
-/// Convolution, gradients with respect to the weights and the bias: weights_grad[o, tap] = Σ_pixels
+/// Convolution, gradient with respect to the weights: weights_grad[o, tap] = Σ_pixels
 /// y_grad(o, pixel) · x(pixel, tap), an implicit matrix product that is small but deep: its depth runs over
 /// the pixels of all images. So that there are blocks enough, the pixels are split; each split's sums go to
 /// the workspace, and a second kernel adds them up in the order of the splits. How many there are depends on
@@ -55,16 +55,9 @@ int splits_of(const Conv2dShape& shape) {
       std::clamp<std::int64_t>(2 * kManyBlocks / tiles, 1, std::max(1, shape.y_pixels() / kFewestPixels)));
 }
 
-/// The sums of one split: the weights' gradient and after it the bias's.
-std::int64_t elements_of_split(const Conv2dShape& shape, bool has_bias) {
-  return shape.weights() + (has_bias ? shape.y_channels : 0);
-}
-
 /// What the launcher has found out about the arguments, and where the sums of the splits go.
 struct Plan {
   PerRun<float> weights_sums;
-  PerRun<float> bias_sums;
-  std::int64_t split_stride;  ///< from split to split, in elements
   int splits;
   PixelOrder order;
   bool has_packs;  ///< as ProductOutput
@@ -113,7 +106,7 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
       .height = shape.x_height,
       .width = shape.x_width};
   const ProductOutput<float, PlainAxis> sums{
-      .data = plan.weights_sums.run(run) + std::int64_t{blockIdx.z} * plan.split_stride,
+      .data = plan.weights_sums.run(run) + blockIdx.z * shape.weights(),
       .rows = {shape.y_channels, shape.filter_elements()},
       .columns = shape.filter_elements(),
       .has_packs = plan.has_packs};
@@ -121,61 +114,17 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
                         share_of_block(window.positions(), kTileDepth<T>, plan.splits), sums);
 }
 
-constexpr int kBiasChannels = 32;  // of a block, one warp side by side
-constexpr int kBiasLanes = 8;      // pixels of a block at a time
-
-/// grid (blocks of output channels, runs, splits), block (kBiasChannels, kBiasLanes). Lane l sums the pixels
-/// l, l + kBiasLanes, … of the split; then the lanes are added up in order.
-template <class T>
-__global__ void __launch_bounds__(kBiasChannels* kBiasLanes)
-    conv2d_backward_bias(Conv2dBackwardWeightsArgs<T> args, Plan plan) {
-  __shared__ float lanes[kBiasLanes][kBiasChannels];
-  const int column = static_cast<int>(threadIdx.x), lane = static_cast<int>(threadIdx.y);
-  const int o = static_cast<int>(blockIdx.x) * kBiasChannels + column;
-  const bool is_channel = o < args.shape.y_channels;
-  const std::int64_t run = blockIdx.y;
-  const T* const __restrict__ y_grad = args.y_grad.run(run) + o;
-  const DigitAxis pixels = window_of(args.shape, plan.order).positions_axis(args.y_grad.strides);
-  const DepthRange share = share_of_block(pixels.size, kBiasLanes, plan.splits);
-  const auto step = pixels.step(kBiasLanes);
-
-  float sum = 0;
-  auto pixel = pixels.at(share.begin + lane);
-  for (int left = share.end - share.begin - lane; is_channel && left > 0; left -= kBiasLanes) {
-    sum += to_float(y_grad[pixels.place(pixel).offset]);
-    pixels.advance(pixel, step);
-  }
-  lanes[lane][column] = sum;
-  __syncthreads();
-  if (lane != 0 || !is_channel) return;
-  for (int other = 1; other < kBiasLanes; ++other) sum += lanes[other][column];
-  plan.bias_sums.run(run)[std::int64_t{blockIdx.z} * plan.split_stride + o] = sum;
-}
-
-/// grid (blocks of weights and after them biases, runs): adds up the splits in order.
+/// grid (blocks of weights, runs): adds up the splits in order.
 __global__ void __launch_bounds__(kThreads)
-    conv2d_add_splits(Plan plan, PerRun<float> weights_grad, PerRun<float> bias_grad, std::int64_t weights) {
-  const std::int64_t element = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (element >= plan.split_stride) return;
+    conv2d_add_splits(PerRun<const float> sums_of_splits, int splits, PerRun<float> weights_grad,
+                      std::int64_t weights) {
+  const std::int64_t weight = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (weight >= weights) return;
   const std::int64_t run = blockIdx.y;
-  const float* const __restrict__ sums = plan.weights_sums.run(run) + element;
+  const float* const __restrict__ sums = sums_of_splits.run(run) + weight;
   float sum = 0;
-  for (int split = 0; split < plan.splits; ++split) sum += sums[split * plan.split_stride];
-  if (element < weights)
-    weights_grad.run(run)[element] = sum;
-  else
-    bias_grad.run(run)[element - weights] = sum;
-}
-
-/// Sums over the pixels of each split; the only rung there is for the bias.
-template <class T>
-void launch_bias(const Conv2dBackwardWeightsArgs<T>& args, const Plan& plan, Stream stream) {
-  if (args.bias_grad.data == nullptr) return;
-  launch({.grid = {grid_extent(ceil_divide(args.shape.y_channels, kBiasChannels)),
-                   static_cast<unsigned>(args.runs), static_cast<unsigned>(plan.splits)},
-          .block = {kBiasChannels, kBiasLanes},
-          .stream = stream},
-         conv2d_backward_bias<T>, args, plan);
+  for (int split = 0; split < splits; ++split) sum += sums[split * weights];
+  weights_grad.run(run)[weight] = sum;
 }
 
 /// Without splits, the sums are the gradients.
@@ -183,19 +132,13 @@ template <class T>
 Plan plan_of(const Conv2dBackwardWeightsArgs<T>& args, int splits) {
   const Conv2dShape& shape = args.shape;
   Plan plan{.weights_sums = args.weights_grad,
-            .bias_sums = args.bias_grad,
-            .split_stride = elements_of_split(shape, args.bias_grad.data != nullptr),
             .splits = splits,
             .order = pixel_order_of(args.x.strides, shape.y_height, shape.y_width),
             .has_packs = false};
-  if (splits > 1) {
-    plan.weights_sums = {args.workspace, splits * plan.split_stride};
-    plan.bias_sums = {args.workspace + shape.weights(), splits * plan.split_stride};
-  }
+  if (splits > 1) plan.weights_sums = {args.workspace, splits * shape.weights()};
   plan.has_packs = Alignment{}
                        .pointer(plan.weights_sums.data)
-                       .template elements<float>(
-                           {plan.weights_sums.run_stride, plan.split_stride, shape.filter_elements()})
+                       .template elements<float>({plan.weights_sums.run_stride, shape.filter_elements()})
                        .is_multiple_of(sizeof(Pack<float, 4>));
   return plan;
 }
@@ -207,7 +150,6 @@ void launch_v1(const Conv2dBackwardWeightsArgs<T>& args, Stream stream) {
        .block = {kThreads},
        .stream = stream},
       conv2d_backward_weights_v1<T>, args);
-  launch_bias(args, plan_of(args, 1), stream);
 }
 
 template <class T, Unit unit>
@@ -231,12 +173,12 @@ void launch_tiled(const Conv2dBackwardWeightsArgs<T>& args, Stream stream) {
   else
     with_vectors<T, unit, WideTile>(operands, launch_products);
 
-  launch_bias(args, plan, stream);
   if (plan.splits > 1)
-    launch({.grid = {grid_extent(ceil_divide(plan.split_stride, kThreads)), runs},
+    launch({.grid = {grid_extent(ceil_divide(shape.weights(), kThreads)), runs},
             .block = {kThreads},
             .stream = stream},
-           conv2d_add_splits, plan, args.weights_grad, args.bias_grad, shape.weights());
+           conv2d_add_splits, PerRun<const float>{plan.weights_sums.data, plan.weights_sums.run_stride},
+           plan.splits, args.weights_grad, shape.weights());
 }
 
 bool wants_tf32(const Conv2dBackwardWeightsArgs<float>& args) { return args.math == MathMode::kTf32; }
@@ -255,8 +197,7 @@ template <class T>
 std::size_t conv2d_backward_weights_workspace(const Conv2dBackwardWeightsArgs<T>& args) {
   const int splits = splits_of(args.shape);
   if (splits == 1) return 0;
-  const std::int64_t elements = elements_of_split(args.shape, args.bias_grad.data != nullptr);
-  return static_cast<std::size_t>(args.runs * splits * elements) * sizeof(float);
+  return static_cast<std::size_t>(args.runs * splits * args.shape.weights()) * sizeof(float);
 }
 template std::size_t conv2d_backward_weights_workspace(const Conv2dBackwardWeightsArgs<float>&);
 template std::size_t conv2d_backward_weights_workspace(const Conv2dBackwardWeightsArgs<Bf16>&);

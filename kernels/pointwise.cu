@@ -39,15 +39,15 @@ __global__ void __launch_bounds__(kFlatThreads) relu_backward_v1(ReluBackwardArg
   });
 }
 
-template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads) bias_forward_v1(BiasForwardArgs<T> args, RowChunks chunks) {
+template <int N>
+__global__ void __launch_bounds__(kColumnThreads) bias_forward_v1(BiasForwardArgs args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
   const std::int64_t run = blockIdx.y;
   const Floats<N> bias = load_channels<N>(args.bias + run * args.bias_run_stride + share.channel);
-  T* const y = args.y + run * args.y_run_stride + share.channel;
+  float* const y = args.y + run * args.y_run_stride + share.channel;
   for_each_row_group(share, [&](std::int64_t row, int count) {
-    T* const first = y + row * chunks.channels;
+    float* const first = y + row * chunks.channels;
     const RowGroup group = load_rows<N>(first, chunks.channels, count);
     for (int j = 0; j < kRowsInFlight; ++j) {
       if (j >= count) break;
@@ -126,14 +126,13 @@ void relu_backward(const ReluBackwardArgs<T>& args, Stream stream) {
     launch(flat_shape<1>(args.elements, args.runs, stream), relu_backward_v1<1, T>, args);
 }
 
-template <class T>
-void bias_forward(const BiasForwardArgs<T>& args, Stream stream) {
-  constexpr int kPack = kPackSize<T>;
+void bias_forward(const BiasForwardArgs& args, Stream stream) {
+  constexpr int kPack = kPackSize<float>;
   const RowChunks chunks = row_chunks(args.extents.rows, args.extents.channels);
   if (holds_packs<kPack>(args.y, {args.y_run_stride, args.extents.channels}))
-    launch(columns_shape<kPack>(chunks, args.extents.runs, stream), bias_forward_v1<kPack, T>, args, chunks);
+    launch(columns_shape<kPack>(chunks, args.extents.runs, stream), bias_forward_v1<kPack>, args, chunks);
   else
-    launch(columns_shape<1>(chunks, args.extents.runs, stream), bias_forward_v1<1, T>, args, chunks);
+    launch(columns_shape<1>(chunks, args.extents.runs, stream), bias_forward_v1<1>, args, chunks);
 }
 
 std::size_t bias_backward_workspace(const BiasExtents& extents) {
@@ -159,8 +158,6 @@ template void relu_forward(const ReluForwardArgs<float>&, Stream);
 template void relu_forward(const ReluForwardArgs<Bf16>&, Stream);
 template void relu_backward(const ReluBackwardArgs<float>&, Stream);
 template void relu_backward(const ReluBackwardArgs<Bf16>&, Stream);
-template void bias_forward(const BiasForwardArgs<float>&, Stream);
-template void bias_forward(const BiasForwardArgs<Bf16>&, Stream);
 template void bias_backward(const BiasBackwardArgs<float>&, Stream);
 template void bias_backward(const BiasBackwardArgs<Bf16>&, Stream);
 

@@ -49,18 +49,16 @@ struct BiasExtents {
   int runs;
 };
 
-template <class T>
 struct BiasForwardArgs {
   const float* bias;  ///< [channels]
-  T* y;               ///< [rows,channels], updated
+  float* y;           ///< [rows,channels], updated
   std::int64_t bias_run_stride;
   std::int64_t y_run_stride;
   BiasExtents extents;
 };
 
 /// y[r,c] += bias[c]. Queues one kernel.
-template <class T>
-void bias_forward(const BiasForwardArgs<T>& args, Stream stream);
+void bias_forward(const BiasForwardArgs& args, Stream stream);
 
 /// Bytes that the workspace of bias_backward has to hold; aligned to a float. 0: none.
 std::size_t bias_backward_workspace(const BiasExtents& extents);

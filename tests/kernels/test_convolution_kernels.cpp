@@ -234,24 +234,18 @@ TEST_F(ConvolutionKernels, BackwardWeights_EveryRungSumsTheProducts) {
     Runs<T> x("x", sizes.x, c.gap), y_grad("y_grad", sizes.y, c.gap);
     std::vector<std::vector<double>> weights_sums(
         kRuns, std::vector<double>(static_cast<std::size_t>(sizes.weights)));
-    std::vector<std::vector<double>> bias_sums(
-        kRuns, std::vector<double>(static_cast<std::size_t>(shape.y_channels)));
-    for (int run = 0; run < kRuns; ++run) {
-      const auto r = static_cast<std::size_t>(run);
+    for (int run = 0; run < kRuns; ++run)
       for_each_product(shape, [&](auto at_x, auto at_weights, auto at_y) {
-        weights_sums[r][static_cast<std::size_t>(at_weights)] += y_grad.at(run, at_y) * x.at(run, at_x);
+        weights_sums[static_cast<std::size_t>(run)][static_cast<std::size_t>(at_weights)] +=
+            y_grad.at(run, at_y) * x.at(run, at_x);
       });
-      for (std::int64_t i = 0; i < sizes.y; ++i)
-        bias_sums[r][static_cast<std::size_t>(i % shape.y_channels)] += y_grad.at(run, i);
-    }
-    Runs<float> weights_grad("weights_grad", sizes.weights, c.gap), bias_grad("b", shape.y_channels, c.gap);
+    Runs<float> weights_grad("weights_grad", sizes.weights, c.gap);
     kernels::Conv2dBackwardWeightsArgs<T> args{
         .shape = shape,
         .x = {x.device.data(), x.run_stride, nhwc(c.x_channels, c.height, c.width)},
         .y_grad = {y_grad.device.data(), y_grad.run_stride,
                    nhwc(shape.y_channels, shape.y_height, shape.y_width)},
         .weights_grad = {weights_grad.device.data(), weights_grad.run_stride},
-        .bias_grad = {bias_grad.device.data(), bias_grad.run_stride},
         .workspace = nullptr,
         .runs = kRuns,
         .math = math};
@@ -260,22 +254,16 @@ TEST_F(ConvolutionKernels, BackwardWeights_EveryRungSumsTheProducts) {
         std::vector<float>(kernels::conv2d_backward_weights_workspace(args) / sizeof(float), std::nanf("")));
     args.workspace = workspace.data();
     for_each_version(kernels::conv2d_backward_weights_versions<T>(), args, [&](const auto& version) {
-      const auto [weights_result, bias_result] = run_twice([&] {
-        for (DeviceArray<float>* array : {&weights_grad.device, &bias_grad.device, &workspace})
-          array->reset();
+      const auto result = run_twice([&] {
+        for (DeviceArray<float>* array : {&weights_grad.device, &workspace}) array->reset();
         version.launch(args, nullptr);
         workspace.download();  // throws where its end was overwritten
-        return std::pair(weights_grad.device.download(), bias_grad.device.download());
+        return weights_grad.device.download();
       });
-      expect_gaps_untouched(weights_grad, weights_result);
-      expect_gaps_untouched(bias_grad, bias_result);
-      for (int run = 0; run < kRuns; ++run) {
-        const auto r = static_cast<std::size_t>(run);
-        expect_sums(weights_sums[r], weights_result, run * weights_grad.run_stride,
+      expect_gaps_untouched(weights_grad, result);
+      for (int run = 0; run < kRuns; ++run)
+        expect_sums(weights_sums[static_cast<std::size_t>(run)], result, run * weights_grad.run_stride,
                     tests::products(shape.y_pixels()));
-        expect_sums(bias_sums[r], bias_result, run * bias_grad.run_stride,
-                    tests::uniform_terms(shape.y_pixels()));
-      }
     });
   });
 }

@@ -2,6 +2,7 @@
 
 #include "engine/backends/device/device_backend.h"
 #include "engine/backends/device/support.h"
+#include "kernels/pointwise.h"
 
 namespace gnc {
 inline namespace KERNEL_TARGET {
@@ -45,6 +46,23 @@ void require_weights_layout(std::string_view op, const ConstTensor& weights) {
                                                               (shape[1] == 1 || shape[2] * shape[3] == 1)),
                         "{}: weights {} are in layout {}, but the kernels take NHWC", op, shape.to_string(),
                         to_string(weights.layout()));
+}
+
+/// The gradient of a bias is a sum of columns: pixels in any order, channels side by side.
+void run_bias_backward(DeviceBackend& device, const Conv2dBackwardWeights& op) {
+  const Shape& y = op.y_grad.shape();
+  const kernels::BiasExtents extents{.rows = y.elements() / y[1], .channels = y[1], .runs = op.y_grad.runs()};
+  with_image_type(op.kName, op.y_grad, [&](auto zero) {
+    using T = decltype(zero);
+    kernels::bias_backward<T>(
+        {.y_grad = pointer<T>(op.y_grad),
+         .bias_grad = pointer<float>(op.bias_grad),
+         .workspace = static_cast<float*>(device.workspace(kernels::bias_backward_workspace(extents))),
+         .y_grad_run_stride = op.y_grad.run_stride(),
+         .bias_grad_run_stride = op.bias_grad.run_stride(),
+         .extents = extents},
+        device.stream());
+  });
 }
 
 }  // namespace
@@ -97,7 +115,6 @@ void execute(DeviceBackend& device, const Conv2dBackwardWeights& op) {
           .x = images<T>(op.kName, "x", op.x),
           .y_grad = images<T>(op.kName, "y_grad", op.y_grad),
           .weights_grad = per_run<float>(op.weights_grad),
-          .bias_grad = per_run<float>(op.bias_grad),
           .workspace = nullptr,
           .runs = op.weights_grad.runs(),
           .math = device.math()};
@@ -107,6 +124,7 @@ void execute(DeviceBackend& device, const Conv2dBackwardWeights& op) {
     });
   };
   if (!device.run_in_library(op, own)) own();
+  if (op.bias_grad) run_bias_backward(device, op);
 }
 
 }  // namespace KERNEL_TARGET

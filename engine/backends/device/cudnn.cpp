@@ -299,8 +299,7 @@ std::string CudnnConvolution::run(const Conv2dBackwardInput& op) {
 }
 
 std::string CudnnConvolution::run(const Conv2dBackwardWeights& op) {
-  if (std::string reason = obstacle(op.x, op.weights_grad, op.y_grad, op.bias_grad); !reason.empty())
-    return reason;
+  if (std::string reason = obstacle(op.x, op.weights_grad, op.y_grad, {}); !reason.empty()) return reason;
   const Plan& plan = plan_for({Direction::kBackwardWeights, op.geometry, of_one_run(op.x),
                                of_one_run(op.y_grad), of_one_run(op.weights_grad)});
   return for_runs(op.weights_grad.runs(), plan, workspace_, [&](int run, void* scratch) {

@@ -77,12 +77,12 @@ void execute(DeviceBackend& device, const ReluBackward& op) {
 
 void execute(DeviceBackend& device, const BiasForward& op) {
   require_dtype(op.kName, "y", op.y, DType::kF32);
-  kernels::bias_forward<float>({.bias = pointer<float>(op.bias),
-                                .y = pointer<float>(op.y),
-                                .bias_run_stride = op.bias.run_stride(),
-                                .y_run_stride = op.y.run_stride(),
-                                .extents = bias_extents(op.y)},
-                               device.stream());
+  kernels::bias_forward({.bias = pointer<float>(op.bias),
+                         .y = pointer<float>(op.y),
+                         .bias_run_stride = op.bias.run_stride(),
+                         .y_run_stride = op.y.run_stride(),
+                         .extents = bias_extents(op.y)},
+                        device.stream());
 }
 
 void execute(DeviceBackend& device, const BiasBackward& op) {
