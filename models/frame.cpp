@@ -5,10 +5,6 @@
 
 namespace gnc {
 
-std::string_view to_string(FrameObjective objective) {
-  return objective == FrameObjective::kSigned ? "signed" : "absolute";
-}
-
 std::string_view to_string(RotationKind kind) { return kind == RotationKind::kHaar ? "haar" : "exp"; }
 
 void check_frame(const Frame& frame, std::string_view what) {

@@ -10,17 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/frame_objective.h"
+
 namespace gnc {
-
-/// Which correlation is minimised. The paper uses both under one name: §3 and NC3 the signed product (points
-/// on a sphere), Definition 2.5 the absolute one (lines). Their optima differ: four vectors in the plane form
-/// a cross under the first and two pairs of axes at 45° under the second.
-enum class FrameObjective : std::uint8_t {
-  kSigned,    ///< max over i≠j of ⟨M_i, M_j⟩
-  kAbsolute,  ///< max over i≠j of |⟨M_i, M_j⟩|
-};
-
-std::string_view to_string(FrameObjective objective);
 
 /// How a random rotation is drawn.
 enum class RotationKind : std::uint8_t {

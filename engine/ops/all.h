@@ -4,12 +4,15 @@
 
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/conv2d.h"
+#include "engine/ops/correlation_descent.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/fixed_classifier_loss.h"
+#include "engine/ops/gaussian_channel.h"
 #include "engine/ops/gemm.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/pooling.h"
 #include "engine/ops/sgd_step.h"
+#include "engine/ops/ufm_descent.h"
 
 namespace gnc {
 
@@ -21,7 +24,7 @@ struct OpList {
 using AllOps =
     OpList<AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward, BatchNormInference,
            BiasBackward, BiasForward, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward,
-           ConvertLayout, CrossEntropy, FixedClassifierLoss, Gemm, MaxPoolBackward, MaxPoolForward,
-           NormalizeFlip, ReluBackward, ReluForward, SgdStep>;
+           ConvertLayout, CorrelationDescent, CrossEntropy, FixedClassifierLoss, GaussianChannel, Gemm,
+           MaxPoolBackward, MaxPoolForward, NormalizeFlip, ReluBackward, ReluForward, SgdStep, UfmDescent>;
 
 }  // namespace gnc

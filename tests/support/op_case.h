@@ -30,7 +30,8 @@ namespace gnc::tests {
 /// fp32
 ///   (for those in bf16 there is `widened_for`);
 /// - `static double flops(const Case&);` of one run;
-/// - `static bool is_for(const Case&, const Backend&);` optional: not for every backend or precision.
+/// - `static bool is_for(const Case&, const Backend&);` optional: not for every backend or precision;
+/// - `static constexpr bool kTakesFp64 = true;` optional: every backend takes it in fp64 too.
 template <class Op>
 struct OpCases;
 

@@ -25,8 +25,10 @@ void execute(CpuBackend& cpu, const Conv2dBackwardInput& op);
 void execute(CpuBackend& cpu, const Conv2dBackwardWeights& op);
 void execute(CpuBackend& cpu, const Conv2dForward& op);
 void execute(CpuBackend& cpu, const ConvertLayout& op);
+void execute(CpuBackend& cpu, const CorrelationDescent& op);
 void execute(CpuBackend& cpu, const CrossEntropy& op);
 void execute(CpuBackend& cpu, const FixedClassifierLoss& op);
+void execute(CpuBackend& cpu, const GaussianChannel& op);
 void execute(CpuBackend& cpu, const Gemm& op);
 void execute(CpuBackend& cpu, const MaxPoolBackward& op);
 void execute(CpuBackend& cpu, const MaxPoolForward& op);
@@ -34,6 +36,7 @@ void execute(CpuBackend& cpu, const NormalizeFlip& op);
 void execute(CpuBackend& cpu, const ReluBackward& op);
 void execute(CpuBackend& cpu, const ReluForward& op);
 void execute(CpuBackend& cpu, const SgdStep& op);
+void execute(CpuBackend& cpu, const UfmDescent& op);
 
 /// Runs every op in fp32, images in NHWC. Ops run on the calling thread's OpenMP team; one thread may call at
 /// a time. Every op gives the same bits on any number of threads: no sum is ever split by threads, only by

@@ -26,8 +26,10 @@ void execute(DeviceBackend& device, const Conv2dBackwardInput& op);
 void execute(DeviceBackend& device, const Conv2dBackwardWeights& op);
 void execute(DeviceBackend& device, const Conv2dForward& op);
 void execute(DeviceBackend& device, const ConvertLayout& op);
+void execute(DeviceBackend& device, const CorrelationDescent& op);
 void execute(DeviceBackend& device, const CrossEntropy& op);
 void execute(DeviceBackend& device, const FixedClassifierLoss& op);
+void execute(DeviceBackend& device, const GaussianChannel& op);
 void execute(DeviceBackend& device, const Gemm& op);
 void execute(DeviceBackend& device, const MaxPoolBackward& op);
 void execute(DeviceBackend& device, const MaxPoolForward& op);
@@ -35,6 +37,7 @@ void execute(DeviceBackend& device, const NormalizeFlip& op);
 void execute(DeviceBackend& device, const ReluBackward& op);
 void execute(DeviceBackend& device, const ReluForward& op);
 void execute(DeviceBackend& device, const SgdStep& op);
+void execute(DeviceBackend& device, const UfmDescent& op);
 
 /// Maps op values to kernel launchers. Images are NHWC or HWNC, weights O,KH,KW,I (kNHWC). Every op gives the
 /// same bits on every run, and the same bits to a run of an ensemble as to the run alone.

@@ -30,8 +30,10 @@ void execute(ReferenceBackend&, const Conv2dBackwardInput& op);
 void execute(ReferenceBackend&, const Conv2dBackwardWeights& op);
 void execute(ReferenceBackend&, const Conv2dForward& op);
 void execute(ReferenceBackend&, const ConvertLayout& op);
+void execute(ReferenceBackend&, const CorrelationDescent& op);
 void execute(ReferenceBackend&, const CrossEntropy& op);
 void execute(ReferenceBackend&, const FixedClassifierLoss& op);
+void execute(ReferenceBackend&, const GaussianChannel& op);
 void execute(ReferenceBackend&, const Gemm& op);
 void execute(ReferenceBackend&, const MaxPoolBackward& op);
 void execute(ReferenceBackend&, const MaxPoolForward& op);
@@ -39,5 +41,6 @@ void execute(ReferenceBackend&, const NormalizeFlip& op);
 void execute(ReferenceBackend&, const ReluBackward& op);
 void execute(ReferenceBackend&, const ReluForward& op);
 void execute(ReferenceBackend&, const SgdStep& op);
+void execute(ReferenceBackend&, const UfmDescent& op);
 
 }  // namespace gnc

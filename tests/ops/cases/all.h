@@ -3,9 +3,12 @@
 
 #include "tests/ops/cases/batch_norm.h"
 #include "tests/ops/cases/conv2d.h"
+#include "tests/ops/cases/correlation_descent.h"
 #include "tests/ops/cases/cross_entropy.h"
 #include "tests/ops/cases/fixed_classifier_loss.h"
+#include "tests/ops/cases/gaussian_channel.h"
 #include "tests/ops/cases/gemm.h"
 #include "tests/ops/cases/pointwise.h"
 #include "tests/ops/cases/pooling.h"
 #include "tests/ops/cases/sgd_step.h"
+#include "tests/ops/cases/ufm_descent.h"

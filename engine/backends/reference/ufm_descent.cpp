@@ -1,0 +1,11 @@
+#include "engine/ops/ufm_descent.h"
+
+#include "engine/backends/reference/reference_ops.h"
+
+namespace gnc {
+
+void execute(ReferenceBackend&, const UfmDescent& op) {
+  throw BackendError(fmt::format("{}: reference has it not yet", op.kName));
+}
+
+}  // namespace gnc
