@@ -23,8 +23,10 @@ std::string_view to_string(UfmPenalty penalty);
 /// features Z [N,d] and classifier M [C,d], rows being z_i and M_y, are updated in place; labels [N] int32 in
 /// [0,C), checked by whoever makes them; losses [N] are the samples' cross-entropies (nats) at the iterates
 /// from which the last step set out. A run is an independent problem. All but labels fp32, or all fp64, on
-/// every backend; row-major. The N×C logits are never stored in full unless a problem is small. A NaN or
-/// infinite logit gives NaN losses and iterates.
+/// every backend; row-major. The N×C logits are never stored in full unless a problem is small. A sample with
+/// a NaN or +∞ logit gets a NaN loss, its features and the whole classifier become NaN, and everything else
+/// with the next step. A vector of zeros stays zero under kSphere; norms whose squares underflow in the dtype
+/// count as zero.
 struct UfmDescent {
   Tensor features;
   Tensor classifier;
