@@ -3,7 +3,27 @@
 
 #include <Eigen/Dense>
 
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/frame.h"
+
 namespace gnc {
+
+/// A frame that nobody had to search for.
+struct FrameConstruction {
+  std::string name;         ///< "simplex", "Clebsch code", "Kerdock code", …
+  Eigen::MatrixXd vectors;  ///< [d,C], unit columns
+};
+
+/// The construction to take at this size: one that is proved optimal or equals the best value known
+/// (frame_known.h). Empty where the house has none. d >= 1, C >= 2; at most a second.
+std::optional<FrameConstruction> construct_frame(int dim, int classes, FrameObjective objective);
+
+/// Every structured code of R^dim in the house, of any size up to 32768, the smallest first: starts for
+/// searches at neighbouring sizes, which take subsets or add a point. Empty where there is none.
+std::vector<FrameConstruction> structured_codes(int dim, FrameObjective objective);
 
 /// C <= d+1 vectors with all inner products -1/(C-1), in the first C-1 dimensions: the optimum of both
 /// objectives at C = d+1, of the signed one below.
