@@ -122,10 +122,10 @@ std::vector<EpochRow> Ensemble::evaluate() {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
       const Frame& frame = runs_[i]->frame;
-      rows[i].collapse = measure_collapse({.features = train[i].features,
-                                           .labels = train_labels,
-                                           .feature_dim = frame.dim(),
-                                           .num_classes = frame.classes()},
+      rows[i].collapse = measure_collapse(FeatureView{.features = train[i].features,
+                                                      .labels = train_labels,
+                                                      .feature_dim = frame.dim(),
+                                                      .num_classes = frame.classes()},
                                           frame.vectors);
     }
   }

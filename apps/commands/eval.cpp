@@ -78,10 +78,10 @@ nlohmann::ordered_json collapse_of(const Evaluation& evaluation, const ImageSet&
     for (const std::string& name : collapse_column_names()) result[name] = nullptr;
     return result;
   }
-  const CollapseReport report = measure_collapse({.features = evaluation.features,
-                                                  .labels = pictures.labels,
-                                                  .feature_dim = frame.dim(),
-                                                  .num_classes = frame.classes()},
+  const CollapseReport report = measure_collapse(FeatureView{.features = evaluation.features,
+                                                             .labels = pictures.labels,
+                                                             .feature_dim = frame.dim(),
+                                                             .num_classes = frame.classes()},
                                                  frame.vectors);
   for (const auto& [name, value] : columns(report)) result[name] = value;
   return result;

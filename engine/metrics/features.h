@@ -9,15 +9,17 @@
 
 namespace gnc {
 
-/// Features z_n and labels of N samples, owned by the caller.
-struct FeatureView {
-  std::span<const float> features;       ///< [N,d], row-major: the d components of a sample lie together
+/// Features z_n and labels of N samples, owned by the caller; Real is float (networks) or double (the
+/// unconstrained feature model).
+template <class Real>
+struct BasicFeatureView {
+  std::span<const Real> features;        ///< [N,d], row-major: the d components of a sample lie together
   std::span<const std::int32_t> labels;  ///< [N], in [0,C)
   int feature_dim = 0;                   ///< d >= 1
   int num_classes = 0;                   ///< C >= 2
 
   std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
-  std::span<const float> sample(std::int64_t n) const {
+  std::span<const Real> sample(std::int64_t n) const {
     return features.subspan(static_cast<std::size_t>(n * feature_dim), static_cast<std::size_t>(feature_dim));
   }
   int label(std::int64_t n) const { return labels[static_cast<std::size_t>(n)]; }
@@ -25,6 +27,8 @@ struct FeatureView {
   /// [0,C).
   void check() const;
 };
+
+using FeatureView = BasicFeatureView<float>;
 
 /// Class means in double, and how many samples each is the mean of.
 struct ClassMeans {
@@ -39,6 +43,7 @@ struct ClassMeans {
 /// One pass over the features, in the order of the samples. Throws what `check` throws, and Error naming the
 /// sample, its class and the component for a feature that is not finite, and naming the class when a class
 /// has no sample.
-ClassMeans class_means(const FeatureView& view);
+template <class Real>
+ClassMeans class_means(const BasicFeatureView<Real>& view);
 
 }  // namespace gnc

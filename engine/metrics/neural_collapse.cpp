@@ -127,7 +127,8 @@ class SecondReading {
                                               std::numeric_limits<double>::infinity());
   }
 
-  SampleSums sum(const FeatureView& view) {
+  template <class Real>
+  SampleSums sum(const BasicFeatureView<Real>& view) {
     const Eigen::Index dimension = view.feature_dim;
     raw_.setZero(kChunk, dimension);
     centred_.setZero(kChunk, dimension);
@@ -144,11 +145,12 @@ class SecondReading {
   }
 
  private:
-  void add_distances(const FeatureView& view, std::int64_t sample, Eigen::Index n) {
+  template <class Real>
+  void add_distances(const BasicFeatureView<Real>& view, std::int64_t sample, Eigen::Index n) {
     const int y = view.label(sample);
-    const Eigen::Map<const Eigen::VectorXf> z(view.sample(sample).data(), view.feature_dim);
+    const Eigen::Map<const Eigen::VectorX<Real>> z(view.sample(sample).data(), view.feature_dim);
     auto raw = raw_.row(n).transpose();
-    raw = z.cast<double>();
+    raw = z.template cast<double>();
     centred_.row(n).transpose() = raw - global_mean_;
     deviation_.row(n).transpose() = raw - means_.means.col(y);
     const double squared_deviation = deviation_.row(n).squaredNorm();
@@ -196,7 +198,8 @@ double smallest_off_diagonal(const Eigen::MatrixXd& matrix) {
   return smallest;
 }
 
-void check_classifier(const FeatureView& view, const Eigen::MatrixXd& classifier) {
+template <class Real>
+void check_classifier(const BasicFeatureView<Real>& view, const Eigen::MatrixXd& classifier) {
   require<ShapeError>(
       classifier.rows() == view.feature_dim && classifier.cols() == view.num_classes,
       "measure_collapse: classifier [{},{}] for features of dimension {} and {} classes; expected "
@@ -210,7 +213,8 @@ void check_classifier(const FeatureView& view, const Eigen::MatrixXd& classifier
 
 }  // namespace
 
-CollapseReport measure_collapse(const FeatureView& view, const Eigen::MatrixXd& classifier) {
+template <class Real>
+CollapseReport measure_collapse(const BasicFeatureView<Real>& view, const Eigen::MatrixXd& classifier) {
   check_classifier(view, classifier);
   const ClassMeans means = class_means(view);
   const Eigen::VectorXd global_mean = means.global_mean();
@@ -245,6 +249,9 @@ CollapseReport measure_collapse(const FeatureView& view, const Eigen::MatrixXd& 
   report.smallest_margin = smallest_off_diagonal(report.margins);
   return report;
 }
+
+template CollapseReport measure_collapse(const BasicFeatureView<float>&, const Eigen::MatrixXd&);
+template CollapseReport measure_collapse(const BasicFeatureView<double>&, const Eigen::MatrixXd&);
 
 std::vector<std::pair<std::string, double>> columns(const CollapseReport& report) {
   return {{"nc1", report.nc1},

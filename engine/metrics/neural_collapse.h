@@ -79,7 +79,8 @@ struct CollapseReport {
 /// Equal inputs give equal bits on any number of threads. Throws ShapeError when the shapes do not fit, Error
 /// as `class_means` does, and for a classifier that is not finite. Cost N·d·(2C + r) multiply-adds and memory
 /// independent of N.
-CollapseReport measure_collapse(const FeatureView& view, const Eigen::MatrixXd& classifier);
+template <class Real>
+CollapseReport measure_collapse(const BasicFeatureView<Real>& view, const Eigen::MatrixXd& classifier);
 
 /// The scalars as columns of a CSV file, in a fixed order: nc1, nc2, nc3, nc4, then the others by name.
 std::vector<std::pair<std::string, double>> columns(const CollapseReport& report);
