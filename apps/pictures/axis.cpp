@@ -1,0 +1,158 @@
+#include "apps/pictures/axis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "engine/error.h"
+
+namespace gnc {
+namespace {
+
+/// Decimals that tell multiples of the step apart.
+int decimals_of(double step) { return std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9))); }
+
+}  // namespace
+
+double round_step(double range, int wanted) {
+  const double rough = range / std::max(1, wanted);
+  const double power = std::pow(10, std::floor(std::log10(rough)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= rough * (1 - 1e-9)) return factor * power;
+  }
+  return 10 * power;
+}
+
+std::string power_of_ten(int exponent) {
+  static constexpr std::array<const char*, 10> kDigits = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  std::string text = "10";
+  for (const char digit : std::to_string(exponent)) {
+    text += digit == '-' ? "⁻" : kDigits[static_cast<std::size_t>(digit - '0')];
+  }
+  return text;
+}
+
+std::string typeset_number(double value, int significant_digits) {
+  if (value == 0) return "0";
+  const double size = std::abs(value);
+  if (!std::isfinite(value) || (size >= 1e-3 && size < 1e6)) {
+    const std::string text = fmt::format("{:.{}g}", value, significant_digits);
+    // fmt turns to an exponent where there are more digits than asked for.
+    if (text.find('e') == std::string::npos) return text.front() == '-' ? "−" + text.substr(1) : text;
+    return fmt::format("{}{:.0f}", value < 0 ? "−" : "", size);
+  }
+  const std::string text = fmt::format("{:.{}e}", size, significant_digits - 1);
+  const std::size_t e = text.find('e');
+  std::string mantissa = text.substr(0, e);
+  if (mantissa.find('.') != std::string::npos) {
+    mantissa.erase(mantissa.find_last_not_of('0') + 1);
+    if (mantissa.back() == '.') mantissa.pop_back();
+  }
+  const std::string power = power_of_ten(std::stoi(text.substr(e + 1)));
+  return (value < 0 ? "−" : "") + (mantissa == "1" ? power : mantissa + "·" + power);
+}
+
+bool Axis::can_show(AxisScale scale, double value) {
+  return std::isfinite(value) && (scale == AxisScale::kLinear || value > 0);
+}
+
+Axis::Axis(AxisScale scale, const std::vector<double>& values, double margin) : scale_(scale) {
+  bool is_empty = true;
+  for (const double value : values) {
+    if (!can_show(scale, value)) continue;
+    const double at = scale == AxisScale::kLinear ? value : std::log10(value);
+    low_ = is_empty ? at : std::min(low_, at);
+    high_ = is_empty ? at : std::max(high_, at);
+    is_empty = false;
+  }
+  const double range = high_ - low_;
+  require(std::isfinite(range), "chart: values from {} to {} on one axis", low_, high_);
+  // Values that differ by rounding alone are one value.
+  const double least = 1e-9 * std::max(std::abs(low_), std::abs(high_));
+  if (range > least) {
+    low_ -= margin * range;
+    high_ += margin * range;
+  } else if (scale == AxisScale::kLogarithmic) {
+    low_ -= 0.5;
+    high_ += 0.5;
+  } else {
+    const double half = low_ == 0 ? 1 : 0.5 * std::abs(low_);
+    low_ -= half;
+    high_ += half;
+  }
+}
+
+double Axis::low() const { return scale_ == AxisScale::kLinear ? low_ : std::pow(10, low_); }
+double Axis::high() const { return scale_ == AxisScale::kLinear ? high_ : std::pow(10, high_); }
+
+double Axis::place(double value) const {
+  const double at = scale_ == AxisScale::kLinear ? value : std::log10(value);
+  return (at - low_) / (high_ - low_);
+}
+
+std::vector<Tick> Axis::ticks(int wanted) const {
+  return scale_ == AxisScale::kLinear ? linear_ticks(wanted) : logarithmic_ticks(wanted);
+}
+
+std::vector<Tick> Axis::linear_ticks(int wanted) const {
+  const double step = round_step(high_ - low_, wanted);
+  const double largest = std::max(std::abs(low_), std::abs(high_));
+  std::vector<Tick> ticks;
+  const double first = std::ceil(low_ / step - 1e-9);
+  for (double i = first; i * step <= high_ + 1e-9 * step; ++i) {
+    const double value = i * step;
+    std::string label;
+    if (largest >= 1e6 || largest < 1e-3) {
+      label = typeset_number(value, 6);
+    } else {
+      label = fmt::format("{}{:.{}f}", value < 0 ? "−" : "", std::abs(value), decimals_of(step));
+    }
+    ticks.push_back({value, label});
+  }
+  return ticks;
+}
+
+std::vector<Tick> Axis::logarithmic_ticks(int wanted) const {
+  const int first = static_cast<int>(std::ceil(low_ - 1e-9));
+  const int last = static_cast<int>(std::floor(high_ + 1e-9));
+  const int decades = last - first + 1;
+  std::vector<Tick> ticks;
+  if (decades < 2) {
+    // Within a decade or so: 1, 2 and 5 times its power, or even steps where that leaves less than two.
+    for (int exponent = first - 1; exponent <= last + 1; ++exponent) {
+      for (const double factor : {1.0, 2.0, 5.0}) {
+        const double value = factor * std::pow(10, exponent);
+        const double at = std::log10(value);
+        if (at >= low_ - 1e-9 && at <= high_ + 1e-9) ticks.push_back({value, typeset_number(value)});
+      }
+    }
+    if (ticks.size() >= 2) return ticks;
+    ticks.clear();
+    const double step = round_step(high() - low(), wanted);
+    for (double i = std::ceil(low() / step); i * step <= high(); ++i) {
+      ticks.push_back({i * step, typeset_number(i * step, 6)});
+    }
+    return ticks;
+  }
+  const int stride = std::max(1, static_cast<int>(std::ceil(static_cast<double>(decades) / wanted)));
+  const bool is_plain = first >= -3 && last <= 4;
+  for (int exponent = first; exponent <= last; ++exponent) {
+    const bool is_labelled = (exponent % stride + stride) % stride == 0;
+    const double value = std::pow(10, exponent);
+    std::string label;
+    if (is_labelled) label = is_plain ? fmt::format("{:g}", value) : power_of_ten(exponent);
+    ticks.push_back({value, label});
+  }
+  if (decades > 6) return ticks;
+  for (int exponent = first - 1; exponent <= last; ++exponent) {
+    for (int factor = 2; factor <= 9; ++factor) {
+      const double value = factor * std::pow(10, exponent);
+      if (std::log10(value) >= low_ && std::log10(value) <= high_) ticks.push_back({value, ""});
+    }
+  }
+  return ticks;
+}
+
+}  // namespace gnc
