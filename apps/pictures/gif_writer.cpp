@@ -12,7 +12,6 @@ namespace gnc {
 namespace {
 
 constexpr std::size_t kMaxColors = 255;
-constexpr std::size_t kExactColors = 96;  // kept as they are; the others share what is left of the palette
 constexpr unsigned char kAsBefore = 255;  // the transparent index
 
 struct Counted {
@@ -65,7 +64,7 @@ Color mean_color(std::span<const Counted> colors) {
 
 /// Heckbert's median cut into at most `most` colours, the widest box first.
 void median_cut(std::vector<Counted> colors, std::size_t most, std::vector<Color>& palette) {
-  if (colors.empty()) return;
+  if (colors.empty() || most == 0) return;
   std::vector<Box> boxes = {box_of(colors, 0, colors.size())};
   while (boxes.size() < most) {
     const auto widest = std::max_element(boxes.begin(), boxes.end(),
@@ -92,6 +91,36 @@ void median_cut(std::vector<Counted> colors, std::size_t most, std::vector<Color
   }
 }
 
+struct PixelBox {
+  int left;
+  int top;
+  int width;
+  int height;
+};
+
+/// The smallest box that holds all differences; one pixel where there are none, as a frame must have one.
+PixelBox changed_box(std::span<const unsigned char> before, std::span<const unsigned char> after, int width) {
+  int left = width, right = -1, top = 0, bottom = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (before[i] == after[i]) continue;
+    const int row = static_cast<int>(i / static_cast<std::size_t>(width));
+    const int column = static_cast<int>(i % static_cast<std::size_t>(width));
+    if (right < 0) top = row;
+    bottom = row;
+    left = std::min(left, column);
+    right = std::max(right, column);
+  }
+  if (right < 0) return {0, 0, 1, 1};
+  return {left, top, right - left + 1, bottom - top + 1};
+}
+
+/// How often the index changes from one pixel to the next: about what LZW takes room for.
+std::int64_t runs_of(std::span<const unsigned char> pixels) {
+  std::int64_t runs = 0;
+  for (std::size_t i = 1; i < pixels.size(); ++i) runs += pixels[i] != pixels[i - 1] ? 1 : 0;
+  return runs;
+}
+
 int append_bytes(GifFileType* file, const GifByteType* data, int length) {
   static_cast<std::string*>(file->UserData)
       ->append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(length));
@@ -106,7 +135,10 @@ void check(int result, const GifFileType* file) {
 
 }  // namespace
 
-std::vector<Color> quantised_palette(std::span<const Canvas> samples) {
+std::vector<Color> quantised_palette(std::span<const Canvas> samples, int most) {
+  require(most >= 1 && most <= static_cast<int>(kMaxColors), "animation: {} colours; expected 1 to {}", most,
+          kMaxColors);
+  const auto limit = static_cast<std::size_t>(most);
   std::unordered_map<std::uint32_t, std::int64_t> counts;
   for (const Canvas& sample : samples) {
     for (const std::uint32_t pixel : sample.pixels()) ++counts[pixel];
@@ -116,11 +148,11 @@ std::vector<Color> quantised_palette(std::span<const Canvas> samples) {
   std::sort(colors.begin(), colors.end(), [](const Counted& a, const Counted& b) {
     return std::pair(-a.count, a.channels) < std::pair(-b.count, b.channels);
   });
-  const std::size_t exact = std::min(colors.size(), colors.size() <= kMaxColors ? kMaxColors : kExactColors);
+  const std::size_t exact = colors.size() <= limit ? colors.size() : std::max<std::size_t>(1, limit * 3 / 8);
   std::vector<Color> palette;
   for (std::size_t i = 0; i < exact; ++i) palette.push_back(mean_color({&colors[i], 1}));
   colors.erase(colors.begin(), colors.begin() + static_cast<std::ptrdiff_t>(exact));
-  median_cut(std::move(colors), kMaxColors - exact, palette);
+  median_cut(std::move(colors), limit - exact, palette);
   return palette;
 }
 
@@ -187,23 +219,19 @@ void GifWriter::add(const Canvas& frame, int delay) {
   std::transform(pixels.begin(), pixels.end(), indices.begin(),
                  [this](std::uint32_t p) { return nearest(p); });
 
-  // The smallest rectangle that holds all changes; one pixel where nothing changed, as a frame must have one.
-  int left = width_, right = -1, top = height_, bottom = -1;
   const bool is_first = shown_.empty();
-  const auto at = [this](int row, int column) {
-    return static_cast<std::size_t>(row) * static_cast<std::size_t>(width_) +
-           static_cast<std::size_t>(column);
-  };
-  for (int row = 0; row < height_; ++row) {
-    for (int column = 0; column < width_; ++column) {
-      if (!is_first && shown_[at(row, column)] == indices[at(row, column)]) continue;
-      left = std::min(left, column);
-      right = std::max(right, column);
-      top = std::min(top, row);
-      bottom = std::max(bottom, row);
+  const PixelBox box = is_first ? PixelBox{0, 0, width_, height_} : changed_box(shown_, indices, width_);
+  std::vector<GifPixelType> all, changes;
+  for (int row = box.top; row < box.top + box.height; ++row) {
+    for (int column = box.left; column < box.left + box.width; ++column) {
+      const std::size_t i =
+          static_cast<std::size_t>(row) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(column);
+      all.push_back(indices[i]);
+      if (!is_first) changes.push_back(shown_[i] == indices[i] ? kAsBefore : indices[i]);
     }
   }
-  if (right < 0) left = right = top = bottom = 0;
+  // Where much moves, areas broken by "as before" take more room than whole ones.
+  std::vector<GifPixelType>& pixels_to_write = !is_first && runs_of(changes) < runs_of(all) ? changes : all;
 
   // Disposal 1: the picture stays, and the next frame is drawn over it.
   const GraphicsControlBlock control = {.DisposalMode = DISPOSE_DO_NOT,
@@ -214,15 +242,8 @@ void GifWriter::add(const Canvas& frame, int delay) {
   EGifGCBToExtension(&control, extension.data());
   check(EGifPutExtension(file_, GRAPHICS_EXT_FUNC_CODE, static_cast<int>(extension.size()), extension.data()),
         file_);
-  check(EGifPutImageDesc(file_, left, top, right - left + 1, bottom - top + 1, false, nullptr), file_);
-  std::vector<GifPixelType> line(static_cast<std::size_t>(right - left + 1));
-  for (int row = top; row <= bottom; ++row) {
-    for (int column = left; column <= right; ++column) {
-      const bool is_same = !is_first && shown_[at(row, column)] == indices[at(row, column)];
-      line[static_cast<std::size_t>(column - left)] = is_same ? kAsBefore : indices[at(row, column)];
-    }
-    check(EGifPutLine(file_, line.data(), static_cast<int>(line.size())), file_);
-  }
+  check(EGifPutImageDesc(file_, box.left, box.top, box.width, box.height, false, nullptr), file_);
+  check(EGifPutLine(file_, pixels_to_write.data(), static_cast<int>(pixels_to_write.size())), file_);
   shown_ = std::move(indices);
 }
 
@@ -246,7 +267,8 @@ void write_gif(const std::filesystem::path& path, const Animation& animation) {
       samples.emplace_back(animation.size);
       animation.draw(samples.back(), frames <= kSamples ? i : i * (frames - 1) / (kSamples - 1));
     }
-    GifWriter writer(samples[0].pixel_width(), samples[0].pixel_height(), quantised_palette(samples));
+    GifWriter writer(samples[0].pixel_width(), samples[0].pixel_height(),
+                     quantised_palette(samples, animation.colors));
     samples.clear();
     for (int i = 0; i < frames; ++i) {
       Canvas canvas(animation.size);

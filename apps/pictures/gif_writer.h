@@ -50,6 +50,7 @@ class GifWriter {
 struct Animation {
   CanvasSize size;
   std::vector<int> delays;                              ///< of each frame, hundredths of a second
+  int colors = 255;                                     ///< at most; fewer make smaller files
   std::function<void(Canvas& canvas, int frame)> draw;  ///< on a white canvas; called twice for some frames
 };
 
