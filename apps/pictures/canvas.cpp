@@ -66,6 +66,27 @@ void select_font(cairo_t* context, const TextStyle& style) {
   cairo_set_font_size(context, style.size);
 }
 
+/// The text, or where cairo found no font on the machine and takes its own, which has ASCII only, the text in
+/// it.
+std::string drawable(cairo_t* context, std::string_view text) {
+  std::string result(text);
+  if (cairo_scaled_font_get_type(cairo_get_scaled_font(context)) != CAIRO_FONT_TYPE_USER) return result;
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 33> kInAscii = {{
+      {"10⁰", "1"},   {"10⁻", "1e-"}, {"10¹", "1e1"}, {"10²", "1e2"}, {"10³", "1e3"}, {"10⁴", "1e4"},
+      {"10⁵", "1e5"}, {"10⁶", "1e6"}, {"10⁷", "1e7"}, {"10⁸", "1e8"}, {"10⁹", "1e9"}, {"⁰", "0"},
+      {"¹", "1"},     {"²", "2"},     {"³", "3"},     {"⁴", "4"},     {"⁵", "5"},     {"⁶", "6"},
+      {"⁷", "7"},     {"⁸", "8"},     {"⁹", "9"},     {"−", "-"},     {"·", "*"},     {"≤", "<="},
+      {"…", "..."},   {"⟨", "<"},     {"⟩", ">"},     {"ᵢ", "_i"},    {"ⱼ", "_j"},    {"‖", "|"},
+      {"σ", "sigma"}, {"ρ", "rho"},   {"½", "1/2"},
+  }};
+  for (const auto& [from, to] : kInAscii) {
+    for (std::size_t at = 0; (at = result.find(from, at)) != std::string::npos; at += to.size()) {
+      result.replace(at, from.size(), to);
+    }
+  }
+  return result;
+}
+
 /// The corners of a marker around (0, 0), of about the area of the unit disc; none for the round one.
 std::vector<Point> marker_corners(Marker shape) {
   const auto star = [](int corners, double outer, double inner, double turn) {
@@ -257,7 +278,7 @@ void Canvas::marker(Marker shape, Point center, double radius, Color color) {
 double Canvas::text_width(std::string_view text, const TextStyle& style) const {
   select_font(drawing_->get(), style);
   cairo_text_extents_t extents;
-  cairo_text_extents(drawing_->get(), std::string(text).c_str(), &extents);
+  cairo_text_extents(drawing_->get(), drawable(drawing_->get(), text).c_str(), &extents);
   return extents.x_advance;
 }
 
@@ -280,7 +301,7 @@ void Canvas::text(Point at, std::string_view text, const TextStyle& style) {
   if (style.is_turned) cairo_rotate(context, -kTurn / 4);
   cairo_move_to(context, x, y);
   set_color(context, style.color, 1);
-  cairo_show_text(context, std::string(text).c_str());
+  cairo_show_text(context, drawable(context, text).c_str());
   cairo_restore(context);
 }
 

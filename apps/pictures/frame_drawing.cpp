@@ -218,7 +218,7 @@ void write_frame_picture(const std::filesystem::path& path, const FrameDrawing& 
 }
 
 void write_rotating_frame(const std::filesystem::path& path, const FrameDrawing& frame) {
-  require(frame.vectors.rows() == 3, "{}: only a frame in 3 dimensions can turn; this one is in {}",
+  require(frame.vectors.rows() == 3, "{}: only a frame of 3 dimensions can turn; this one has {}",
           path.string(), frame.vectors.rows());
   const Eigen::MatrixXd directions = directions_of(frame.vectors);
   const std::vector<std::pair<int, int>> pairs = nearest_pairs(directions);

@@ -76,7 +76,7 @@ Color class_color(int index, int count) {
   return viridis(kBrightest * index / (count - 1));
 }
 
-Marker class_marker(int index) { return static_cast<Marker>(index % kMarkers); }
+Marker class_marker(int index) { return static_cast<Marker>(index % kMarkerShapes); }
 
 Color viridis(double position) { return interpolated(kViridis, position); }
 

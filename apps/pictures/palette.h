@@ -30,14 +30,14 @@ enum class Marker : std::uint8_t {
   kDownTriangle,
   kStar
 };
-inline constexpr int kMarkers = 8;
+inline constexpr int kMarkerShapes = 8;
 
 /// The colour of class `index` of `count`: up to 8 that of Okabe and Ito (Color Universal Design, 2008),
 /// their yellow last, as it is faint on white; beyond, even steps of viridis. Throws Error unless
 /// 0 <= index < count.
 Color class_color(int index, int count);
 
-/// The marker of class `index`; they repeat after kMarkers.
+/// The marker of class `index`; they repeat after kMarkerShapes.
 Marker class_marker(int index);
 
 /// viridis (Smith and van der Walt, 2015), from dark blue at 0 to yellow at 1, interpolated between 17 of its
