@@ -92,9 +92,16 @@ void count_flops(benchmark::State& state, double flops) {
 }
 
 template <class Op>
+tests::Placing placing_of(const Backend& backend, const typename OpCases<Op>::Case& op_case) {
+  if constexpr (requires { OpCases<Op>::benchmarked_in_fp64(op_case); })
+    if (OpCases<Op>::benchmarked_in_fp64(op_case)) return {.real = DType::kF64};
+  return tests::placing_for(backend.precision());
+}
+
+template <class Op>
 struct Prepared {
   Prepared(Backend& backend, const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs)
-      : operands(backend, inputs, tests::placing_for(backend.precision())),
+      : operands(backend, inputs, placing_of<Op>(backend, op_case)),
         op(OpCases<Op>::bind(op_case, operands)),
         bytes(inputs.bytes(backend.image_dtype())) {}
   tests::PlacedOperands operands;

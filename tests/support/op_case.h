@@ -31,7 +31,8 @@ namespace gnc::tests {
 ///   (for those in bf16 there is `widened_for`);
 /// - `static double flops(const Case&);` of one run;
 /// - `static bool is_for(const Case&, const Backend&);` optional: not for every backend or precision;
-/// - `static constexpr bool kTakesFp64 = true;` optional: every backend takes it in fp64 too.
+/// - `static constexpr bool kTakesFp64 = true;` optional: every backend takes it in fp64 too;
+/// - `static bool benchmarked_in_fp64(const Case&);` optional: in fp64, whatever the precision.
 template <class Op>
 struct OpCases;
 

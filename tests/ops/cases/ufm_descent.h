@@ -23,6 +23,8 @@ struct UfmDescentCase {
   // A backend composes it of products, which it rounds to TF32 in that precision; so its cases come twice.
   bool is_composed = false;
   bool is_rounded = false;  // the one for tf32
+  bool is_code1 = false;    // of benchmarks: with the rates of Code 1
+  bool is_fp64 = false;     // of benchmarks
 
   /// Largest relative error of a factor: rounded to the 11 significant bits of TF32, or cut off there.
   double factor_error() const { return is_rounded ? 0x1p-10 : 0; }
@@ -56,27 +58,32 @@ struct OpCases<UfmDescent> {
     return table;
   }
 
+  /// Code 1 of the paper: a sample a class, mean cross-entropy.
+  static Case code1(std::string_view label, int classes, int dim, int steps, bool is_fp64 = false) {
+    return {.label = label,
+            .samples = classes,
+            .dim = dim,
+            .classes = classes,
+            .steps = steps,
+            .penalty = UfmPenalty::kNorm,
+            .scale = 1.0 / classes,
+            .is_code1 = true,
+            .is_fp64 = is_fp64};
+  }
+
   static std::span<const Case> benchmarks() {
-    using enum UfmPenalty;
     static const std::vector<Case> table = {
-        {.label = "code1.10x6.1000steps",
-         .samples = 10,
-         .dim = 6,
-         .classes = 10,
-         .steps = 1000,
-         .penalty = kNorm,
-         .scale = 0.1,
-         .rate = 0.01},
-        {.label = "code1.100x64.100steps",
-         .samples = 100,
+        code1("code1.10x6.1000steps", 10, 6, 1000),
+        code1("code1.10x6.1000steps.fp64", 10, 6, 1000, true),
+        code1("code1.100x64.100steps", 100, 64, 100),
+        code1("code1.100x64.100steps.fp64", 100, 64, 100, true),
+        {.label = "figure2.1000steps", .samples = 80, .dim = 2, .classes = 4, .steps = 1000, .rate = 0.02},
+        {.label = "equation3.100x64.n1000", .samples = 100'000, .dim = 64, .classes = 100},
+        {.label = "equation3.100x64.n1000.fp64",
+         .samples = 100'000,
          .dim = 64,
          .classes = 100,
-         .steps = 100,
-         .penalty = kNorm,
-         .scale = 0.01,
-         .rate = 0.001},
-        {.label = "figure2.1000steps", .samples = 80, .dim = 2, .classes = 4, .steps = 1000, .rate = 0.02},
-        {.label = "equation3.100x64.n1000", .samples = 100'000, .dim = 64, .classes = 100, .rate = 0.1}};
+         .is_fp64 = true}};
     return table;
   }
 
@@ -85,6 +92,8 @@ struct OpCases<UfmDescent> {
     return fmt::format("{}x{}x{}.steps{}.{}{}", c.samples, c.dim, c.classes, c.steps, to_string(c.penalty),
                        c.is_rounded ? ".rounded" : "");
   }
+
+  static bool benchmarked_in_fp64(const Case& c) { return c.is_fp64; }
 
   static bool is_for(const Case& c, const Backend& backend) {
     return !c.is_composed || c.is_rounded == (backend.precision() == Precision::kTf32);
@@ -132,11 +141,11 @@ struct OpCases<UfmDescent> {
             .losses = operands["losses"],
             .steps = c.steps,
             .cross_entropy_scale = c.scale,
-            .feature_lr = c.rate / c.scale,
-            .classifier_lr = c.rate / (c.scale * c.samples),
+            .feature_lr = c.is_code1 ? 0.1 : c.rate / c.scale,
+            .classifier_lr = c.is_code1 ? 0.1 : c.rate / (c.scale * c.samples),
             .penalty = c.penalty,
-            .feature_decay = decay(1, c.samples),
-            .classifier_decay = decay(c.samples, c.classes),
+            .feature_decay = c.is_code1 ? 0.1 : decay(1, c.samples),
+            .classifier_decay = c.is_code1 ? 0.1 : decay(c.samples, c.classes),
             .norm = kLargest};
   }
 
