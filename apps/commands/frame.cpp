@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/commands/commands.h"
+#include "apps/frame_pictures.h"
 #include "apps/options.h"
 #include "apps/progress.h"
 #include "apps/table.h"
@@ -95,6 +96,7 @@ void add_generate(CLI::App& frame) {
   struct Settings {
     CommonOptions common;
     FrameOptions frame;
+    FramePictures pictures;
     std::string out;
   };
   const auto settings = std::make_shared<Settings>();
@@ -137,10 +139,12 @@ void add_generate(CLI::App& frame) {
   app->add_option("--out", settings->out,
                   "Frame file to write, with F.json beside it; without it, only the report")
       ->type_name("F.npy");
+  add_picture_options(*app, settings->pictures);
   add_json_option(*app, settings->common);
   app->callback([settings] {
     use_threads(settings->common);
     check_output(settings->out);
+    check_pictures(settings->pictures, settings->frame.dim);
     settings->frame.seed = settings->common.seed;
     ProgressOptions display;
     display.label = "frame";
@@ -149,6 +153,7 @@ void add_generate(CLI::App& frame) {
     const Frame result =
         generate_frame(settings->frame, [&](int done, int total) { progress.update(done, total); });
     progress.finish();
+    draw_pictures(settings->pictures, result);
     deliver(result, settings->out, settings->common);
   });
 }
@@ -272,6 +277,7 @@ void add_info(CLI::App& frame) {
     CommonOptions common;
     std::vector<std::string> files;
     std::string objective;
+    FramePictures pictures;
   };
   const auto settings = std::make_shared<Settings>();
   CLI::App* app = frame.add_subcommand(
@@ -281,8 +287,12 @@ void add_info(CLI::App& frame) {
       app->add_option("--objective", settings->objective,
                       "Whose bound and gap to report; when not given, that of the sidecar, else signed"),
       {"signed", "absolute"});
+  add_picture_options(*app, settings->pictures);
   add_json_option(*app, settings->common);
   app->callback([settings] {
+    require<UsageError>(
+        settings->files.size() == 1 || (settings->pictures.plot.empty() && settings->pictures.gif.empty()),
+        "gnc frame info: --plot and --gif draw one frame; {} were given", settings->files.size());
     std::vector<Frame> frames;
     Json reports = Json::array();
     for (const std::string& file : settings->files) {
@@ -292,6 +302,8 @@ void add_info(CLI::App& frame) {
         read.provenance.objective =
             settings->objective == "signed" ? FrameObjective::kSigned : FrameObjective::kAbsolute;
       }
+      check_pictures(settings->pictures, read.dim());
+      draw_pictures(settings->pictures, read);
       reports.push_back(frame_report(read));
       reports.back()["file"] = file;
       if (settings->common.is_json) continue;
