@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "engine/error.h"
+#include "models/frame_catalogue.h"
 
 namespace gnc {
 namespace {
@@ -67,6 +68,12 @@ double levenshtein_even(int d, int k, double s) {
          ((2.0 * k + d - 1.0) / (d - 1.0) - (1.0 + s) * (before - last) / ((1.0 - s) * (before + last)));
 }
 
+/// Fejes Tóth 1943, for n > 6 points of the sphere in space.
+double fejes_toth(double n) {
+  const double cotangent = 1.0 / std::tan(n / (n - 2.0) * kPi / 6.0);
+  return 0.5 * (cotangent * cotangent - 1.0);
+}
+
 void add_signed_bounds(std::vector<FrameBound>& bounds, int d, int classes) {
   const double c = classes;
   if (classes <= d + 1) bounds.push_back({"simplex", -1.0 / (c - 1.0), true, "C <= d+1"});
@@ -75,10 +82,7 @@ void add_signed_bounds(std::vector<FrameBound>& bounds, int d, int classes) {
   // sin(π/2 - 2π/C), so that C = 4 gives exactly 0.
   if (d == 2 && classes > 3)
     bounds.push_back({"polygon", std::sin(kPi * (c - 4.0) / (2.0 * c)), true, "d = 2"});
-  if (d == 3 && classes > 6) {
-    const double cotangent = 1.0 / std::tan(c / (c - 2.0) * kPi / 6.0);
-    bounds.push_back({"fejes-toth", 0.5 * (cotangent * cotangent - 1.0), classes == 12, "d = 3"});
-  }
+  if (d == 3 && classes > 6) bounds.push_back({"fejes-toth", fejes_toth(c), classes == 12, "d = 3"});
   if (d >= 3 && classes > 2 * d)
     bounds.push_back({"levenshtein", levenshtein_bound(d, classes), false, "C > 2d"});
 }
@@ -94,7 +98,8 @@ void add_absolute_bounds(std::vector<FrameBound>& bounds, int d, int classes) {
     return;
   }
   const bool is_simplex = classes == d + 1;
-  bounds.push_back({"welch", std::sqrt((c - dim) / (dim * (c - 1.0))), is_simplex, "C > d"});
+  bounds.push_back({"welch", std::sqrt((c - dim) / (dim * (c - 1.0))), is_simplex,
+                    "C > d; attained by equiangular tight frames only, which have C <= d(d+1)/2"});
   const double k = c - dim, pairs = k * (k + 1.0);
   bounds.push_back({"bukh-cox", pairs / (2.0 * c + (c * c - dim * c - c) * std::sqrt(k + 2.0) - pairs),
                     is_simplex, "C > d"});
@@ -103,6 +108,19 @@ void add_absolute_bounds(std::vector<FrameBound>& bounds, int d, int classes) {
     bounds.push_back({"orthoplex", 1.0 / std::sqrt(dim), false, "C > d(d+1)/2"});
     bounds.push_back({"levenshtein", std::sqrt((3.0 * c - dim * dim - 2.0 * dim) / ((dim + 2.0) * (c - dim))),
                       false, "C > d(d+1)/2"});
+  }
+  // Lines are as far apart as the 2C points in which they meet the sphere, and bounds for those hold.
+  if (d == 3) bounds.push_back({"fejes-toth", fejes_toth(2.0 * c), false, "d = 3, the 2C points ±m_y"});
+  if (d >= 3)
+    bounds.push_back({"levenshtein-points", levenshtein_bound(d, 2 * classes), false, "the 2C points ±m_y"});
+}
+
+/// Marks the bounds that a construction of the house meets.
+void mark_attained(std::vector<FrameBound>& bounds, int dim, int classes, FrameObjective objective) {
+  constexpr double kRounding = 1e-11;  // of a Levenshtein bound
+  for (const CatalogueCode& code : frame_catalogue(dim, objective)) {
+    if (code.classes < classes) continue;
+    for (FrameBound& bound : bounds) bound.is_attained |= code.value <= bound.value + kRounding;
   }
 }
 
@@ -145,6 +163,7 @@ std::vector<FrameBound> frame_bounds(int dim, int classes, FrameObjective object
   } else {
     add_absolute_bounds(bounds, dim, classes);
   }
+  mark_attained(bounds, dim, classes, objective);
   std::stable_sort(bounds.begin(), bounds.end(),
                    [](const FrameBound& a, const FrameBound& b) { return a.value > b.value; });
   return bounds;

@@ -12,17 +12,16 @@ namespace gnc {
 struct FrameBound {
   std::string name;          ///< simplex, rankin, polygon, fejes-toth, levenshtein, welch, …
   double value = 0.0;        ///< no frame of this size has less
-  bool is_attained = false;  ///< known to be reached at this size
+  bool is_attained = false;  ///< reached at this size, by a theorem or by a construction (frame_catalogue.h)
   std::string valid;         ///< where it holds: "C <= d+1"
 };
 
 /// Every bound that applies at (d, C), the strongest first. d >= 1, C >= 2; never empty.
-///   signed:   simplex -1/(C-1), C <= d+1 · rankin 0, d+2 <= C <= 2d · polygon cos(2π/C), d = 2 · fejes-toth,
-///   d = 3 ·
-///             levenshtein, C > 2d
-///   absolute: orthonormal 0, C <= d · welch, C > d · bukh-cox, C > d · polygon cos(π/C), d = 2 · orthoplex
-///   1/√d and
-///             levenshtein, C > d(d+1)/2
+///   signed:   simplex -1/(C-1), C <= d+1 · rankin 0, d+2 <= C <= 2d · polygon cos(2π/C), d = 2 ·
+///             fejes-toth, d = 3 · levenshtein, C > 2d
+///   absolute: orthonormal 0, C <= d · welch √((C-d)/(d(C-1))), C > d · bukh-cox, C > d · polygon cos(π/C),
+///             d = 2 · orthoplex 1/√d and levenshtein √((3C-d²-2d)/((d+2)(C-d))), C > d(d+1)/2 ·
+///             levenshtein-points and fejes-toth (d = 3), those of the 2C points ±m_y
 std::vector<FrameBound> frame_bounds(int dim, int classes, FrameObjective objective);
 
 /// Levenshtein's universal bound for signed codes: the s at which his function L(d, s), the largest size of a

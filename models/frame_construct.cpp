@@ -1,4 +1,4 @@
-#include <cmath>
+#include <algorithm>
 #include <numbers>
 
 #include "engine/error.h"
@@ -33,9 +33,11 @@ std::optional<FrameConstruction> construct_elementary(int d, int classes, bool i
 /// `classes` of the columns, the first ones but for as many as it takes to span what all of them span.
 Eigen::MatrixXd subset(const Eigen::MatrixXd& code, int classes) {
   const Eigen::MatrixXd first = code.leftCols(classes);
+  // Four times as many as there are dimensions tell: columns of codes are not sorted by dimension.
+  const Eigen::Index enough = std::min<Eigen::Index>(classes, 4 * code.rows());
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> part(first.leftCols(enough));
+  if (part.rank() == code.rows()) return first;
   const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> all(code);
-  if (classes == code.cols() || Eigen::ColPivHouseholderQR<Eigen::MatrixXd>(first).rank() == all.rank())
-    return first;
   return (code * all.colsPermutation()).leftCols(classes);
 }
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <tuple>
 
 #include "models/frame_bounds.h"
+#include "models/frame_catalogue.h"
 
 namespace gnc {
 namespace {
@@ -354,19 +356,53 @@ constexpr Row kTable[] = {
     {kAbsolute, 66, 144, 0.090909090909091, kWelch},
 };
 
+using Key = std::tuple<FrameObjective, int, int>;
+
+Key key_of(const Row& row) { return {row.objective, row.dim, row.classes}; }
+
+/// The first row of this size or a later one.
+const Row* row_from(const Key& key) {
+  return std::lower_bound(std::begin(kTable), std::end(kTable), key,
+                          [](const Row& row, const Key& other) { return key_of(row) < other; });
+}
+
+KnownCorrelation known_from(const Row& row) {
+  const Source& source = row.source;
+  return {row.value, source.accuracy, source.is_exact, source.is_soft, source.text};
+}
+
+/// The least value that a larger size is known to reach, by the table or a construction: fewer vectors reach
+/// it, too. Infinite if none.
+double smallest_above(int dim, int classes, FrameObjective objective) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const Row* row = row_from({objective, dim, classes}); row != std::end(kTable); ++row) {
+    if (row->objective != objective || row->dim != dim) break;
+    least = std::min(least, row->value);
+  }
+  for (const CatalogueCode& code : frame_catalogue(dim, objective)) {
+    if (code.classes >= classes) least = std::min(least, code.value);
+  }
+  return least;
+}
+
 }  // namespace
 
 std::optional<KnownCorrelation> known_correlation(int dim, int classes, FrameObjective objective) {
   for (const FrameBound& bound : frame_bounds(dim, classes, objective)) {
     if (bound.is_attained) return KnownCorrelation{bound.value, kPrinted, true, false, "meets a lower bound"};
   }
-  const auto key = [](const Row& row) { return std::tuple(row.objective, row.dim, row.classes); };
-  const auto sought = std::tuple(objective, dim, classes);
-  const auto* found = std::lower_bound(std::begin(kTable), std::end(kTable), sought,
-                                       [&](const Row& row, const auto& other) { return key(row) < other; });
-  if (found == std::end(kTable) || key(*found) != sought) return std::nullopt;
-  const Source& source = found->source;
-  return KnownCorrelation{found->value, source.accuracy, source.is_exact, source.is_soft, source.text};
+  const Key sought = {objective, dim, classes};
+  const Row* const found = row_from(sought);
+  if (found != std::end(kTable) && key_of(*found) == sought) return known_from(*found);
+  // The value rises with C: where a smaller size needs as much as a larger one reaches, it is this size's.
+  if (found == std::begin(kTable)) return std::nullopt;
+  const Row& below = *(found - 1);
+  const bool is_same_space = below.objective == objective && below.dim == dim;
+  if (!is_same_space || smallest_above(dim, classes, objective) > below.value + kNumerical)
+    return std::nullopt;
+  KnownCorrelation known = known_from(below);
+  known.source = "between two sizes of this value";
+  return known;
 }
 
 }  // namespace gnc

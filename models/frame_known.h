@@ -18,7 +18,8 @@ struct KnownCorrelation {
 };
 
 /// The best value known for C unit vectors of R^d: by a theorem where a bound is attained (frame_bounds.h),
-/// else by a table of published and computed values. Empty where neither says anything. d >= 1, C >= 2.
+/// else by a table of published and computed values, or between two of its sizes that share a value. Empty
+/// where none says anything. d >= 1, C >= 2.
 std::optional<KnownCorrelation> known_correlation(int dim, int classes, FrameObjective objective);
 
 }  // namespace gnc
