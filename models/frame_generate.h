@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/backend.h"
 #include "models/frame.h"
 #include "models/frame_descent.h"
 
@@ -36,22 +37,19 @@ struct FrameOptions {
   FrameMethod method = FrameMethod::kBest;
   FrameStructure structure = FrameStructure::kSimplices;
   std::uint64_t seed = 1;
-  int restarts = 0;  ///< 0: by the size for `kBest`, see default_restarts(), else 1
+  int restarts = 0;  ///< 0: for `kBest` until it is done, see optimize_frame(), else 1
   int steps = 0;     ///< 0: the method's own (equation3 at most 20000, code1 1000, best 1000 per stage)
+  Backend* backend = nullptr;  ///< where `kBest` runs its restarts; null: the processor's lanes
   std::optional<double> norm;  ///< ρ; without it 1, and for `kCode1` the norms it ends with
   Equation3Settings equation3;
 };
 
-/// Called after each restart, from one thread at a time.
+/// Called after each restart, from one thread at a time; how many there will be is a guess for `kBest`.
 using FrameProgress = std::function<void(int done, int restarts)>;
 
 /// A frame of `options.classes` vectors in R^`options.dim`. Restarts run on as many threads as OpenMP has;
 /// the result does not depend on their number. Throws UsageError for settings that make no sense, Error when
 /// every start collapsed to zero.
 Frame generate_frame(const FrameOptions& options, const FrameProgress& progress = {});
-
-/// What `restarts = 0` means for `kBest`: 256 starts for small frames, 19 at (C,d) = (100,16), 11 at
-/// (100,32), 1 at (1000,64).
-int default_restarts(int dim, int classes);
 
 }  // namespace gnc

@@ -165,12 +165,12 @@ SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objectiv
   return result;
 }
 
-double draw_sharpness(const RandomStream& stream, int dim) {
+double draw_sharpness(double uniform, int dim) {
   // Log-uniform over the whole range in which some size has its best hit rate: lines (4,22) are found from
   // 512 up only, signed (6,28) below 1024 only.
   const double low = dim <= 3 ? 64.0 : dim <= 5 ? 16.0 : 4.0;
   const double high = dim <= 5 ? 2048.0 : 512.0;
-  return low * std::pow(high / low, stream.uniform(0));
+  return low * std::pow(high / low, uniform);
 }
 
 }  // namespace gnc

@@ -72,6 +72,6 @@ SearchPoint refine_correlation(const SearchPoint& point, FrameObjective objectiv
 /// The first sharpness of a restart, drawn from a wide range: one low value for all makes every start end in
 /// the same wrong optimum at some sizes (signed (3,14) and (5,21), lines (4,8)), a high one hits less often
 /// at others.
-double draw_sharpness(const RandomStream& stream, int dim);
+double draw_sharpness(double uniform, int dim);
 
 }  // namespace gnc

@@ -1,0 +1,382 @@
+#include "models/frame_optimizer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "models/frame_bounds.h"
+#include "models/frame_constructions.h"
+#include "models/frame_known.h"
+#include "models/frame_moves.h"
+#include "models/frame_polish.h"
+#include "models/frame_restarts.h"
+#include "models/frame_search.h"
+
+namespace gnc {
+namespace {
+
+constexpr double kHit = 1e-7;      // values this close count as the same
+constexpr double kReached = 2e-8;  // to a known value; optima that are not isolated polish to about this
+
+/// Estimates of ends in fp32 were within 7e-5 of the refined values at every size looked at, (3,14) to
+/// (8,40): what is farther from the best than this does not become it.
+constexpr double kHopeful = 2e-4;
+
+/// Operations a core does in a second, about (FrameRestarts::evaluation_cost()).
+constexpr double kOperationsPerSecond = 2.5e10;
+
+enum class Origin : std::uint8_t { kRestart, kHop, kSplice, kSymmetry, kCode, kNeighbour };
+
+std::string_view to_string(Origin origin) {
+  constexpr std::string_view kNames[] = {"restarts", "hopping", "splice", "symmetry", "code", "neighbour"};
+  return kNames[static_cast<std::size_t>(origin)];
+}
+
+struct Member {
+  SearchEnd end;
+  Origin origin = Origin::kRestart;
+};
+
+/// The best distinct ends at one size.
+class Population {
+ public:
+  Population(const OptimizerSettings& settings, int classes)
+      : settings_(settings),
+        restarts_(settings.objective, settings.dim, classes, settings.steps, settings.backend) {}
+
+  const FrameRestarts& restarts() const { return restarts_; }
+  const std::vector<Member>& members() const { return members_; }
+  double best_value() const {
+    return members_.empty() ? std::numeric_limits<double>::infinity() : members_.front().end.point.value;
+  }
+  int descents() const { return descents_; }
+  int cold_descents() const { return cold_descents_; }
+  int hits() const { return hits_; }
+  int cold_hits() const { return cold_hits_; }
+  double spent() const { return spent_; }
+  bool is_empty() const { return members_.empty(); }
+
+  /// One of the members, the better ones more often.
+  const Eigen::MatrixXd& pick(double uniform) const {
+    const auto index = static_cast<std::size_t>(uniform * uniform * static_cast<double>(members_.size()));
+    return members_[index].end.point.vectors;
+  }
+
+  /// A batch of descents. `origin(i)` says of what kind start i is, `start(i, origin)` makes it.
+  template <class OriginOf, class Maker>
+  void run(int count, const OriginOf& origin, const Maker& start, const BatchProgress& progress) {
+    std::vector<SearchEnd> ends = restarts_.descend(
+        count, [&](int i) { return start(i, origin(i)); }, abandon_above(), progress);
+    descents_ += count;
+    double least = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < count; ++i) {
+      const SearchEnd& end = ends[static_cast<std::size_t>(i)];
+      spent_ += static_cast<double>(end.evaluations) * restarts_.evaluation_cost();
+      cold_descents_ += origin(i) == Origin::kRestart ? 1 : 0;
+      if (!end.is_abandoned) least = std::min(least, end.point.estimate);
+    }
+    std::vector<std::pair<double, int>> order;
+    for (int i = 0; i < count; ++i) {
+      const SearchEnd& end = ends[static_cast<std::size_t>(i)];
+      const double limit = std::max(std::min(best_value(), least) + kHopeful, worst_kept());
+      if (!end.is_abandoned && end.point.estimate <= limit) order.emplace_back(end.point.estimate, i);
+    }
+    std::sort(order.begin(), order.end());
+    // Refining takes about as long as a descent: not more than a part of the batch.
+    const std::size_t most = std::max<std::size_t>(16, static_cast<std::size_t>(count) / 8);
+    if (order.size() > most) order.resize(most);
+    refine(ends, order, origin);
+  }
+
+  /// Replaces the best member by a polished version of itself.
+  void polish_best() {
+    if (members_.empty()) return;
+    SearchPoint& point = members_.front().end.point;
+    const int iterations = affordable_iterations();
+    const SearchPoint better =
+        refine_correlation(point, settings_.objective, {.iterations_per_round = iterations});
+    if (better.value < point.value) point = better;
+  }
+
+ private:
+  static constexpr std::size_t kMostMembers = 16;
+
+  double worst_kept() const {
+    return members_.size() < kMostMembers ? -std::numeric_limits<double>::infinity()
+                                          : members_.back().end.point.value;
+  }
+  double abandon_above() const {
+    if (members_.empty()) return std::numeric_limits<double>::infinity();
+    return std::max(best_value() + kHopeful, worst_kept());
+  }
+
+  /// Iterations between two multiplier steps, fewer where one takes milliseconds.
+  int affordable_iterations() const {
+    return std::min(settings_.steps,
+                    static_cast<int>(std::clamp(3e10 / restarts_.evaluation_cost(), 100.0, 4000.0)));
+  }
+
+  template <class OriginOf>
+  void refine(std::vector<SearchEnd>& ends, const std::vector<std::pair<double, int>>& order,
+              const OriginOf& origin) {
+    std::vector<SearchEnd> hopeful;
+    for (const auto& [estimate, index] : order) {
+      hopeful.push_back(std::move(ends[static_cast<std::size_t>(index)]));
+      hopeful.back().evaluations = 0;
+    }
+    restarts_.refine(hopeful);
+    const double before = best_value();
+    for (std::size_t k = 0; k < hopeful.size(); ++k) {
+      // In fp64 the lanes are half as many.
+      spent_ += 2.0 * static_cast<double>(hopeful[k].evaluations) * restarts_.evaluation_cost();
+      insert({hopeful[k], origin(order[k].second)});
+    }
+    if (best_value() < before - kHit) hits_ = cold_hits_ = 0;
+    for (std::size_t k = 0; k < hopeful.size(); ++k) {
+      if (hopeful[k].point.value > best_value() + kHit) continue;
+      ++hits_;
+      if (origin(order[k].second) == Origin::kRestart) ++cold_hits_;
+    }
+  }
+
+  void insert(const Member& member) {
+    const double value = member.end.point.value;
+    const auto twin = std::find_if(members_.begin(), members_.end(), [&](const Member& other) {
+      return std::abs(other.end.point.value - value) <= kHit;
+    });
+    if (twin != members_.end()) {
+      if (value < twin->end.point.value) twin->end = member.end;
+    } else {
+      members_.push_back(member);
+    }
+    std::sort(members_.begin(), members_.end(),
+              [](const Member& a, const Member& b) { return a.end.point.value < b.end.point.value; });
+    if (members_.size() > kMostMembers) members_.pop_back();
+  }
+
+  const OptimizerSettings& settings_;
+  FrameRestarts restarts_;
+  std::vector<Member> members_;  // best first, values more than kHit apart
+  int descents_ = 0, cold_descents_ = 0, hits_ = 0, cold_hits_ = 0;
+  double spent_ = 0.0;  // operations
+};
+
+/// The search at one size.
+class Optimizer {
+ public:
+  Optimizer(const OptimizerSettings& settings, const OptimizerProgress& progress)
+      : settings_(settings), progress_(progress), main_(settings, settings.classes) {
+    const auto known = known_correlation(settings.dim, settings.classes, settings.objective);
+    if (known) {
+      known_value_ = known->value + known->accuracy;
+      is_open_ = known->is_soft;
+    }
+    for (const FrameBound& bound : frame_bounds(settings.dim, settings.classes, settings.objective))
+      lower_bound_ = std::max(lower_bound_, bound.value);
+  }
+
+  OptimizedFrame run() {
+    main_.run(
+        batch_of(main_), [](int) { return Origin::kRestart; },
+        [&](int i, Origin) { return cold_start(stream(i), settings_.dim, settings_.classes); },
+        batch_progress());
+    for (next_stream(); !is_over(); next_stream()) {
+      ++round_;
+      constexpr std::array kOffsets = {0, 1, 0, -1, 0, 0, 1, 0, 2, 0, -1, 0, 3, 0, -2};
+      const int offset = kOffsets[static_cast<std::size_t>(round_) % kOffsets.size()];
+      if (offset == 0 || settings_.restarts > 0 || settings_.classes + offset < 2) {
+        mixed_round(main_, codes(), batch_of(main_));
+      } else {
+        neighbour_round(offset);
+      }
+    }
+    return result();
+  }
+
+ private:
+  RandomStream stream(int index) const {
+    return RandomStream(settings_.seed, "frame start", stream_base_ + static_cast<std::uint64_t>(index));
+  }
+  void next_stream() { stream_base_ += std::uint64_t{1} << 24; }
+
+  BatchProgress batch_progress() const {
+    if (!progress_) return {};
+    return [this](int done) {
+      const int before = main_.descents();
+      const int total = settings_.restarts > 0 ? settings_.restarts : std::max(before + done, expected_);
+      progress_(before + done, total);
+    };
+  }
+
+  /// Descents in a batch: as many as take about a second of one core, or are left.
+  int batch_of(const Population& population) {
+    constexpr double kEvaluations = 1000.0;  // of a descent, about
+    const double seconds = kEvaluations * population.restarts().evaluation_cost() / kOperationsPerSecond;
+    int count = static_cast<int>(std::clamp(1.0 / seconds, 32.0, 2048.0));
+    if (kEvaluations * 32.0 * population.restarts().evaluation_cost() > budget()) {
+      count = static_cast<int>(
+          std::max(1.0, budget() / (kEvaluations * population.restarts().evaluation_cost())));
+    }
+    if (settings_.restarts > 0) count = std::min(count, settings_.restarts - main_.descents());
+    expected_ = std::max(expected_, main_.descents() + count);
+    return count;
+  }
+
+  double budget() const {
+    constexpr double kOpen = 100.0, kMost = 1000.0;  // seconds of one core
+    const bool is_reached = main_.best_value() <= known_value_ + kReached;
+    return kOperationsPerSecond * (known_value_ < 2.0 && !is_reached ? kMost : kOpen);
+  }
+
+  double spent() const {
+    double sum = main_.spent();
+    for (const auto& [classes, population] : neighbours_) sum += population.spent();
+    return sum;
+  }
+
+  bool is_over() {
+    const double best = main_.best_value();
+    if (best < polished_value_ - 1e-12) {
+      main_.polish_best();
+      if (main_.best_value() < polished_value_ - kHit) rounds_without_progress_ = 0;
+      polished_value_ = main_.best_value();
+    } else {
+      ++rounds_without_progress_;
+    }
+    if (settings_.restarts > 0) return main_.descents() >= settings_.restarts;
+    const bool is_known = known_value_ < 2.0 && !is_open_;
+    if (is_known && main_.best_value() <= known_value_ + kReached) return true;
+    if (main_.best_value() <= lower_bound_ + 1e-9) return true;
+    if (!is_known && rounds_without_progress_ >= 3 && main_.cold_hits() >= 100 &&
+        20 * main_.cold_hits() >= main_.cold_descents() && main_.best_value() <= known_value_ + kReached)
+      return true;
+    return spent() >= budget();
+  }
+
+  const std::vector<Eigen::MatrixXd>& codes() {
+    if (!codes_) {
+      codes_.emplace();
+      for (const FrameConstruction& code : structured_codes(settings_.dim, settings_.objective))
+        codes_->push_back(code.vectors);
+      for (const FrameConstruction& code : structured_codes(settings_.dim + 1, settings_.objective)) {
+        for (const Eigen::MatrixXd& section : sections(code.vectors)) codes_->push_back(section);
+      }
+      // Far smaller ones are no better than random starts.
+      std::erase_if(*codes_,
+                    [&](const Eigen::MatrixXd& code) { return 2 * code.cols() < settings_.classes; });
+    }
+    return *codes_;
+  }
+
+  /// A batch of every kind of start.
+  void mixed_round(Population& population, const std::vector<Eigen::MatrixXd>& codes, int count) {
+    const int dim = settings_.dim, classes = population.restarts().classes();
+    const FrameObjective objective = settings_.objective;
+    const auto origin = [&](int i) {
+      constexpr int kWidestSymmetry = 32;  // groups of larger matrices take longer than descents
+      const double choice =
+          RandomStream(settings_.seed, "frame origin", stream_base_).uniform(static_cast<std::uint64_t>(i));
+      if (choice < 0.25 || population.is_empty()) return Origin::kRestart;
+      if (choice < 0.45 && dim <= kWidestSymmetry) return Origin::kSymmetry;
+      if (choice < 0.55 && !codes.empty()) return Origin::kCode;
+      return choice < 0.65 ? Origin::kSplice : Origin::kHop;
+    };
+    const auto start = [&](int i, Origin kind) {
+      const RandomStream random = stream(i);
+      // Far from the positions that the moves use.
+      constexpr std::uint64_t kChoices = std::uint64_t{1} << 50;
+      const double first = random.uniform(kChoices), second = random.uniform(kChoices + 1);
+      switch (kind) {
+        case Origin::kHop:
+          return hop(random, population.pick(first), objective);
+        case Origin::kSplice:
+          return cut_and_splice(random, population.pick(first), population.pick(second));
+        case Origin::kSymmetry:
+          return symmetric_start(random, dim, classes, objective);
+        case Origin::kCode:
+          return resized(random, codes[static_cast<std::size_t>(first * static_cast<double>(codes.size()))],
+                         classes, objective);
+        default:
+          return cold_start(random, dim, classes);
+      }
+    };
+    population.run(count, origin, start, &population == &main_ ? batch_progress() : BatchProgress{});
+  }
+
+  /// Searches at C + offset a while and brings the best from there.
+  void neighbour_round(int offset) {
+    const int classes = settings_.classes + offset;
+    const auto entry = neighbours_.try_emplace(classes, settings_, classes).first;
+    Population& neighbour = entry->second;
+    mixed_round(neighbour, {}, std::max(1, batch_of(neighbour)));
+    if (neighbour.is_empty()) return;
+    next_stream();
+    main_.run(
+        std::max(1, batch_of(main_) / 2), [](int) { return Origin::kNeighbour; },
+        [&](int i, Origin) {
+          const RandomStream random = stream(i);
+          constexpr std::uint64_t kChoice = std::uint64_t{1} << 50;
+          return resized(random, neighbour.pick(random.uniform(kChoice)), settings_.classes,
+                         settings_.objective);
+        },
+        batch_progress());
+  }
+
+  OptimizedFrame result() {
+    OptimizedFrame found;
+    const Member& best = main_.members().front();
+    found.vectors = polish_frame(best.end.point.vectors, settings_.objective);
+    found.value = largest_correlation(found.vectors, settings_.objective);
+    found.origin = to_string(best.origin);
+    found.restarts = main_.descents();
+    found.hits = main_.hits();
+    found.iterations = best.end.point.iterations;
+    return found;
+  }
+
+  const OptimizerSettings& settings_;
+  const OptimizerProgress& progress_;
+  Population main_;
+  std::map<int, Population> neighbours_;  // by size
+  std::optional<std::vector<Eigen::MatrixXd>> codes_;
+  double known_value_ = std::numeric_limits<double>::infinity();
+  double lower_bound_ = -1.0;
+  bool is_open_ = false;  // the known value may be beaten
+  double polished_value_ = std::numeric_limits<double>::infinity();
+  int rounds_without_progress_ = 0;
+  int round_ = -1;
+  int expected_ = 0;  // restarts, for the progress
+  std::uint64_t stream_base_ = 0;
+};
+
+}  // namespace
+
+OptimizedFrame optimize_frame(const OptimizerSettings& settings, const OptimizerProgress& progress) {
+  return Optimizer(settings, progress).run();
+}
+
+Eigen::MatrixXd polish_frame(const Eigen::MatrixXd& vectors, FrameObjective objective) {
+  const double pairs = 0.5 * static_cast<double>(vectors.cols()) * static_cast<double>(vectors.cols() - 1);
+  const double cost = pairs * (4.0 * static_cast<double>(vectors.rows()) + 25.0);
+  const int iterations = static_cast<int>(std::clamp(3e10 / cost, 100.0, 4000.0));
+  const double value = largest_correlation(vectors, objective);
+  const SearchPoint point =
+      refine_correlation({vectors, value, value, 0}, objective,
+                         {.iterations_per_round = iterations, .highest_sharpness = 1 << 28});
+  Eigen::MatrixXd best = point.vectors;
+  double best_value = point.value;
+  for (int round = 0; round < 3; ++round) {
+    Eigen::MatrixXd next = polish_active_set(best, objective);
+    const double next_value = largest_correlation(next, objective);
+    if (!(next_value < best_value)) break;
+    best_value = next_value;
+    best = std::move(next);
+  }
+  return best;
+}
+
+}  // namespace gnc
