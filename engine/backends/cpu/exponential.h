@@ -50,7 +50,7 @@ struct Exponential<double> {
 /// exp(x) of x <= 0 with a relative error of at most two units roundoff; 0 below kLowest, NaN of NaN and of
 /// +∞.
 template <class T>
-Lanes<T> exp_of_nonpositive(Lanes<T> x) {
+[[gnu::always_inline]] inline Lanes<T> exp_of_nonpositive(Lanes<T> x) {
   using Table = Exponential<T>;
   using BitLanes = std::experimental::rebind_simd_t<typename Table::Bits, Lanes<T>>;
   constexpr int kMantissaBits = std::is_same_v<T, float> ? 23 : 52;

@@ -33,11 +33,12 @@ constexpr int kLanes = static_cast<int>(Lanes<T>::size());
 template <class T>
 constexpr int kBlock = 2 * kLanes<T>;
 
-constexpr std::int64_t kChunkLogits = 32768;         // of a chunk: 128 KB in fp32
-constexpr std::int64_t kChunkSamples = 512;          // of a chunk, at most
+constexpr std::int64_t kChunkLogits = 65536;         // of a chunk: 256 KB in fp32
+constexpr std::int64_t kChunkSamples = 1024;         // of a chunk, at most
 constexpr std::int64_t kMaxGroups = 64;              // of chunks, each with one share of ∂L/∂M
 constexpr std::int64_t kMaxShareElements = 1 << 25;  // of all shares together
-constexpr std::int64_t kLibraryWork = 200'000;       // N·C·d from which oneDNN's products are faster
+// From N·C·d and d on, oneDNN's products are faster than ours, in fp32 on a core with AVX-512.
+constexpr std::int64_t kLibraryWork = 40'000, kLibraryDim = 12;
 
 template <class T>
 Lanes<T> load(const T* from) {
@@ -58,7 +59,8 @@ struct Plan {
   static Plan of(const UfmDescent& op) {
     const std::int64_t samples = op.num_samples(), dim = op.feature_dim(), classes = op.num_classes();
     Plan plan;
-    plan.uses_library = std::is_same_v<T, float> && samples * dim * classes >= kLibraryWork;
+    plan.uses_library =
+        std::is_same_v<T, float> && dim >= kLibraryDim && samples * dim * classes >= kLibraryWork;
     const std::int64_t fitting = kChunkLogits / classes / kBlock<T> * kBlock<T>;
     const std::int64_t size = std::clamp(fitting, std::int64_t{2 * kBlock<T>}, kChunkSamples);
     plan.chunk = std::min(size, rounded_up(samples, kBlock<T>));
@@ -104,6 +106,39 @@ void for_each_tile(int count, const Body& body, int first = 0) {
   for (; first + kSize <= count; first += kSize) body.template operator()<kSize>(first);
   if constexpr (kSize > 1) for_each_tile<kSize / 2>(count, body, first);
 }
+
+/// Rows of M, or of its transpose: element (row, k) lies at data[row·row_step + k·step].
+template <class T>
+struct Factors {
+  const T* data;
+  std::int64_t row_step, step;
+};
+
+/// sums of kRows rows and kBlock columns. The loops over rows are unrolled before anything else is done to
+/// them, so that the sums stay in registers.
+template <int kRows, class T>
+struct Tile {
+  Lanes<T> left[kRows], right[kRows];
+
+  Tile() {
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row) left[row] = right[row] = T{0};
+  }
+
+  /// Adds Σ_k factor(row, k)·columns[k·stride + i], from the first k to the last.
+  [[gnu::always_inline]] void add_products(const Factors<T>& factors, const T* columns, std::int64_t stride,
+                                           int depth) {
+    for (int k = 0; k < depth; ++k) {
+      const Lanes<T> of_left = load(columns + k * stride), of_right = load(columns + k * stride + kLanes<T>);
+#pragma GCC unroll 8
+      for (int row = 0; row < kRows; ++row) {
+        const Lanes<T> factor = factors.data[row * factors.row_step + k * factors.step];
+        left[row] = fma(factor, of_left, left[row]);
+        right[row] = fma(factor, of_right, right[row]);
+      }
+    }
+  }
+};
 
 /// x ← x − rate·(gradient + weight·x)
 template <class T>
@@ -157,7 +192,8 @@ class Descent {
   /// All steps, on this thread; for problems of one chunk. share: [C,d].
   void run_alone(const Workplace<T>& place, T* share) {
     if (!plan_.uses_library) load_features(place, 0, samples_);
-    double features_square = squared_norm(features_, std::int64_t{samples_} * dim_);
+    double features_square =
+        op_.penalty == UfmPenalty::kNorm ? squared_norm(features_, std::int64_t{samples_} * dim_) : 0;
     for (int step = 0; step < op_.steps; ++step) {
       begin_step(features_square, step);
       std::fill_n(share, std::int64_t{classes_} * dim_, T{0});
@@ -210,7 +246,8 @@ class Descent {
 
   /// From the old iterates.
   void begin_step(double features_square, int step) {
-    const double classifier_square = squared_norm(classifier_, std::int64_t{classes_} * dim_);
+    const double classifier_square =
+        op_.penalty == UfmPenalty::kNorm ? squared_norm(classifier_, std::int64_t{classes_} * dim_) : 0;
     features_step_ = {static_cast<T>(op_.feature_lr),
                       static_cast<T>(penalty_weight(op_.penalty, op_.feature_decay, features_square))};
     classifier_step_ = {static_cast<T>(op_.classifier_lr),
@@ -288,19 +325,13 @@ class Descent {
   void compute_logits(const Workplace<T>& place, int padded) const {
     for (int i = 0; i < padded; i += kBlock<T>)
       for_each_tile<4>(classes_, [&]<int kRows>(int y) {
-        Lanes<T> sums[kRows][2] = {};
-        for (int k = 0; k < dim_; ++k) {
-          const T* const z = place.features + k * plan_.stride + i;
-          const Lanes<T> left = load(z), right = load(z + kLanes<T>);
-          for (int j = 0; j < kRows; ++j) {
-            const Lanes<T> m = classifier_[(y + j) * dim_ + k];
-            sums[j][0] = fma(m, left, sums[j][0]);
-            sums[j][1] = fma(m, right, sums[j][1]);
-          }
-        }
-        for (int j = 0; j < kRows; ++j) {
-          store(sums[j][0], place.logits + (y + j) * plan_.stride + i);
-          store(sums[j][1], place.logits + (y + j) * plan_.stride + i + kLanes<T>);
+        Tile<kRows, T> tile;
+        tile.add_products({classifier_ + y * dim_, dim_, 1}, place.features + i, plan_.stride, dim_);
+        T* const logits = place.logits + y * plan_.stride + i;
+#pragma GCC unroll 8
+        for (int row = 0; row < kRows; ++row) {
+          store(tile.left[row], logits + row * plan_.stride);
+          store(tile.right[row], logits + row * plan_.stride + kLanes<T>);
         }
       });
   }
@@ -339,19 +370,28 @@ class Descent {
   /// share += logits_grad·Z: partial sums in lanes, then across them.
   void add_classifier_share(const Workplace<T>& place, int padded, T* share) const {
     for_each_tile<4>(classes_, [&]<int kRows>(int y) {
-      for_each_tile<2>(dim_, [&]<int kColumns>(int k) {
-        Lanes<T> sums[kRows][kColumns] = {};
+      const T* const gradients = place.logits + y * plan_.stride;
+      for (int k = 0; k < dim_; k += 2) {
+        const bool has_two = k + 1 < dim_;  // else the right half is the left once more
+        const T* const left = place.features + k * plan_.stride;
+        const T* const right = left + (has_two ? plan_.stride : 0);
+        Tile<kRows, T> tile;
         for (int i = 0; i < padded; i += kLanes<T>) {
-          Lanes<T> z[kColumns];
-          for (int l = 0; l < kColumns; ++l) z[l] = load(place.features + (k + l) * plan_.stride + i);
-          for (int j = 0; j < kRows; ++j) {
-            const Lanes<T> gradient = load(place.logits + (y + j) * plan_.stride + i);
-            for (int l = 0; l < kColumns; ++l) sums[j][l] = fma(gradient, z[l], sums[j][l]);
+          const Lanes<T> of_left = load(left + i), of_right = load(right + i);
+#pragma GCC unroll 8
+          for (int row = 0; row < kRows; ++row) {
+            const Lanes<T> gradient = load(gradients + row * plan_.stride + i);
+            tile.left[row] = fma(gradient, of_left, tile.left[row]);
+            tile.right[row] = fma(gradient, of_right, tile.right[row]);
           }
         }
-        for (int j = 0; j < kRows; ++j)
-          for (int l = 0; l < kColumns; ++l) share[(y + j) * dim_ + k + l] += reduce(sums[j][l]);
-      });
+#pragma GCC unroll 8
+        for (int row = 0; row < kRows; ++row) {
+          T* const to = share + (y + row) * dim_ + k;
+          to[0] += reduce(tile.left[row]);
+          if (has_two) to[1] += reduce(tile.right[row]);
+        }
+      }
     });
   }
 
@@ -359,21 +399,15 @@ class Descent {
   void step_features(const Workplace<T>& place, int padded) const {
     for (int i = 0; i < padded; i += kBlock<T>) {
       for_each_tile<4>(dim_, [&]<int kRows>(int k) {
-        Lanes<T> sums[kRows][2] = {};
-        for (int y = 0; y < classes_; ++y) {
-          const T* const gradient = place.logits + y * plan_.stride + i;
-          const Lanes<T> left = load(gradient), right = load(gradient + kLanes<T>);
-          for (int j = 0; j < kRows; ++j) {
-            const Lanes<T> m = classifier_[y * dim_ + k + j];
-            sums[j][0] = fma(m, left, sums[j][0]);
-            sums[j][1] = fma(m, right, sums[j][1]);
-          }
+        Tile<kRows, T> tile;
+        tile.add_products({classifier_ + k, 1, dim_}, place.logits + i, plan_.stride, classes_);
+        T* const z = place.features + k * plan_.stride + i;
+#pragma GCC unroll 8
+        for (int row = 0; row < kRows; ++row) {
+          T *const left = z + row * plan_.stride, *const right = left + kLanes<T>;
+          store(features_step_(load(left), tile.left[row]), left);
+          store(features_step_(load(right), tile.right[row]), right);
         }
-        for (int j = 0; j < kRows; ++j)
-          for (int half = 0; half < 2; ++half) {
-            T* const z = place.features + (k + j) * plan_.stride + i + half * kLanes<T>;
-            store(features_step_(load(z), sums[j][half]), z);
-          }
       });
       if (op_.penalty == UfmPenalty::kSphere)
         for (int half = 0; half < 2; ++half) project_columns(place.features + i + half * kLanes<T>);

@@ -53,8 +53,13 @@ struct OpCases<UfmDescent> {
         {.samples = 1031, .dim = 3, .classes = 5, .steps = 2, .penalty = kNorm, .named = 2},
         {.samples = 7, .dim = 70, .classes = 1031, .steps = 2, .is_composed = true},
         {.samples = 7, .dim = 70, .classes = 1031, .steps = 2, .is_composed = true, .is_rounded = true},
-        {.samples = 700, .dim = 9, .classes = 65, .penalty = kNorm, .is_composed = true},
-        {.samples = 700, .dim = 9, .classes = 65, .penalty = kNorm, .is_composed = true, .is_rounded = true}};
+        {.samples = 1100, .dim = 13, .classes = 65, .penalty = kNorm, .is_composed = true},
+        {.samples = 1100,
+         .dim = 13,
+         .classes = 65,
+         .penalty = kNorm,
+         .is_composed = true,
+         .is_rounded = true}};
     return table;
   }
 
