@@ -21,5 +21,6 @@ int main(int argc, char** argv) {
   gnc::add_frame_command(app);
   gnc::add_sweep_command(app);
   gnc::add_train_command(app);
+  gnc::add_ufm_command(app);
   return gnc::run_command_line(app, argc, argv);
 }

@@ -11,5 +11,6 @@ void add_eval_command(CLI::App& app);
 void add_frame_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_train_command(CLI::App& app);
+void add_ufm_command(CLI::App& app);
 
 }  // namespace gnc

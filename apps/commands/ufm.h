@@ -1,0 +1,43 @@
+#pragma once
+/// What the two halves of `gnc ufm` share: its settings.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/options.h"
+
+namespace gnc {
+
+/// Whose loss and steps.
+enum class Preset : std::uint8_t { kEquation3, kEquation2, kCode1 };
+
+/// The flags of `gnc ufm`; what is not given is left open, for presets differ in their defaults.
+struct UfmCommand {
+  CommonOptions common;
+  Preset preset = Preset::kEquation3;
+  int classes = 0;
+  int dim = 0;
+  int per_class = 1;
+  std::string imbalance;
+  std::optional<std::int64_t> steps;
+  std::optional<double> feature_decay, classifier_decay, feature_lr, classifier_lr, norm, tolerance;
+  int problems = 0;  ///< --batch; 0: not given
+  int records = 100;
+  std::optional<double> last_decay;  ///< of --continuation
+  std::string csv, plot, strip, gif, out;
+};
+
+std::string name_of(Preset preset);
+/// C1 of --imbalance, 0 without it. Throws UsageError when fewer than two classes are left.
+int majority_classes(const UfmCommand& command);
+/// Samples of each class. Throws UsageError naming the flag.
+std::vector<int> class_sizes(const UfmCommand& command);
+/// Throws for output files that cannot be made, and pictures of the plane in other dimensions.
+void check_outputs(const UfmCommand& command);
+
+/// Follows the minima of equation (3) to the hard-margin limit, and prints and writes them.
+void run_continuation(const UfmCommand& command, const CLI::App& app);
+
+}  // namespace gnc
