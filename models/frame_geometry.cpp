@@ -5,26 +5,46 @@
 #include <limits>
 
 namespace gnc {
+namespace {
+
+constexpr double kSame = 1e-9;
+
+}  // namespace
 
 Eigen::MatrixXd directions(const Frame& frame) { return with_norm(frame, 1.0).vectors; }
 
+void for_each_gram_range(
+    const Eigen::MatrixXd& unit,
+    const std::function<void(Eigen::Index first, const Eigen::MatrixXd& products)>& visit) {
+  constexpr Eigen::Index kRange = 1024;
+  Eigen::MatrixXd products;
+  for (Eigen::Index first = 0; first < unit.cols(); first += kRange) {
+    products.noalias() = unit.transpose() * unit.middleCols(first, std::min(kRange, unit.cols() - first));
+    visit(first, products);
+  }
+}
+
 FrameGeometry measure_frame(const Frame& frame) {
-  constexpr double kSame = 1e-9;
   const Eigen::MatrixXd unit = directions(frame);
-  const Eigen::MatrixXd gram = unit.transpose() * unit;
   FrameGeometry geometry;
   geometry.max_inner_product = -std::numeric_limits<double>::infinity();
-  for (Eigen::Index j = 1; j < gram.cols(); ++j) {
-    const auto above = gram.col(j).head(j);
-    geometry.max_inner_product = std::max(geometry.max_inner_product, above.maxCoeff());
-    geometry.max_abs_inner_product = std::max(geometry.max_abs_inner_product, above.cwiseAbs().maxCoeff());
-  }
-  for (Eigen::Index j = 1; j < gram.cols(); ++j) {
-    const auto above = gram.col(j).head(j).array();
-    geometry.pairs_at_maximum += static_cast<int>((above >= geometry.max_inner_product - kSame).count());
-    geometry.pairs_at_abs_maximum +=
-        static_cast<int>((above.abs() >= geometry.max_abs_inner_product - kSame).count());
-  }
+  geometry.min_abs_inner_product = std::numeric_limits<double>::infinity();
+  // Entries above the diagonal, twice: the counts need the maxima.
+  for_each_gram_range(unit, [&](Eigen::Index first, const Eigen::MatrixXd& products) {
+    for (Eigen::Index j = first == 0 ? 1 : 0; j < products.cols(); ++j) {
+      const auto above = products.col(j).head(first + j);
+      geometry.max_inner_product = std::max(geometry.max_inner_product, above.maxCoeff());
+      geometry.max_abs_inner_product = std::max(geometry.max_abs_inner_product, above.cwiseAbs().maxCoeff());
+      geometry.min_abs_inner_product = std::min(geometry.min_abs_inner_product, above.cwiseAbs().minCoeff());
+    }
+  });
+  for_each_gram_range(unit, [&](Eigen::Index first, const Eigen::MatrixXd& products) {
+    for (Eigen::Index j = 0; j < products.cols(); ++j) {
+      const auto above = products.col(j).head(first + j).array();
+      geometry.pairs_at_maximum += (above >= geometry.max_inner_product - kSame).count();
+      geometry.pairs_at_abs_maximum += (above.abs() >= geometry.max_abs_inner_product - kSame).count();
+    }
+  });
   geometry.min_norm = std::numeric_limits<double>::infinity();
   for (Eigen::Index y = 0; y < unit.cols(); ++y) {
     const double norm = frame.vectors.col(y).stableNorm();
@@ -42,6 +62,14 @@ FrameGeometry measure_frame(const Frame& frame) {
   geometry.tightness = geometry.rank < frame.dim() ? 0.0 : std::pow(smallest / singular[0], 2);
   for (const double value : singular) geometry.gram_spectrum.push_back(value * value);
   return geometry;
+}
+
+bool is_uniform(const FrameGeometry& geometry) { return geometry.uniformity >= 1.0 - kSame; }
+
+bool is_tight(const FrameGeometry& geometry) { return geometry.tightness >= 1.0 - kSame; }
+
+bool is_equiangular(const FrameGeometry& geometry) {
+  return geometry.max_abs_inner_product - geometry.min_abs_inner_product <= kSame;
 }
 
 double correlation(const FrameGeometry& geometry, FrameObjective objective) {

@@ -4,6 +4,7 @@
 
 #include "engine/error.h"
 #include "engine/file.h"
+#include "models/frame_certificate.h"
 #include "models/frame_geometry.h"
 #include "models/npy.h"
 
@@ -37,6 +38,23 @@ FrameTransform transform_from(const Json& json) {
   if (!json.at("seed").is_null()) transform.seed = json.at("seed").get<std::uint64_t>();
   if (json.contains("permutation")) transform.permutation = json.at("permutation").get<std::vector<int>>();
   return transform;
+}
+
+Json to_json(const std::optional<KnownCorrelation>& known, double value) {
+  if (!known) return nullptr;
+  return {{"value", known->value},       {"difference", value - known->value},
+          {"accuracy", known->accuracy}, {"proved", known->is_exact},
+          {"soft", known->is_soft},      {"source", known->source}};
+}
+
+Json to_json(const FrameOptimality& optimality) {
+  constexpr std::string_view kMultipliers[] = {"equal", "least_squares", "not_computed"};
+  return {{"residual", or_null(optimality.residual)},
+          {"multipliers", kMultipliers[static_cast<std::size_t>(optimality.multipliers)]},
+          {"active_pairs", optimality.active_pairs},
+          {"stressed_pairs", optimality.stressed_pairs},
+          {"rattlers", optimality.rattlers},
+          {"not_computed", optimality.not_computed.empty() ? Json(nullptr) : Json(optimality.not_computed)}};
 }
 
 /// The provenance part of a sidecar. Throws nlohmann's exceptions for missing or mistyped keys.
@@ -87,7 +105,8 @@ nlohmann::ordered_json frame_report(const Frame& frame) {
   const FrameProvenance& made = frame.provenance;
   // The signed product is what §3 and both experiments of the paper minimise.
   const FrameObjective objective = made.objective.value_or(FrameObjective::kSigned);
-  const std::vector<FrameBound> bounds = frame_bounds(frame.dim(), frame.classes(), objective);
+  const FrameCertificate certificate = certify_frame(frame, geometry, objective);
+  const FrameBound& bound = certificate.bounds.front();
   Json report = {{"classes", frame.classes()},
                  {"dim", frame.dim()},
                  {"objective", to_string(objective)},
@@ -97,10 +116,14 @@ nlohmann::ordered_json frame_report(const Frame& frame) {
                  {"hits", made.hits},
                  {"max_inner_product", geometry.max_inner_product},
                  {"max_abs_inner_product", geometry.max_abs_inner_product},
-                 {"bound", bounds.front().value},
-                 {"bound_name", bounds.front().name},
-                 {"gap", correlation(geometry, objective) - bounds.front().value},
-                 {"bound_attained", bounds.front().is_attained},
+                 {"bound", bound.value},
+                 {"bound_name", bound.name},
+                 {"gap", certificate.gap()},
+                 {"bound_attained", bound.is_attained},
+                 {"status", to_string(certificate.status)},
+                 {"verdict", verdict(certificate)},
+                 {"known", to_json(certificate.known, certificate.value)},
+                 {"unique", or_null(certificate.is_unique)},
                  {"construction", made.construction},
                  {"steps", made.steps},
                  {"gradient_norm", or_null(made.gradient_norm)},
@@ -112,16 +135,24 @@ nlohmann::ordered_json frame_report(const Frame& frame) {
                  {"rank", geometry.rank},
                  {"tightness", geometry.tightness},
                  {"mean_norm", geometry.mean_norm},
+                 {"vanishing_norms", certificate.has_vanishing_norms},
+                 {"uniform", is_uniform(geometry)},
+                 {"spans", geometry.rank == frame.dim()},
+                 {"tight", is_tight(geometry)},
+                 {"equiangular", is_equiangular(geometry)},
+                 {"min_abs_inner_product", geometry.min_abs_inner_product},
+                 {"kkt", to_json(certificate.optimality)},
+                 {"blocks", certificate.optimality.block_sizes},
                  {"gram_spectrum", geometry.gram_spectrum}};
   report["bounds"] = Json::array();
   for (const FrameObjective kind : {FrameObjective::kSigned, FrameObjective::kAbsolute}) {
-    for (const FrameBound& bound : frame_bounds(frame.dim(), frame.classes(), kind)) {
+    for (const FrameBound& other : frame_bounds(frame.dim(), frame.classes(), kind)) {
       report["bounds"].push_back({{"objective", to_string(kind)},
-                                  {"name", bound.name},
-                                  {"value", bound.value},
-                                  {"valid", bound.valid},
-                                  {"attained", bound.is_attained},
-                                  {"gap", correlation(geometry, kind) - bound.value}});
+                                  {"name", other.name},
+                                  {"value", other.value},
+                                  {"valid", other.valid},
+                                  {"attained", other.is_attained},
+                                  {"gap", correlation(geometry, kind) - other.value}});
     }
   }
   report["transforms"] = Json::array();

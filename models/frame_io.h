@@ -13,8 +13,8 @@ namespace gnc {
 /// The sidecar of a frame file: F.json for F.npy.
 std::filesystem::path sidecar_path(const std::filesystem::path& npy);
 
-/// What `gnc frame --json` prints and the sidecar holds: provenance, geometry, the bound that applies and the
-/// gap to it. Keys in the order of cli.md, then the rest; what is unknown is null.
+/// What `gnc frame --json` prints and the sidecar holds: provenance, geometry, bounds and gaps, and the
+/// certificate (frame_certificate.h). The keys that scripts rely on come first; what is unknown is null.
 nlohmann::ordered_json frame_report(const Frame& frame);
 
 /// Writes the frame and its sidecar. Each file appears whole, and a reader never sees a sidecar beside a

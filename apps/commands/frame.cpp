@@ -8,6 +8,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/frame_pictures.h"
+#include "apps/frame_report_view.h"
 #include "apps/options.h"
 #include "apps/progress.h"
 #include "apps/table.h"
@@ -23,47 +24,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-/// A number as a person reads it: enough digits to tell optima apart, and 0 where rounding says so.
-std::string shown(double value) { return fmt::format("{:.15g}", value); }
-
-/// "seed 3, haar" for a rotation, "seed 3" or "0,2,1" for a permutation.
-std::string describe(const FrameTransform& transform) {
-  const bool is_permutation = transform.kind == "permutation";
-  std::string text = is_permutation ? "permutation" : fmt::format("rotation ({})", transform.kind);
-  if (transform.seed) return fmt::format("{} of seed {}", text, *transform.seed);
-  return fmt::format("{} {}", text, fmt::join(transform.permutation, ","));
-}
-
-Rows describe(const Frame& frame, const Json& report) {
-  const FrameProvenance& made = frame.provenance;
-  Rows rows = {{"frame", fmt::format("{} vectors in {} dimensions", frame.classes(), frame.dim())}};
-  std::string how = made.method;
-  if (!made.construction.empty()) how += ", " + made.construction;
-  if (made.seed) how += fmt::format(", seed {}", *made.seed);
-  if (made.restarts > 0) how += fmt::format(", {} starts of which {} found it", made.restarts, made.hits);
-  rows.emplace_back("made by", how);
-  if (made.gradient_norm) {
-    rows.emplace_back("descent",
-                      fmt::format("{} steps, gradient norm {:.3g}", made.steps, *made.gradient_norm));
-  }
-  for (const FrameTransform& transform : made.transforms) rows.emplace_back("then", describe(transform));
-  rows.emplace_back("max <m_i, m_j>", fmt::format("{} ({} pairs)", shown(report["max_inner_product"]),
-                                                  report["pairs_at_maximum"].get<int>()));
-  rows.emplace_back("max |<m_i, m_j>|", fmt::format("{} ({} pairs)", shown(report["max_abs_inner_product"]),
-                                                    report["pairs_at_abs_maximum"].get<int>()));
-  for (const Json& bound : report["bounds"]) {
-    rows.emplace_back(fmt::format("{} bound", bound["objective"].get<std::string>()),
-                      fmt::format("{} >= {} ({}{}), gap {:.3g}", bound["name"].get<std::string>(),
-                                  shown(bound["value"]), bound["valid"].get<std::string>(),
-                                  bound["attained"] ? ", attained" : "", bound["gap"].get<double>()));
-  }
-  rows.emplace_back("norms", fmt::format("{} to {}", shown(report["min_norm"]), shown(report["max_norm"])));
-  rows.emplace_back("rank, tightness",
-                    fmt::format("{}, {:.6g}", report["rank"].get<int>(), report["tightness"].get<double>()));
-  rows.emplace_back("|mean of m_y|", fmt::format("{:.6g}", report["mean_norm"].get<double>()));
-  return rows;
-}
-
 /// Writes the frame if there is a place for it, and prints what it is.
 void deliver(const Frame& frame, const std::string& out, const CommonOptions& common) {
   if (!out.empty()) write_frame(out, frame);
@@ -73,7 +33,7 @@ void deliver(const Frame& frame, const std::string& out, const CommonOptions& co
     print_json(report);
     return;
   }
-  Rows rows = describe(frame, report);
+  Rows rows = describe_frame(frame, report);
   if (!out.empty())
     rows.emplace_back("written to", fmt::format("{} and {}", out, sidecar_path(out).string()));
   print_settings(rows);
@@ -307,7 +267,7 @@ void add_info(CLI::App& frame) {
       reports.push_back(frame_report(read));
       reports.back()["file"] = file;
       if (settings->common.is_json) continue;
-      Rows rows = describe(read, reports.back());
+      Rows rows = describe_frame(read, reports.back());
       rows.insert(rows.begin(), {"file", file});
       print_settings(rows);
       fmt::print("\n");
