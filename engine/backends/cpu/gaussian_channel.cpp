@@ -1,12 +1,200 @@
+/// Samples are cut into blocks of kLanes that lie side by side, a sample a lane: noise [d][kLanes], then its
+/// products with four codewords at a time, compared as they are made.
 #include "engine/ops/gaussian_channel.h"
 
+#include <algorithm>
+#include <cmath>
+#include <experimental/simd>
+#include <numbers>
+#include <vector>
+
 #include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cpu/normal_lanes.h"
 #include "engine/backends/cpu/support.h"
 
 namespace gnc {
+namespace {
+
+constexpr int kLanes = 64;           // samples of a block
+constexpr int kChunk = 16 * kLanes;  // samples of a task
+constexpr int kCodewords = 4;        // that a block is multiplied with at a time
+
+using Simd = std::experimental::native_simd<float>;
+
+Simd load(const float* from) { return Simd(from, std::experimental::element_aligned); }
+
+/// Mills' ratio P(z >= x)/φ(x) for x >= 0.
+float mills_ratio(float x) {
+  if (x < 3) {
+    return std::erfc(x / std::numbers::sqrt2_v<float>) * std::exp(x * x / 2) * 1.25331414f;  // √(π/2)
+  }
+  // Laplace's continued fraction: its 20 levels are exact to 4e-10 at 3 and to rounding from 4 on.
+  float fraction = x;
+  for (int k = 20; k >= 1; --k) fraction = x + static_cast<float>(k) / fraction;
+  return 1 / fraction;
+}
+
+/// x − t with P(z >= x) = u·P(z >= t). Newton on −log P, which is convex, from above: four steps leave 5e-8
+/// of the difference at most, for every t in [0, 100] and u of 32 bits.
+float tail_excess(float t, float u) {
+  const float exponential = -std::log(u);
+  const float ratio = mills_ratio(t);
+  float excess = 2 * exponential / (std::sqrt(t * t + 2 * exponential) + t);
+  for (int step = 0; step < 4; ++step) {
+    const float here = mills_ratio(t + excess);
+    const float value = excess * (2 * t + excess) / 2 - std::log(here / ratio) - exponential;
+    excess = std::max(0.0f, excess - value * here);
+  }
+  return excess;
+}
+
+/// The experiment of one (run, σ, class).
+class Sender {
+ public:
+  Sender(const GaussianChannel& op, int run, int s, int c)
+      : codewords_(op.codewords.data<float>(run)),
+        classes_(op.num_classes()),
+        dim_(op.dim()),
+        s_(static_cast<std::uint32_t>(s)),
+        c_(static_cast<std::uint32_t>(c)) {
+    const float sigma = op.sigmas.data<float>(run)[s];
+    const std::int64_t row = std::int64_t{s} * classes_ + c;
+    shares_ = op.proposals.data<float>(run) + row * classes_;
+    is_plain_ = shares_[classes_ - 1] == 0;
+    const std::uint64_t key = op.seed ^ kGaussianChannelKey;
+    key_ = {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
+    for (int j = 0; j < classes_; ++j) {
+      float squared = 0;
+      for (int k = 0; k < dim_; ++k) {
+        const float difference = codeword(j)[k] - codeword(c)[k];
+        squared += difference * difference;
+      }
+      distances_.push_back(std::sqrt(squared));
+      // ⟨n, u⟩ >= t is ⟨n, M_j⟩ − ⟨n, M_c⟩ >= ‖M_j − M_c‖²/(2σ).
+      bounds_.push_back(squared / (2 * sigma));
+      thresholds_.push_back(distances_.back() / (2 * sigma));
+    }
+  }
+
+  /// Σ of the weights of samples [first, last).
+  double sum(std::int64_t first, std::int64_t last) const {
+    std::vector<float> noise(static_cast<std::size_t>((dim_ + 3) / 4 * 4) * kLanes);
+    double total = 0;
+    for (std::int64_t begin = first; begin < last; begin += kLanes) {
+      for (int block = 0; 4 * block < dim_; ++block) {
+        cpu::draw_normals<kLanes>(static_cast<std::uint32_t>(begin),
+                                  {static_cast<std::uint32_t>(block), c_, s_}, key_,
+                                  noise.data() + std::int64_t{4} * block * kLanes);
+      }
+      if (!is_plain_) shift_into_half_spaces(static_cast<std::uint32_t>(begin), noise.data());
+      float inside[kLanes] = {};
+      count(noise.data(), inside);
+      const int samples = static_cast<int>(std::min<std::int64_t>(kLanes, last - begin));
+      for (int lane = 0; lane < samples; ++lane) {
+        if (is_plain_)
+          total += inside[lane] > 0 ? 1 : 0;
+        else  // n lies in the chosen half-space by its making, whatever rounding says
+          total += 1 / std::max(1.0, static_cast<double>(inside[lane]));
+      }
+    }
+    return total;
+  }
+
+ private:
+  const float* codeword(int j) const { return codewords_ + std::int64_t{j} * dim_; }
+
+  /// Moves each lane's noise along the normal of a half-space drawn by the shares, to a depth within it.
+  void shift_into_half_spaces(std::uint32_t first, float* noise) const {
+    const float* const own = codeword(static_cast<int>(c_));
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const auto words =
+          philox4x32({first + static_cast<std::uint32_t>(lane), kGaussianChannelChoice, c_, s_}, key_);
+      const float pick = uniform(words[0]);
+      const auto j = static_cast<int>(std::upper_bound(shares_, shares_ + classes_ - 1, pick) - shares_);
+      const float distance = distances_[static_cast<std::size_t>(j)];
+      const float inverse = distance == 0 ? 0.0f : 1 / distance;
+      float along = 0;
+      for (int k = 0; k < dim_; ++k) along += noise[k * kLanes + lane] * (codeword(j)[k] - own[k]);
+      const float threshold = thresholds_[static_cast<std::size_t>(j)];
+      const float shift = threshold + tail_excess(threshold, uniform(words[1])) - along * inverse;
+      for (int k = 0; k < dim_; ++k) {
+        noise[k * kLanes + lane] += shift * inverse * (codeword(j)[k] - own[k]);
+      }
+    }
+  }
+
+  static float uniform(std::uint32_t word) { return (static_cast<float>(word) + 0.5f) * 0x1p-32f; }
+
+  /// In how many half-spaces each lane's noise lies.
+  void count(const float* noise, float* inside) const {
+    float own[kLanes];
+    constexpr int kWidth = static_cast<int>(Simd::size());
+    const float* const sent = codeword(static_cast<int>(c_));
+    for (int lane = 0; lane < kLanes; lane += kWidth) {
+      Simd product = 0;
+      for (int k = 0; k < dim_; ++k) product += sent[k] * load(noise + k * kLanes + lane);
+      product.copy_to(own + lane, std::experimental::element_aligned);
+    }
+    for (int j = 0; j < classes_; j += kCodewords) {
+      const int codewords = std::min(kCodewords, classes_ - j);
+      if (codewords == kCodewords)
+        count_tile<kCodewords>(j, noise, own, inside);
+      else
+        for (int i = 0; i < codewords; ++i) count_tile<1>(j + i, noise, own, inside);
+    }
+  }
+
+  template <int kRows>
+  void count_tile(int j, const float* noise, const float* own, float* inside) const {
+    constexpr int kWidth = static_cast<int>(Simd::size());
+    for (int lane = 0; lane < kLanes; lane += kWidth) {
+      Simd products[kRows] = {};
+      for (int k = 0; k < dim_; ++k) {
+        const Simd n = load(noise + k * kLanes + lane);
+        for (int row = 0; row < kRows; ++row) products[row] += codeword(j + row)[k] * n;
+      }
+      Simd held = load(inside + lane);
+      for (int row = 0; row < kRows; ++row) {
+        if (j + row == static_cast<int>(c_)) continue;
+        const Simd beyond = products[row] - load(own + lane);
+        where(beyond >= bounds_[static_cast<std::size_t>(j + row)], held) += 1.0f;
+      }
+      held.copy_to(inside + lane, std::experimental::element_aligned);
+    }
+  }
+
+  const float* codewords_;
+  const float* shares_;
+  int classes_;
+  int dim_;
+  std::uint32_t s_;
+  std::uint32_t c_;
+  bool is_plain_;
+  std::array<std::uint32_t, 2> key_;
+  std::vector<float> distances_, bounds_, thresholds_;
+};
+
+}  // namespace
 
 void execute(CpuBackend&, const GaussianChannel& op) {
-  throw BackendError(fmt::format("{}: cpu has it not yet", op.kName));
+  cpu::require_fp32(op.kName, {{"codewords", op.codewords}});
+  const std::int64_t chunks = (std::int64_t{op.samples} + kChunk - 1) / kChunk;
+  const std::int64_t rows = std::int64_t{op.num_sigmas()} * op.num_classes();
+  // Sums of chunks are added in their order, whoever made them.
+  std::vector<double> sums(static_cast<std::size_t>(op.runs() * rows * chunks));
+  cpu::parallel_tasks(op.runs() * rows * chunks, [&](std::int64_t task, int) {
+    const std::int64_t chunk = task % chunks, row = task / chunks % rows;
+    const int s = static_cast<int>(row / op.num_classes()), c = static_cast<int>(row % op.num_classes());
+    const Sender sender(op, static_cast<int>(task / chunks / rows), s, c);
+    sums[static_cast<std::size_t>(task)] =
+        sender.sum(chunk * kChunk, std::min<std::int64_t>((chunk + 1) * kChunk, op.samples));
+  });
+  for (std::int64_t task = 0; task < op.runs() * rows; ++task) {
+    double sum = 0;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
+      sum += sums[static_cast<std::size_t>(task * chunks + chunk)];
+    op.rates.data<float>(static_cast<int>(task / rows))[task % rows] = static_cast<float>(sum / op.samples);
+  }
 }
 
 }  // namespace gnc
