@@ -20,7 +20,7 @@ struct UfmDescentCase {
   double scale = 1;     // s of the cross-entropies
   double rate = 0.1;    // α·s, and β·s·N
   int named = 1 << 30;  // only classes below it are anybody's label: the others are minorities of nobody
-  // A backend composes it of products, which it rounds to TF32 in that precision; so its cases come twice.
+  // A backend composes it of products, which it rounds to TF32 in that precision; so that has its own cases.
   bool is_composed = false;
   bool is_rounded = false;  // the one for tf32
   bool is_code1 = false;    // of benchmarks: with the rates of Code 1
@@ -52,14 +52,9 @@ struct OpCases<UfmDescent> {
         {.samples = 100, .dim = 16, .classes = 33, .steps = 2, .scale = 0.01},
         {.samples = 1031, .dim = 3, .classes = 5, .steps = 2, .penalty = kNorm, .named = 2},
         {.samples = 7, .dim = 70, .classes = 1031, .steps = 2, .is_composed = true},
-        {.samples = 7, .dim = 70, .classes = 1031, .steps = 2, .is_composed = true, .is_rounded = true},
-        {.samples = 1100, .dim = 13, .classes = 65, .penalty = kNorm, .is_composed = true},
-        {.samples = 1100,
-         .dim = 13,
-         .classes = 65,
-         .penalty = kNorm,
-         .is_composed = true,
-         .is_rounded = true}};
+        {.samples = 7, .dim = 70, .classes = 131, .steps = 2, .is_composed = true, .is_rounded = true},
+        {.samples = 130, .dim = 18, .classes = 70, .penalty = kNorm, .is_composed = true, .is_rounded = true},
+        {.samples = 1100, .dim = 13, .classes = 33, .penalty = kNorm, .is_composed = true}};
     return table;
   }
 

@@ -1,0 +1,209 @@
+/// A step of the unconstrained feature model between its matrix products. All of it is bound by memory: the
+/// gradient reads and writes each logit once (4 bytes each way in fp32), from and to the L2 cache where the
+/// chunk was sized for it; a step reads an iterate and its gradient and writes the iterate.
+/// ufm_gradient: v1 warp per sample, logits read three times · v2 logits in registers (C ≤ 1024), read once
+#include "kernels/ufm_step.h"
+
+#include <algorithm>
+
+#include "kernels/grid.h"
+#include "kernels/newest.h"
+#include "kernels/reduce.cuh"
+#include "kernels/simt.h"
+#include "kernels/ufm_math.cuh"
+
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
+namespace {
+
+using namespace ufm;
+
+constexpr int kThreads = 256;
+constexpr int kWarps = kThreads / kWarpSize;
+
+/// Row of this warp, where every warp has one.
+__device__ int row_of_warp() {
+  return static_cast<int>(blockIdx.x) * kWarps + static_cast<int>(threadIdx.x) / kWarpSize;
+}
+__device__ int lane_of_thread() { return static_cast<int>(threadIdx.x) % kWarpSize; }
+
+LaunchShape warp_per_row(int rows, int runs, Stream stream) {
+  return {.grid = {grid_extent(ceil_divide(rows, kWarps)), static_cast<unsigned>(runs)},
+          .block = {kThreads},
+          .stream = stream};
+}
+
+template <class T>
+__device__ T* logits_of_warp(const UfmGradientArgs<T>& args) {
+  return args.logits + blockIdx.y * args.logits_run_stride + std::int64_t{row_of_warp()} * args.classes;
+}
+
+template <class T>
+__device__ int label_of_warp(const UfmGradientArgs<T>& args) {
+  return args.labels[blockIdx.y * args.labels_run_stride + row_of_warp()];
+}
+
+template <class T>
+__device__ T gradient_of(const UfmGradientArgs<T>& args, T exponential, T sum, bool is_label) {
+  return args.cross_entropy_scale * (exponential / sum - (is_label ? T{1} : T{0}));
+}
+
+/// By the lane that has the label's logit. A NaN or +∞ among the logits has made the sum NaN.
+template <class T>
+__device__ void store_loss(const UfmGradientArgs<T>& args, T sum, T of_label, T largest) {
+  if (args.losses != nullptr)
+    args.losses[blockIdx.y * args.losses_run_stride + row_of_warp()] = logarithm(sum) - (of_label - largest);
+}
+
+/// grid (⌈samples/kWarps⌉, runs)
+template <class T>
+__global__ void __launch_bounds__(kThreads) ufm_gradient_v1(UfmGradientArgs<T> args) {
+  if (row_of_warp() >= args.samples) return;  // whole warps leave, so the full masks below stay true
+  T* const __restrict__ logits = logits_of_warp(args);
+  const int label = label_of_warp(args), lane = lane_of_thread();
+  T largest = -INFINITY, sum = 0;
+  for (int y = lane; y < args.classes; y += kWarpSize) largest = Larger{}(largest, logits[y]);
+  largest = warp_reduce<Larger>(largest);
+  for (int y = lane; y < args.classes; y += kWarpSize) sum += exponential(logits[y] - largest);
+  sum = warp_reduce<Sum>(sum);
+  // Each logit is read last by the lane that overwrites it, the label's first for the loss.
+  if (lane == label % kWarpSize) store_loss(args, sum, logits[label], largest);
+  for (int y = lane; y < args.classes; y += kWarpSize)
+    logits[y] = gradient_of(args, exponential(logits[y] - largest), sum, y == label);
+}
+
+/// As v1 to the last bit, with the row in registers: kPerLane logits per lane.
+template <class T, int kPerLane>
+__global__ void __launch_bounds__(kThreads) ufm_gradient_v2(UfmGradientArgs<T> args) {
+  if (row_of_warp() >= args.samples) return;  // whole warps, as above
+  T* const __restrict__ logits = logits_of_warp(args);
+  const int label = label_of_warp(args), lane = lane_of_thread();
+  T values[kPerLane], largest = -INFINITY, of_label = 0, sum = 0;
+#pragma unroll
+  for (int i = 0; i < kPerLane; ++i) {
+    const int y = lane + i * kWarpSize;
+    values[i] = y < args.classes ? logits[y] : -INFINITY;  // whose exponential is 0
+    largest = Larger{}(largest, values[i]);
+    if (y == label) of_label = values[i];
+  }
+  largest = warp_reduce<Larger>(largest);
+#pragma unroll
+  for (int i = 0; i < kPerLane; ++i) {
+    values[i] = exponential(values[i] - largest);
+    sum += values[i];
+  }
+  sum = warp_reduce<Sum>(sum);
+  if (lane == label % kWarpSize) store_loss(args, sum, of_label, largest);
+#pragma unroll
+  for (int i = 0; i < kPerLane; ++i) {
+    const int y = lane + i * kWarpSize;
+    if (y < args.classes) logits[y] = gradient_of(args, values[i], sum, y == label);
+  }
+}
+
+/// grid (kUfmSquares, runs)
+template <class T>
+__global__ void __launch_bounds__(kThreads) ufm_squares_v1(UfmSquaresArgs<T> args) {
+  const T* const __restrict__ values = args.values + blockIdx.y * args.values_run_stride;
+  T sum = 0;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x; i < args.elements;
+       i += std::int64_t{kUfmSquares} * kThreads)
+    sum = multiply_add(values[i], values[i], sum);
+  sum = block_reduce<kThreads, Sum>(sum);
+  if (threadIdx.x == 0) args.squares[blockIdx.y * kUfmSquares + blockIdx.x] = sum;
+}
+
+/// grid (⌈rows/kWarps⌉, runs)
+template <class T>
+__global__ void __launch_bounds__(kThreads) ufm_step_v1(UfmStepArgs<T> args) {
+  if (row_of_warp() >= args.rows) return;  // whole warps, as above
+  const std::int64_t run = blockIdx.y, row = std::int64_t{row_of_warp()} * args.dim;
+  T* const __restrict__ values = args.values + run * args.values_run_stride + row;
+  const T* const __restrict__ gradients = args.gradients + run * args.gradients_run_stride + row;
+  T square = 0;
+  if (args.penalty == UfmPenaltyKind::kNorm)
+    for (int i = 0; i < kUfmSquares; ++i) square += args.squares[run * kUfmSquares + i];
+  const T weight = penalty_weight(args.penalty, args.rates.decay, square);
+  T new_square = 0;
+  for (int k = lane_of_thread(); k < args.dim; k += kWarpSize) {
+    const T x = stepped(values[k], gradients[k], args.rates.rate, weight);
+    new_square = multiply_add(x, x, new_square);
+    values[k] = x;
+  }
+  if (args.penalty != UfmPenaltyKind::kSphere) return;
+  const T factor = projection(args.norm, warp_reduce<Sum>(new_square));
+  for (int k = lane_of_thread(); k < args.dim; k += kWarpSize) values[k] *= factor;
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) ufm_add_v1(UfmAddArgs<T> args) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i < args.elements) args.sums[i] += args.addends[i];
+}
+
+template <class T>
+void launch_gradient_v1(const UfmGradientArgs<T>& args, Stream stream) {
+  launch(warp_per_row(args.samples, args.runs, stream), ufm_gradient_v1<T>, args);
+}
+
+template <class T>
+bool gradient_v2_accepts(const UfmGradientArgs<T>& args) {
+  return args.classes <= 32 * kWarpSize;
+}
+
+template <class T>
+void launch_gradient_v2(const UfmGradientArgs<T>& args, Stream stream) {
+  const LaunchShape shape = warp_per_row(args.samples, args.runs, stream);
+  if (args.classes <= 1 * kWarpSize) return launch(shape, ufm_gradient_v2<T, 1>, args);
+  if (args.classes <= 4 * kWarpSize) return launch(shape, ufm_gradient_v2<T, 4>, args);
+  if (args.classes <= 16 * kWarpSize) return launch(shape, ufm_gradient_v2<T, 16>, args);
+  launch(shape, ufm_gradient_v2<T, 32>, args);
+}
+
+template <class T>
+constexpr KernelVersion<UfmGradientArgs<T>> kGradientVersions[] = {
+    {"ufm_gradient_v1", nullptr, launch_gradient_v1<T>},
+    {"ufm_gradient_v2", gradient_v2_accepts<T>, launch_gradient_v2<T>}};
+
+}  // namespace
+
+template <class T>
+void ufm_gradient(const UfmGradientArgs<T>& args, Stream stream) {
+  launch_newest(ufm_gradient_versions<T>(), args, stream);
+}
+
+template <class T>
+std::span<const KernelVersion<UfmGradientArgs<T>>> ufm_gradient_versions() {
+  return kGradientVersions<T>;
+}
+
+template <class T>
+void ufm_squares(const UfmSquaresArgs<T>& args, Stream stream) {
+  launch({.grid = {kUfmSquares, static_cast<unsigned>(args.runs)}, .block = {kThreads}, .stream = stream},
+         ufm_squares_v1<T>, args);
+}
+
+template <class T>
+void ufm_step(const UfmStepArgs<T>& args, Stream stream) {
+  launch(warp_per_row(args.rows, args.runs, stream), ufm_step_v1<T>, args);
+}
+
+template <class T>
+void ufm_add(const UfmAddArgs<T>& args, Stream stream) {
+  launch({.grid = {grid_extent(ceil_divide(args.elements, kThreads))}, .block = {kThreads}, .stream = stream},
+         ufm_add_v1<T>, args);
+}
+
+template void ufm_gradient<float>(const UfmGradientArgs<float>&, Stream);
+template void ufm_gradient<double>(const UfmGradientArgs<double>&, Stream);
+template std::span<const KernelVersion<UfmGradientArgs<float>>> ufm_gradient_versions<float>();
+template std::span<const KernelVersion<UfmGradientArgs<double>>> ufm_gradient_versions<double>();
+template void ufm_squares<float>(const UfmSquaresArgs<float>&, Stream);
+template void ufm_squares<double>(const UfmSquaresArgs<double>&, Stream);
+template void ufm_step<float>(const UfmStepArgs<float>&, Stream);
+template void ufm_step<double>(const UfmStepArgs<double>&, Stream);
+template void ufm_add<float>(const UfmAddArgs<float>&, Stream);
+template void ufm_add<double>(const UfmAddArgs<double>&, Stream);
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels

@@ -1,0 +1,227 @@
+/// Every rung of the kernels of the unconstrained feature model, on the cases of
+/// tests/ops/cases/ufm_descent.h, against the reference backend.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include "engine/random.h"
+#include "kernels/ufm_descent.h"
+#include "kernels/ufm_product.h"
+#include "kernels/ufm_step.h"
+#include "tests/kernels/kernel_test.h"
+#include "tests/ops/cases/ufm_descent.h"
+#include "tests/support/backends.h"
+
+namespace gnc {
+namespace {
+
+using tests::DeviceArray;
+using tests::UfmDescentCase;
+using Cases = tests::OpCases<UfmDescent>;
+
+constexpr int kRuns = 3;
+
+template <class T>
+class UfmDescentKernel : public tests::KernelTest {};
+using Reals = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(UfmDescentKernel, Reals);
+
+template <class T>
+using Args = kernels::UfmDescentArgs<T>;
+template <class T>
+using Version = kernels::KernelVersion<Args<T>>;
+
+/// Tolerances are of first order in the unit roundoff, which is 2⁻²⁹ times as large in double.
+template <class T>
+constexpr double kRoundoffRatio = std::is_same_v<T, float> ? 1.0 : 0x1p-29;
+
+template <class T>
+std::vector<T> numbers(const HostTensor& tensor) {
+  const auto values = tensor.values<float>();
+  return {values.begin(), values.end()};
+}
+
+/// Features, classifier and losses after the steps.
+template <class T>
+struct Result {
+  std::vector<T> features, classifier, losses;
+  friend bool operator==(const Result&, const Result&) = default;
+};
+
+template <class T>
+bool has_same_bits(const Result<T>& a, const Result<T>& b) {
+  return tests::has_same_bits(a.features, b.features) && tests::has_same_bits(a.classifier, b.classifier) &&
+         tests::has_same_bits(a.losses, b.losses);
+}
+
+/// The rates come from the case's own op, on the oracle.
+template <class T>
+Result<T> run_kernel(const UfmDescentCase& c, const tests::Operands& operands, const Version<T>& version) {
+  const tests::PlacedOperands placed(tests::backend_named("reference"), operands, tests::kOraclePlacing);
+  const UfmDescent op = Cases::bind(c, placed);
+  return tests::run_twice([&] {
+    DeviceArray<T> features(numbers<T>(operands.list[0].values)),
+        classifier(numbers<T>(operands.list[1].values));
+    DeviceArray<std::int32_t> labels(operands.list[2].values.values<std::int32_t>());
+    DeviceArray<T> losses(std::vector<T>(static_cast<std::size_t>(c.samples * operands.runs), T{-1}));
+    version.launch(
+        {.features = features.data(),
+         .classifier = classifier.data(),
+         .labels = labels.data(),
+         .losses = losses.data(),
+         .features_run_stride = std::int64_t{c.samples} * c.dim,
+         .classifier_run_stride = std::int64_t{c.classes} * c.dim,
+         .labels_run_stride = c.samples,
+         .losses_run_stride = c.samples,
+         .extents = {c.samples, c.dim, c.classes, operands.runs},
+         .steps = op.steps,
+         .cross_entropy_scale = static_cast<T>(op.cross_entropy_scale),
+         .features_rates = {static_cast<T>(op.feature_lr), static_cast<T>(op.feature_decay)},
+         .classifier_rates = {static_cast<T>(op.classifier_lr), static_cast<T>(op.classifier_decay)},
+         .penalty = static_cast<kernels::UfmPenaltyKind>(op.penalty),
+         .norm = static_cast<T>(op.norm)},
+        nullptr);
+    return Result<T>{features.download(), classifier.download(), losses.download()};
+  });
+}
+
+template <class T>
+void expect_near(const UfmDescentCase& c, const tests::Result& wanted, const std::vector<T>& actual) {
+  const double tolerance = Cases::tolerance(c, wanted.name).absolute * kRoundoffRatio<T>;
+  const auto expected = wanted.values.values<double>();
+  ASSERT_EQ(expected.size(), actual.size());
+  for (std::size_t i = 0; i < actual.size(); ++i)
+    ASSERT_LE(std::abs(double{actual[i]} - expected[i]), tolerance) << wanted.name << ' ' << i;
+}
+
+/// Calls body(case, version) for each case that a block has room for and each rung that takes it.
+template <class T, class Body>
+void for_each_case(const Body& body) {
+  int count = 0;
+  for (const UfmDescentCase& c : Cases::cases()) {
+    const kernels::UfmExtents extents{c.samples, c.dim, c.classes, kRuns};
+    if (c.is_rounded || !kernels::ufm_descent_accepts<T>(extents)) continue;
+    Args<T> args{};
+    args.extents = extents;
+    for (const Version<T>& version : kernels::ufm_descent_versions<T>()) {
+      if (version.accepts != nullptr && !version.accepts(args)) continue;
+      SCOPED_TRACE(Cases::name(c) + " " + std::string(version.name));
+      body(c, version);
+      ++count;
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+  EXPECT_GE(count, 10) << "cases for each rung";
+}
+
+TYPED_TEST(UfmDescentKernel, Descends_As_The_Reference_Does) {
+  using T = TypeParam;
+  for_each_case<T>([](const UfmDescentCase& c, const Version<T>& version) {
+    const tests::Operands operands = Cases::make_inputs(c, tests::Draw(1, kRuns));
+    const tests::Outcome expected =
+        tests::run_case<UfmDescent>(tests::backend_named("reference"), c, operands, tests::kOraclePlacing);
+    const Result<T> actual = run_kernel<T>(c, operands, version);
+    expect_near(c, expected.results[0], actual.features);
+    expect_near(c, expected.results[1], actual.classifier);
+    expect_near(c, expected.results[2], actual.losses);
+  });
+}
+
+TYPED_TEST(UfmDescentKernel, Run_Of_An_Ensemble_Is_The_Run_Alone) {
+  using T = TypeParam;
+  for_each_case<T>([](const UfmDescentCase& c, const Version<T>& version) {
+    if (c.samples > 40) return;  // the small ones show it
+    const tests::Operands operands = Cases::make_inputs(c, tests::Draw(2, kRuns));
+    const Result<T> together = run_kernel<T>(c, operands, version);
+    for (int run = 0; run < kRuns; ++run) {
+      const Result<T> alone = run_kernel<T>(c, operands.run(run), version);
+      const auto expect_part = [&](const std::vector<T>& whole, const std::vector<T>& part) {
+        const auto first = whole.begin() + static_cast<std::ptrdiff_t>(part.size()) * run;
+        EXPECT_TRUE(std::equal(part.begin(), part.end(), first)) << "run " << run;
+      };
+      expect_part(together.features, alone.features);
+      expect_part(together.classifier, alone.classifier);
+      expect_part(together.losses, alone.losses);
+    }
+  });
+}
+
+TYPED_TEST(UfmDescentKernel, Row_In_Registers_Gives_The_Bits_Of_The_Row_In_Memory) {
+  using T = TypeParam;
+  const auto versions = kernels::ufm_gradient_versions<T>();
+  for (const int classes : {1, 5, 33, 100, 500, 1000}) {
+    constexpr int kSamples = 11, kOfRuns = 2;
+    const RandomStream normal(20240607, "logits");
+    std::vector<T> values(static_cast<std::size_t>(classes * kSamples * kOfRuns));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(5 * normal.normal(i));
+    std::vector<std::int32_t> of_samples;
+    for (int i = 0; i < kSamples; ++i) of_samples.push_back((7 * i) % classes);
+    const auto gradients = [&](const kernels::KernelVersion<kernels::UfmGradientArgs<T>>& version) {
+      return tests::run_twice([&] {
+        DeviceArray<T> logits(values), losses(std::vector<T>(kSamples * kOfRuns, T{-1}));
+        DeviceArray<std::int32_t> labels(of_samples);
+        version.launch({.logits = logits.data(),
+                        .labels = labels.data(),
+                        .losses = losses.data(),
+                        .logits_run_stride = kSamples * classes,
+                        .labels_run_stride = 0,
+                        .losses_run_stride = kSamples,
+                        .cross_entropy_scale = T{0.5},
+                        .samples = kSamples,
+                        .classes = classes,
+                        .runs = kOfRuns},
+                       nullptr);
+        return std::pair(logits.download(), losses.download());
+      });
+    };
+    EXPECT_EQ(gradients(versions[0]), gradients(versions[1])) << classes << " classes";
+  }
+}
+
+class UfmProductKernel : public tests::KernelTest {};
+
+TEST_F(UfmProductKernel, Multiplies_As_Is_And_Transposed) {
+  constexpr int kRows = 19, kColumns = 33, kDepth = 17, kOfRuns = 2;
+  const auto factor = [](int count, const char* name) {
+    const RandomStream stream(3, name);
+    std::vector<double> values(static_cast<std::size_t>(count * kOfRuns));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = stream.uniform(i) - 0.5;
+    return values;
+  };
+  const std::vector<double> of_a = factor(kRows * kDepth, "a"), of_b = factor(kDepth * kColumns, "b");
+  for (const bool is_transposed : {false, true}) {
+    const int a_row = is_transposed ? 1 : kDepth, a_column = is_transposed ? kRows : 1;
+    const int b_row = is_transposed ? 1 : kColumns, b_column = is_transposed ? kDepth : 1;
+    const std::vector<double> product = tests::run_twice([&] {
+      DeviceArray<double> a(of_a), b(of_b), c(std::vector<double>(kRows * kColumns * kOfRuns, -1.0));
+      kernels::ufm_product({.a = {a.data(), kRows * kDepth, a_row, a_column},
+                            .b = {b.data(), kDepth * kColumns, b_row, b_column},
+                            .c = c.data(),
+                            .c_run_stride = kRows * kColumns,
+                            .rows = kRows,
+                            .columns = kColumns,
+                            .depth = kDepth,
+                            .runs = kOfRuns},
+                           nullptr);
+      return c.download();
+    });
+    for (int run = 0; run < kOfRuns; ++run)
+      for (int i = 0; i < kRows; ++i)
+        for (int j = 0; j < kColumns; ++j) {
+          double expected = 0;
+          for (int k = 0; k < kDepth; ++k)
+            expected += of_a[static_cast<std::size_t>(run * kRows * kDepth + i * a_row + k * a_column)] *
+                        of_b[static_cast<std::size_t>(run * kDepth * kColumns + k * b_row + j * b_column)];
+          // kDepth roundings each of sums of at most kDepth/4, on both sides.
+          ASSERT_NEAR(product[static_cast<std::size_t>((run * kRows + i) * kColumns + j)], expected,
+                      2 * kDepth * 0x1p-53 * kDepth / 4);
+        }
+  }
+}
+
+}  // namespace
+}  // namespace gnc
