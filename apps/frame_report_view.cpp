@@ -62,7 +62,7 @@ std::string describe_properties(const Json& report) {
   const auto said = [&](const char* key, std::string_view name) {
     return fmt::format("{}{}", report[key].get<bool>() ? "" : "not ", name);
   };
-  return fmt::format("{}, {} R^d (the paper's tight), {} (A = B), {}", said("uniform", "uniform"),
+  return fmt::format("{}, {} R^d (Definition 2.4), {} in the standard sense, {}", said("uniform", "uniform"),
                      report["spans"].get<bool>() ? "spans" : "does not span", said("tight", "tight"),
                      said("equiangular", "equiangular"));
 }
@@ -70,7 +70,7 @@ std::string describe_properties(const Json& report) {
 void add_structure(Rows& rows, const Json& report) {
   const auto blocks = report["blocks"].get<std::vector<int>>();
   const auto number = [](int value) { return fmt::format("{}", value); };
-  if (!blocks.empty()) rows.emplace_back("orthogonal blocks", in_runs(blocks, " + ", number));
+  if (!blocks.empty()) rows.emplace_back("blocks (count×size)", in_runs(blocks, " + ", number));
   const auto spectrum = report["gram_spectrum"].get<std::vector<double>>();
   const auto eigenvalue = [](double value) { return fmt::format("{:.6g}", value < 1e-12 ? 0.0 : value); };
   rows.emplace_back("Gram spectrum", in_runs(spectrum, ", ", eigenvalue));

@@ -8,6 +8,7 @@
 
 #include "engine/error.h"
 #include "models/frame_constructions.h"
+#include "models/frame_memory.h"
 #include "models/frame_optimizer.h"
 #include "models/frame_polish.h"
 #include "models/frame_restarts.h"
@@ -135,6 +136,8 @@ void follow_the_paper(const FrameOptions& options, const FrameProgress& progress
 
 void check_options(const FrameOptions& options) {
   constexpr int kMost = 32'768;  // whose Gram matrix takes 8.6 GB
+  if (options.classes > 0 && options.dim > 0)
+    check_frame_memory(options.dim, options.classes, FrameWork::kMeasure);
   require<UsageError>(options.classes >= 2 && options.classes <= kMost,
                       "a frame needs 2 to {} classes, not {}", kMost, options.classes);
   require<UsageError>(options.dim >= 1 && options.dim <= kMost, "a frame needs 1 to {} dimensions, not {}",
@@ -173,6 +176,7 @@ Frame generate_frame(const FrameOptions& options, const FrameProgress& progress)
       made.construction = std::move(construction->name);
       frame.vectors = std::move(construction->vectors);
     } else {
+      check_frame_memory(options.dim, options.classes, FrameWork::kSearch);
       search(options, progress, frame);
     }
   } else {

@@ -25,7 +25,7 @@ constexpr Source kPolygon = {kPrinted, true, false, "regular polygon, equally sp
 constexpr Source kSimplex = {kPrinted, true, false, "regular simplex, Rankin 1955"};
 constexpr Source kRankin = {kPrinted, true, false, "Rankin 1955: 0 for d+2 <= C <= 2d"};
 constexpr Source kOrthonormal = {kPrinted, true, false, "orthonormal basis"};
-constexpr Source kSpace = {kPrinted, true, false,
+constexpr Source kSpace = {kNumerical, true, false,
                            "solved in three dimensions: points up to 14 and 24, lines up to 7"};
 constexpr Source kPetersen = {kPrinted, true, false, "Petersen code, Bachoc and Vallentin 2009"};
 constexpr Source kSharp = {kPrinted, true, false,
@@ -71,6 +71,10 @@ constexpr Row kTable[] = {
     {kSigned, 2, 20, 0.951056516295154, kPolygon},
     {kSigned, 2, 50, 0.992114701314478, kPolygon},
     {kSigned, 2, 100, 0.998026728428272, kPolygon},
+    {kSigned, 3, 7, 0.210138312730603, kSpace},
+    {kSigned, 3, 8, 0.261203874963741, kSpace},
+    {kSigned, 3, 9, 0.333333333333333, kSpace},
+    {kSigned, 3, 10, 0.404394325216251, kSpace},
     {kSigned, 3, 11, 0.447213595499958, kSpace},
     {kSigned, 3, 12, 0.447213595499958, kSpace},
     {kSigned, 3, 13, 0.542636486829639, kSpace},

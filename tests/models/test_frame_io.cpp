@@ -8,7 +8,9 @@
 #include <limits>
 
 #include "engine/file.h"
+#include "engine/linalg.h"
 #include "models/frame_generate.h"
+#include "models/npy.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_dir.h"
 
@@ -80,6 +82,34 @@ TEST(FrameFile, Has_The_Keys_That_Scripts_Rely_On) {
   EXPECT_EQ(json["bound_name"], "rankin");
   EXPECT_EQ(json["bound"], 0.0);
   EXPECT_EQ(json["seed"], 12);
+}
+
+TEST(FrameFile, Tells_How_Good_The_Frame_Is) {
+  const TempDir folder;
+  write_frame(folder / "f.npy", made(10, 6));
+  const Json json = Json::parse(read_file(folder / "f.json"));
+  EXPECT_EQ(json["status"], "meets_bound");
+  EXPECT_EQ(json["verdict"], "optimal (meets the rankin bound)");
+  EXPECT_EQ(json["known"]["value"], 0.0);
+  EXPECT_EQ(json["known"]["proved"], true);
+  EXPECT_EQ(json["unique"], false);
+  EXPECT_EQ(json["blocks"], Json({4, 2, 2, 2}));
+  EXPECT_LT(json["kkt"]["residual"].get<double>(), 1e-12);
+  EXPECT_EQ(json["kkt"]["multipliers"], "equal");
+  EXPECT_EQ(json["kkt"]["active_pairs"], 36);
+  EXPECT_EQ(json["kkt"]["rattlers"], Json::array());
+  EXPECT_EQ(json["kkt"]["not_computed"], nullptr);
+  EXPECT_EQ(json["uniform"], true);
+  EXPECT_EQ(json["spans"], true);
+  EXPECT_EQ(json["tight"], false);
+  EXPECT_EQ(json["equiangular"], false);
+  EXPECT_EQ(json["vanishing_norms"], false);
+  Frame other = made(10, 6);
+  other.vectors.col(3) << 1, 2, 3, 4, 5, 6;
+  const Json worse = frame_report(other);
+  EXPECT_EQ(worse["status"], "misses_known");
+  EXPECT_GT(worse["known"]["difference"].get<double>(), 0.1);
+  EXPECT_EQ(frame_report({gaussian_matrix(RandomStream(1, "test"), 9, 31), {}})["known"], nullptr);
 }
 
 TEST(FrameFile, Of_Equal_Frames_Has_Equal_Bytes) {
@@ -161,6 +191,15 @@ TEST(FrameFile, That_Is_No_Frame_Is_Refused) {
   expect_error<FileError>([&] { read_frame(folder / "none.npy"); }, {"none.npy", "No such file"});
   expect_error<FileError>([&] { read_frame(folder.path()); }, {"not a regular file"});
   expect_error<FileError>([&] { read_frame("/dev/zero"); }, {"/dev/zero", "not a regular file"});
+  Eigen::MatrixXd vectors = Eigen::MatrixXd::Identity(3, 4).array() + 1.0;
+  vectors(1, 2) = std::numeric_limits<double>::quiet_NaN();
+  write_atomically(folder / "nan.npy", format_npy(vectors));
+  expect_error<Error>([&] { read_frame(folder / "nan.npy"); }, {"nan.npy", "vector 2", "not finite"});
+  vectors.col(2).setZero();
+  write_atomically(folder / "zero.npy", format_npy(vectors));
+  expect_error<Error>([&] { read_frame(folder / "zero.npy"); }, {"zero.npy", "vector 2", "is zero"});
+  write_atomically(folder / "one.npy", format_npy(Eigen::MatrixXd::Ones(3, 1)));
+  expect_error<Error>([&] { read_frame(folder / "one.npy"); }, {"one.npy", "at least 2 vectors"});
   write_atomically(folder / "text.npy", "hello, this is no array");
   expect_error<FileError>([&] { read_frame(folder / "text.npy"); }, {"text.npy", "not a .npy file"});
 }

@@ -31,6 +31,7 @@ TEST(KnownCorrelation, Is_That_Of_A_Theorem_At_Any_Size_That_Has_One) {
 
 TEST(KnownCorrelation, Is_That_Of_The_Tables) {
   EXPECT_DOUBLE_EQ(value_of(3, 13, kSigned), 0.542636486829639);
+  EXPECT_NEAR(value_of(3, 8, kSigned), (2.0 * std::sqrt(2.0) - 1.0) / 7.0, 1e-15);  // the square antiprism
   EXPECT_TRUE(known_correlation(3, 13, kSigned)->is_exact);
   EXPECT_FALSE(known_correlation(3, 15, kSigned)->is_exact);
   EXPECT_FALSE(known_correlation(3, 15, kSigned)->is_soft);

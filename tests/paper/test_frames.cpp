@@ -4,6 +4,9 @@
 
 #include <cmath>
 
+#include "engine/linalg.h"
+#include "models/frame_certificate.h"
+#include "models/frame_constructions.h"
 #include "models/frame_equivalence.h"
 #include "models/frame_generate.h"
 #include "models/frame_geometry.h"
@@ -58,6 +61,62 @@ TEST(Frame, Simplex_When_Dims_Suffice_Attains_The_Welch_Bound) {
                 1e-15);  // and signed: neural collapse's ETF
     EXPECT_NEAR(geometry.tightness, 1.0, 1e-13);
     EXPECT_EQ(geometry.pairs_at_maximum, classes * (classes - 1) / 2);
+  }
+}
+
+// Theorem 2.9, both ways: the Welch bound is attained by equiangular tight frames and by no others.
+TEST(Frame, Attains_The_Welch_Bound_Exactly_When_It_Is_Equiangular_And_Tight) {
+  const auto welch = [](double d, double c) { return std::sqrt((c - d) / (d * (c - 1.0))); };
+  const auto measured = [](Eigen::MatrixXd vectors) {
+    Frame frame;
+    frame.vectors = std::move(vectors);
+    return measure_frame(frame);
+  };
+  for (const auto& [d, c] :
+       {std::pair{3, 6}, {5, 10}, {6, 16}, {7, 28}, {10, 16}, {15, 36}, {22, 176}, {23, 276}}) {
+    const FrameGeometry geometry = measured(construct_frame(d, c, FrameObjective::kAbsolute)->vectors);
+    EXPECT_NEAR(geometry.max_abs_inner_product, welch(d, c), 1e-14) << d;
+    EXPECT_TRUE(is_equiangular(geometry) && is_tight(geometry)) << d;
+  }
+  // Equiangular, but five of the icosahedron's six lines are not tight; tight, but the lines of the 24-cell
+  // have two angles; neither.
+  const FrameGeometry five = measured(construct_frame(3, 5, FrameObjective::kAbsolute)->vectors);
+  EXPECT_TRUE(is_equiangular(five) && !is_tight(five));
+  EXPECT_GT(five.max_abs_inner_product, welch(3, 5) + 0.01);
+  const FrameGeometry cell = measured(construct_frame(4, 12, FrameObjective::kAbsolute)->vectors);
+  EXPECT_TRUE(!is_equiangular(cell) && is_tight(cell));
+  EXPECT_GT(cell.max_abs_inner_product, welch(4, 12) + 0.01);
+  const FrameGeometry random = measured(gaussian_matrix(RandomStream(4, "test"), 4, 9));
+  EXPECT_TRUE(!is_equiangular(random) && !is_tight(random));
+  EXPECT_GT(random.max_abs_inner_product, welch(4, 9) + 0.01);
+}
+
+// At both sizes of the paper many inequivalent frames reach Rankin's 0; spectrum and blocks tell them apart,
+// and for all of them the forces balance.
+TEST(Frame, At_The_Papers_Sizes_Is_Optimal_In_More_Than_One_Way) {
+  for (const auto& [classes, dim] : {std::pair{10, 6}, {100, 64}}) {
+    FrameOptions options = options_of(classes, dim, FrameMethod::kBest);
+    const Frame simplices = generate_frame(options);
+    options.structure = FrameStructure::kCrossPolytope;
+    const Frame cross = generate_frame(options);
+    EXPECT_NE(compare_frames(simplices, cross).is_equivalent, std::optional<bool>(true));
+    std::vector<double> least;
+    for (const Frame& frame : {simplices, cross}) {
+      const FrameGeometry geometry = measure_frame(frame);
+      const FrameCertificate certificate = certify_frame(frame, geometry, FrameObjective::kSigned);
+      EXPECT_EQ(certificate.status, FrameStatus::kMeetsBound);
+      EXPECT_EQ(certificate.is_unique, std::optional<bool>(false));
+      EXPECT_LT(certificate.optimality.residual.value_or(1.0), 1e-12);
+      EXPECT_NEAR(geometry.gram_spectrum.front(), 2.0, 1e-12);  // of an antipodal pair
+      least.push_back(geometry.gram_spectrum.back());
+    }
+    // A simplex of n vectors has n/(n-1), a single vector 1.
+    const double n = 2 * dim - classes + 2;
+    EXPECT_NEAR(least[0], n / (n - 1.0), 1e-12);
+    EXPECT_NEAR(least[1], 1.0, 1e-12);
+    EXPECT_NE(
+        certify_frame(simplices, measure_frame(simplices), FrameObjective::kSigned).optimality.block_sizes,
+        certify_frame(cross, measure_frame(cross), FrameObjective::kSigned).optimality.block_sizes);
   }
 }
 
