@@ -10,37 +10,19 @@
 
 #include "engine/file.h"
 #include "models/frame_io.h"
-#include "tests/support/program.h"
+#include "tests/apps/gnc_program.h"
 #include "tests/support/temp_dir.h"
 
 namespace gnc {
 namespace {
 
+using tests::expect_failure;
+using tests::gnc;
+using tests::last_line_as_json;
 using tests::ProgramResult;
-using tests::run_program;
 using tests::TempDir;
 using Json = nlohmann::json;
 using Arguments = std::vector<std::string>;
-
-ProgramResult gnc(const Arguments& arguments) { return run_program(GNC_PROGRAM, arguments); }
-
-/// Expects failure with one line on standard error that holds all `parts`, and nothing on standard output.
-void expect_failure(const Arguments& arguments, int exit_status,
-                    std::initializer_list<std::string_view> parts) {
-  const ProgramResult result = gnc(arguments);
-  SCOPED_TRACE(result.err);
-  EXPECT_EQ(result.exit_status, exit_status);
-  EXPECT_EQ(result.out, "");
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1);
-  for (const std::string_view part : parts) EXPECT_NE(result.err.find(part), std::string::npos) << part;
-}
-
-Json last_line_as_json(const ProgramResult& result) {
-  EXPECT_EQ(result.exit_status, 0) << result.err;
-  std::string text = result.out;
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return Json::parse(text.substr(text.rfind('\n') + 1), nullptr, false);
-}
 
 Arguments generate(const Arguments& more) {
   Arguments arguments = {"frame", "generate", "--classes", "10", "--dim", "6"};
