@@ -132,10 +132,13 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
   if (has_point)
     fmt::print("explicit point: C - 1 + sqrt(2(C-d)/C) = {:.10f}\n",
                near_antipodal_point(command.dim, command.classes).loss);
-  if (value < frame_value - 1e-6)
+  if (value < frame_value - 1e-6) {
     fmt::print(
         "so the optimum of weight decay is no Grassmannian frame here: NC2 and NC3 do not hold in the "
         "limit\n");
+  } else if (value > frame_value + 1e-6) {
+    fmt::print("the way down has ended at a local optimum: a frame is cheaper\n");
+  }
 }
 
 }  // namespace gnc
