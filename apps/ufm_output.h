@@ -16,7 +16,8 @@ namespace gnc {
 /// strongest bound where none is known.
 struct UfmOptimum {
   double value = 0;
-  std::string name;  ///< "rankin bound", "computed", …
+  std::string name;         ///< who says so, or "… bound"
+  bool is_reached = false;  ///< some frame has it; a bound alone may be out of reach
 };
 UfmOptimum optimum_of(int dim, int classes);
 

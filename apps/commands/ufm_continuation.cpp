@@ -136,7 +136,7 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
     fmt::print(
         "so the optimum of weight decay is no Grassmannian frame here: NC2 and NC3 do not hold in the "
         "limit\n");
-  } else if (value > frame_value + 1e-6) {
+  } else if (optimum.is_reached && value > frame_value + 1e-6) {
     fmt::print("the way down has ended at a local optimum: a frame is cheaper\n");
   }
 }
