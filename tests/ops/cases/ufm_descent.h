@@ -50,10 +50,15 @@ struct OpCases<UfmDescent> {
         {.samples = 33, .dim = 7, .classes = 17, .steps = 3, .penalty = kSphere, .named = 5},
         {.samples = 7, .dim = 33, .classes = 31, .steps = 2, .penalty = kNorm},
         {.samples = 100, .dim = 16, .classes = 33, .steps = 2, .scale = 0.01},
-        {.samples = 1031, .dim = 3, .classes = 5, .steps = 2, .penalty = kNorm, .named = 2},
-        {.samples = 7, .dim = 70, .classes = 1031, .steps = 2, .is_composed = true},
-        {.samples = 7, .dim = 70, .classes = 131, .steps = 2, .is_composed = true, .is_rounded = true},
-        {.samples = 130, .dim = 18, .classes = 70, .penalty = kNorm, .is_composed = true, .is_rounded = true},
+        {.samples = 700, .dim = 3, .classes = 5, .steps = 2, .penalty = kNorm, .named = 2},
+        {.samples = 7, .dim = 70, .classes = 301, .steps = 2, .is_composed = true},
+        {.samples = 65,
+         .dim = 33,
+         .classes = 65,
+         .steps = 2,
+         .penalty = kNorm,
+         .is_composed = true,
+         .is_rounded = true},
         {.samples = 1100, .dim = 13, .classes = 33, .penalty = kNorm, .is_composed = true}};
     return table;
   }
