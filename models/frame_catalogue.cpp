@@ -99,6 +99,8 @@ Codes line_codes(int d) {
     const int bases = std::min(dim / 2 + 1, kLargestCode / dim);
     add(dim, "Kerdock lines", dim * bases, 1.0 / std::sqrt(dim),
         [dim, bases] { return kerdock_lines(dim, bases); });
+    // A descent ended at 0.2578 for (C,d) = (64,16), 0.1280 for (256,64) and 0.0673 for (1024,256).
+    if (dim == d && dim >= 16) codes.back().best_from = 5 * dim;
   }
   add_equiangular(codes, d);
   add_bukh_cox(codes, d);
@@ -147,6 +149,8 @@ Codes point_codes(int d) {
     const int bases = std::min(dim / 2 + 1, kLargestCode / (2 * dim));
     add(dim, "Kerdock code", 2 * dim * bases, 1.0 / std::sqrt(dim),
         [dim, bases] { return antipodal_code(kerdock_lines(dim, bases)); });
+    // A descent ended at 0.288 for (C,d) = (192,16) and 0.134 for (768,64).
+    if (dim == d) codes.back().best_from = 12 * dim;
   }
   // Lines as points ±x.
   for (const CatalogueCode& lines : line_codes(d)) {

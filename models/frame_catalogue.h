@@ -4,6 +4,7 @@
 #include <Eigen/Dense>
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct CatalogueCode {
   int classes = 0;
   double value = 0.0;                      ///< its largest correlation, in closed form
   std::function<Eigen::MatrixXd()> build;  ///< [d,classes], unit columns
+  /// Subsets of this size or more beat what descents find, as far as was measured; the whole code if larger.
+  int best_from = std::numeric_limits<int>::max();
 };
 
 /// The structured codes of R^dim, the smallest first; without the simplices, cross-polytopes, orthonormal

@@ -54,7 +54,9 @@ std::optional<FrameConstruction> construct_frame(int dim, int classes, FrameObje
   }
   if (best == nullptr) return std::nullopt;
   const std::optional<KnownCorrelation> known = known_correlation(dim, classes, objective);
-  if (!known || best->value > known->value + known->accuracy + kSame) return std::nullopt;
+  const bool is_best =
+      known ? best->value <= known->value + known->accuracy + kSame : classes >= best->best_from;
+  if (!is_best) return std::nullopt;
   if (best->classes == classes) return FrameConstruction{best->name, best->build()};
   return FrameConstruction{fmt::format("{} of the {}", classes, best->name), subset(best->build(), classes)};
 }

@@ -17,8 +17,9 @@ struct FrameConstruction {
   Eigen::MatrixXd vectors;  ///< [d,C], unit columns
 };
 
-/// The construction to take at this size: one that is proved optimal or equals the best value known
-/// (frame_known.h). Empty where the house has none. d >= 1, C >= 2; at most a second.
+/// The construction to take at this size: one that is proved optimal or at least equals the best value known
+/// (frame_known.h); where none is known, a large subset of the Kerdock code, which descents were not seen to
+/// reach (frame_catalogue.cpp). Empty where the house has none. d >= 1, C >= 2; at most a second.
 std::optional<FrameConstruction> construct_frame(int dim, int classes, FrameObjective objective);
 
 /// Every structured code of R^dim in the house, of any size up to 32768, the smallest first: starts for
