@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <string>
+#include <string_view>
 
 namespace gnc {
 namespace {
@@ -85,6 +86,38 @@ TEST(AbsoluteBounds, Are_Tight_Where_They_Are_Known_To_Be) {
   EXPECT_EQ(value(5, 5), 0.0);
   EXPECT_NEAR(value(5, 6), 0.2, kRounding);  // the simplex
   EXPECT_EQ(value(1, 2), 1.0);
+}
+
+TEST(AbsoluteBounds, Include_Those_Of_The_Points_In_Which_Lines_Meet_The_Sphere) {
+  const auto value = [](int dim, int classes, std::string_view name) {
+    for (const FrameBound& bound : frame_bounds(dim, classes, FrameObjective::kAbsolute)) {
+      if (bound.name == name) return bound.value;
+    }
+    return std::nan("");
+  };
+  // Six lines are the icosahedron's twelve points, 120 lines the roots of E8, 98280 lines the Leech
+  // lattice's.
+  EXPECT_NEAR(value(3, 6, "fejes-toth"), 1.0 / std::sqrt(5.0), kRounding);
+  EXPECT_NEAR(value(8, 120, "levenshtein-points"), 1.0 / 2.0, kRounding);
+  EXPECT_NEAR(value(24, 98280, "levenshtein-points"), 1.0 / 2.0, kRounding);
+  // Beyond 16 points of R^3 they are stronger than the bounds of lines.
+  EXPECT_EQ(strongest(3, 50, FrameObjective::kAbsolute).name, "fejes-toth");
+}
+
+TEST(Bounds, Are_Attained_Where_A_Construction_Meets_Them_And_Nowhere_Else) {
+  const auto is_attained = [](int dim, int classes, FrameObjective objective) {
+    return strongest(dim, classes, objective).is_attained;
+  };
+  for (const auto& [dim, classes] :
+       {std::pair{3, 12}, {5, 16}, {6, 27}, {8, 240}, {21, 112}, {22, 891}, {52, 325}})
+    EXPECT_TRUE(is_attained(dim, classes, FrameObjective::kSigned)) << dim << ", " << classes;
+  for (const auto& [dim, classes] :
+       {std::pair{3, 6}, {4, 6}, {4, 11}, {6, 22}, {7, 28}, {9, 12}, {16, 140}, {23, 276}})
+    EXPECT_TRUE(is_attained(dim, classes, FrameObjective::kAbsolute)) << dim << ", " << classes;
+  for (const auto& [dim, classes] : {std::pair{3, 11}, {4, 24}, {4, 120}, {5, 15}, {8, 239}, {64, 4224}})
+    EXPECT_FALSE(is_attained(dim, classes, FrameObjective::kSigned)) << dim << ", " << classes;
+  for (const auto& [dim, classes] : {std::pair{3, 5}, {4, 7}, {5, 9}, {7, 27}, {16, 100}})
+    EXPECT_FALSE(is_attained(dim, classes, FrameObjective::kAbsolute)) << dim << ", " << classes;
 }
 
 TEST(AbsoluteBounds, Apply_Orthoplex_And_Levenshtein_Only_Above_The_Gerzon_Number) {
