@@ -99,6 +99,14 @@ tests::Placing placing_of(const Backend& backend, const typename OpCases<Op>::Ca
 }
 
 template <class Op>
+int runs_of(const typename OpCases<Op>::Case& op_case) {
+  if constexpr (requires { OpCases<Op>::benchmarked_runs(op_case); })
+    return OpCases<Op>::benchmarked_runs(op_case);
+  else
+    return 1;
+}
+
+template <class Op>
 struct Prepared {
   Prepared(Backend& backend, const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs)
       : operands(backend, inputs, placing_of<Op>(backend, op_case)),
@@ -129,14 +137,14 @@ int register_op(Backend& backend, const OpBenchmarkOptions& options, Stage& stag
     set_up(benchmark::RegisterBenchmark(
         name.c_str(), [&backend, &stage, op_case, name](benchmark::State& state) {
           auto& prepared = stage.prepare<Prepared<Op>>(name, [&] {
-            return std::make_shared<Prepared<Op>>(backend, op_case,
-                                                  OpCases<Op>::make_inputs(op_case, Draw(kSeed)));
+            return std::make_shared<Prepared<Op>>(
+                backend, op_case, OpCases<Op>::make_inputs(op_case, Draw(kSeed, runs_of<Op>(op_case))));
           });
           for ([[maybe_unused]] auto _ : state) {
             backend.run(prepared.op);
             backend.synchronize();
           }
-          count_flops(state, OpCases<Op>::flops(op_case));
+          count_flops(state, OpCases<Op>::flops(op_case) * runs_of<Op>(op_case));
           state.SetBytesProcessed(state.iterations() * prepared.bytes);
         }));
     if constexpr (requires(const Op& op) { problem_of(op); }) {

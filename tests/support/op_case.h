@@ -32,7 +32,8 @@ namespace gnc::tests {
 /// - `static double flops(const Case&);` of one run;
 /// - `static bool is_for(const Case&, const Backend&);` optional: not for every backend or precision;
 /// - `static constexpr bool kTakesFp64 = true;` optional: every backend takes it in fp64 too;
-/// - `static bool benchmarked_in_fp64(const Case&);` optional: in fp64, whatever the precision.
+/// - `static bool benchmarked_in_fp64(const Case&);` optional: in fp64, whatever the precision;
+/// - `static int benchmarked_runs(const Case&);` optional: an ensemble of so many; else of one.
 template <class Op>
 struct OpCases;
 

@@ -25,6 +25,7 @@ struct UfmDescentCase {
   bool is_rounded = false;  // the one for tf32
   bool is_code1 = false;    // of benchmarks: with the rates of Code 1
   bool is_fp64 = false;     // of benchmarks
+  int runs = 1;             // of benchmarks
 
   /// Largest relative error of a factor: rounded to the 11 significant bits of TF32, or cut off there.
   double factor_error() const { return is_rounded ? 0x1p-10 : 0; }
@@ -76,10 +77,16 @@ struct OpCases<UfmDescent> {
             .is_fp64 = is_fp64};
   }
 
+  static Case many_problems(Case c) {
+    c.runs = 1000;
+    return c;
+  }
+
   static std::span<const Case> benchmarks() {
     static const std::vector<Case> table = {
         code1("code1.10x6.1000steps", 10, 6, 1000),
         code1("code1.10x6.1000steps.fp64", 10, 6, 1000, true),
+        many_problems(code1("code1.10x6.100steps.1000runs", 10, 6, 100)),
         code1("code1.100x64.100steps", 100, 64, 100),
         code1("code1.100x64.100steps.fp64", 100, 64, 100, true),
         {.label = "figure2.1000steps", .samples = 80, .dim = 2, .classes = 4, .steps = 1000, .rate = 0.02},
@@ -99,6 +106,7 @@ struct OpCases<UfmDescent> {
   }
 
   static bool benchmarked_in_fp64(const Case& c) { return c.is_fp64; }
+  static int benchmarked_runs(const Case& c) { return c.runs; }
 
   static bool is_for(const Case& c, const Backend& backend) {
     return !c.is_composed || c.is_rounded == (backend.precision() == Precision::kTf32);
