@@ -1,7 +1,6 @@
 #include "apps/frame_pictures.h"
 
-#include <filesystem>
-
+#include "apps/output_path.h"
 #include "apps/pictures/frame_drawing.h"
 #include "engine/error.h"
 #include "models/frame_bounds.h"
@@ -9,15 +8,6 @@
 
 namespace gnc {
 namespace {
-
-void check_file(std::string_view flag, const std::string& file, std::string_view ending) {
-  if (file.empty()) return;
-  const std::filesystem::path path(file);
-  require<UsageError>(path.extension() == ending, "{} {}: the name must end in {}", flag, file, ending);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  require<FileError>(std::filesystem::is_directory(folder), "{} {}: there is no folder {}", flag, file,
-                     folder.string());
-}
 
 /// "max ⟨mᵢ, mⱼ⟩ = 0.447214 at 30 pairs · fejes-toth bound 0.447214, gap 2.2e-16"
 std::string caption_of(const Frame& frame) {
@@ -46,8 +36,8 @@ void add_picture_options(CLI::App& app, FramePictures& pictures) {
 }
 
 void check_pictures(const FramePictures& pictures, int dim) {
-  check_file("--plot", pictures.plot, ".png");
-  check_file("--gif", pictures.gif, ".gif");
+  check_output_path("--plot", pictures.plot, ".png");
+  check_output_path("--gif", pictures.gif, ".gif");
   require<UsageError>(pictures.gif.empty() || dim == 3,
                       "--gif {}: only a frame of 3 dimensions can turn; this one has {}", pictures.gif, dim);
 }

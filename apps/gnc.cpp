@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   app.formatter(std::make_shared<gnc::HelpFormatter>());
   app.set_version_flag("--version", std::string("gnc ") + GNC_VERSION);
   app.require_subcommand(1);
+  gnc::add_channel_command(app);
   gnc::add_data_command(app);
   gnc::add_eval_command(app);
   gnc::add_frame_command(app);

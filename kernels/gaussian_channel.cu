@@ -1,9 +1,8 @@
 /// Monte Carlo of the Gaussian channel, Theorem 3.1, plain or within half-spaces (importance sampling).
-/// A thread has a sample at a time, a block kSamples samples of one class and σ. Noise is drawn by Philox and
-/// Box-Muller where it is needed and is never in global memory; codewords are the same for all threads, so
-/// loads of them are broadcasts that hit the L1 cache. Cost: samples·C²·d multiply-adds a σ.
-/// v1 noise drawn again for every tile of kTile codewords: any d · v2 noise in shared memory, d <= kMaxDim:
-/// drawn once
+/// A thread has a sample at a time, a block some 1024 samples of one class and σ. Noise is drawn by Philox
+/// and Box-Muller where it is needed and is never in global memory; codewords are the same for all threads,
+/// so loads of them are broadcasts that hit the L1 cache. Cost: samples·C²·d multiply-adds a σ. v1 noise
+/// drawn again for every tile of kTile codewords: any d · v2 noise in shared memory, d <= kMaxDim: drawn once
 #include "kernels/gaussian_channel.h"
 
 #include "kernels/grid.h"
@@ -16,9 +15,10 @@ inline namespace KERNEL_TARGET {
 namespace {
 
 constexpr int kThreads = 128;
-constexpr int kSamples = 1024;  // of a block: enough to make its fixed costs small
-constexpr int kTile = 8;        // codewords whose products with the noise a thread has in registers
-constexpr int kMaxDim = 96;     // whose noise of kThreads samples fits 48 KB, which needs no permission
+constexpr int kLeastSamples = 1024;  // of a block: enough to make its fixed costs small
+constexpr int kMostBlocks = 1024;    // of a class and σ: their sums take little memory
+constexpr int kTile = 8;             // codewords whose products with the noise a thread has in registers
+constexpr int kMaxDim = 96;          // whose noise of kThreads samples fits 48 KB, which needs no permission
 
 struct Words {
   std::uint32_t w[4];
@@ -87,14 +87,23 @@ __device__ float tail_excess(float t, float u) {
 struct Workspace {
   double* sums;
   float* squared_distances;
-  std::int64_t blocks;  // of a class and σ
+  std::int64_t blocks;   // of a class and σ
+  std::int64_t samples;  // of a block
 };
 
+std::int64_t samples_of_block(const GaussianChannelArgs& args) {
+  const std::int64_t share = ceil_divide(args.samples, kMostBlocks);
+  return share < kLeastSamples ? kLeastSamples : ceil_divide(share, kThreads) * kThreads;
+}
+
 Workspace workspace_of(const GaussianChannelArgs& args) {
-  const std::int64_t blocks = ceil_divide(args.samples, kSamples);
+  const std::int64_t samples = samples_of_block(args), blocks = ceil_divide(args.samples, samples);
   auto* const sums = static_cast<double*>(args.workspace);
   const std::int64_t count = blocks * args.runs * args.sigmas_count * args.classes;
-  return {.sums = sums, .squared_distances = reinterpret_cast<float*>(sums + count), .blocks = blocks};
+  return {.sums = sums,
+          .squared_distances = reinterpret_cast<float*>(sums + count),
+          .blocks = blocks,
+          .samples = samples};
 }
 
 /// What a block works on.
@@ -256,9 +265,9 @@ template <bool kIsKept>
 __device__ void add_up_block(const GaussianChannelArgs& args, const Workspace& work) {
   const Task task = task_of(args, work);
   float* const column = kIsKept ? dynamic_shared<float>() + threadIdx.x : nullptr;
-  const std::int64_t first = blockIdx.x % work.blocks * kSamples;
+  const std::int64_t first = blockIdx.x % work.blocks * work.samples;
   double sum = 0;
-  for (std::int64_t i = first + threadIdx.x; i < first + kSamples && i < args.samples; i += kThreads)
+  for (std::int64_t i = first + threadIdx.x; i < first + work.samples && i < args.samples; i += kThreads)
     sum += weight_of<kIsKept>(args, task, static_cast<std::uint32_t>(i), column);
   sum = block_reduce<kThreads, Sum>(sum);
   if (threadIdx.x == 0) work.sums[std::int64_t{blockIdx.y} * gridDim.x + blockIdx.x] = sum;
@@ -331,7 +340,7 @@ constexpr KernelVersion<GaussianChannelArgs> kVersions[] = {{"gaussian_channel_v
 
 std::size_t gaussian_channel_workspace(const GaussianChannelArgs& args) {
   const std::int64_t rows = std::int64_t{args.runs} * args.sigmas_count * args.classes;
-  const std::int64_t sums = rows * ceil_divide(args.samples, kSamples);
+  const std::int64_t sums = rows * ceil_divide(args.samples, samples_of_block(args));
   const std::int64_t distances = std::int64_t{args.runs} * args.classes * args.classes;
   return static_cast<std::size_t>(sums) * sizeof(double) +
          static_cast<std::size_t>(distances) * sizeof(float);

@@ -15,9 +15,10 @@
 namespace gnc {
 namespace {
 
-constexpr int kLanes = 64;           // samples of a block
-constexpr int kChunk = 16 * kLanes;  // samples of a task
-constexpr int kCodewords = 4;        // that a block is multiplied with at a time
+constexpr int kLanes = 64;                         // samples of a block
+constexpr std::int64_t kLeastChunk = 16 * kLanes;  // samples of a task
+constexpr std::int64_t kMostChunks = 256;          // of a class and σ: sums of chunks take little memory
+constexpr int kCodewords = 4;                      // that a block is multiplied with at a time
 
 using Simd = std::experimental::native_simd<float>;
 
@@ -178,7 +179,9 @@ class Sender {
 
 void execute(CpuBackend&, const GaussianChannel& op) {
   cpu::require_fp32(op.kName, {{"codewords", op.codewords}});
-  const std::int64_t chunks = (std::int64_t{op.samples} + kChunk - 1) / kChunk;
+  const std::int64_t share = (std::int64_t{op.samples} + kMostChunks - 1) / kMostChunks;
+  const std::int64_t size = std::max(kLeastChunk, (share + kLanes - 1) / kLanes * kLanes);
+  const std::int64_t chunks = (std::int64_t{op.samples} + size - 1) / size;
   const std::int64_t rows = std::int64_t{op.num_sigmas()} * op.num_classes();
   // Sums of chunks are added in their order, whoever made them.
   std::vector<double> sums(static_cast<std::size_t>(op.runs() * rows * chunks));
@@ -187,7 +190,7 @@ void execute(CpuBackend&, const GaussianChannel& op) {
     const int s = static_cast<int>(row / op.num_classes()), c = static_cast<int>(row % op.num_classes());
     const Sender sender(op, static_cast<int>(task / chunks / rows), s, c);
     sums[static_cast<std::size_t>(task)] =
-        sender.sum(chunk * kChunk, std::min<std::int64_t>((chunk + 1) * kChunk, op.samples));
+        sender.sum(chunk * size, std::min<std::int64_t>((chunk + 1) * size, op.samples));
   });
   for (std::int64_t task = 0; task < op.runs() * rows; ++task) {
     double sum = 0;
