@@ -232,9 +232,12 @@ __global__ void __launch_bounds__(kThreads, 1) ufm_descent_v2(UfmDescentArgs<T> 
   const auto [samples, dim, classes, runs] = args.extents;
   const Run<T> run = run_of_block(args);
   const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
-  const bool has_sample = thread < samples;
+  // Lanes without a sample compute with zeros, so that a warp has no branches to wait for; warps without any
+  // leave that out.
+  const bool has_sample = thread < samples, has_warp_samples = thread / kWarpSize * kWarpSize < samples;
   const int label = has_sample ? run.labels[thread] : 0;
   const bool needs_norms = args.penalty == UfmPenaltyKind::kNorm;
+  const T features_rate = has_sample ? args.features_rates.rate : T{0};  // zeros stay zeros
 
   for (int at = thread; at < kClasses * kDims; at += threads) {
     const int y = at / kDims, k = at % kDims;
@@ -251,14 +254,20 @@ __global__ void __launch_bounds__(kThreads, 1) ufm_descent_v2(UfmDescentArgs<T> 
 
   for (int step = 0; step < args.steps; ++step) {
     T classifier_square = 0, features_grad[kDims] = {};
-    if (needs_norms)
+    if (needs_norms) {
 #pragma unroll
-      for (int y = 0; y < kClasses; ++y)
+      for (int y = 0; y < kClasses; ++y) {
+        T square = 0;
         for (int k = 0; k < kDims; ++k)
-          classifier_square =
-              multiply_add(shared.classifier[y][k], shared.classifier[y][k], classifier_square);
-    if (has_sample) {
-      T values[kClasses], largest = -INFINITY, of_label = 0, sum = 0;
+          square = multiply_add(shared.classifier[y][k], shared.classifier[y][k], square);
+        classifier_square += square;
+      }
+    }
+    if (has_warp_samples) {
+      T values[kClasses], largest = -INFINITY, of_label = 0, sum = 0, square = 0;
+      for (int k = 0; k < kDims; ++k) square = multiply_add(z[k], z[k], square);
+      square = warp_reduce<Sum>(square);
+      if (thread % kWarpSize == 0) shared.squares[thread / kWarpSize] = square;
 #pragma unroll
       for (int y = 0; y < kClasses; ++y) {
         values[y] = 0;
@@ -273,7 +282,7 @@ __global__ void __launch_bounds__(kThreads, 1) ufm_descent_v2(UfmDescentArgs<T> 
         sum += values[y];
       }
       // A NaN or +∞ among the logits has made the sum NaN.
-      if (step == args.steps - 1) run.losses[thread] = logarithm(sum) - (of_label - largest);
+      if (step == args.steps - 1 && has_sample) run.losses[thread] = logarithm(sum) - (of_label - largest);
       const T factor = args.cross_entropy_scale / sum;
 #pragma unroll
       for (int y = 0; y < kClasses; ++y) {
@@ -284,21 +293,15 @@ __global__ void __launch_bounds__(kThreads, 1) ufm_descent_v2(UfmDescentArgs<T> 
       }
       for (int k = 0; k < kDims; ++k) shared.features[thread][k] = z[k];
     }
-    if (needs_norms) {
-      T square = 0;
-      for (int k = 0; k < kDims; ++k) square = multiply_add(z[k], z[k], square);
-      square = warp_reduce<Sum>(square);
-      if (thread % kWarpSize == 0) shared.squares[thread / kWarpSize] = square;
-    }
     __syncthreads();
 
     T features_square = 0;
     if (needs_norms)
-      for (int warp = 0; warp < threads / kWarpSize; ++warp) features_square += shared.squares[warp];
+      for (int warp = 0; warp * kWarpSize < samples; ++warp) features_square += shared.squares[warp];
     const T features_weight = penalty_weight(args.penalty, args.features_rates.decay, features_square);
     T new_square = 0;
     for (int k = 0; k < kDims; ++k) {
-      z[k] = stepped(z[k], features_grad[k], args.features_rates.rate, features_weight);
+      z[k] = stepped(z[k], features_grad[k], features_rate, features_weight);
       new_square = multiply_add(z[k], z[k], new_square);
     }
     if (args.penalty == UfmPenaltyKind::kSphere)
