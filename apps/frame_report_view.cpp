@@ -52,10 +52,12 @@ std::string describe_known(const Json& known) {
 std::string describe_balance(const Json& kkt) {
   if (kkt["residual"].is_null())
     return fmt::format("not computed: {}", kkt["not_computed"].get<std::string>());
-  return fmt::format("{:.3g} ({} active pairs, {} with a multiplier > 0; {} multipliers)",
-                     kkt["residual"].get<double>(), kkt["active_pairs"].get<std::int64_t>(),
-                     kkt["stressed_pairs"].get<std::int64_t>(),
-                     kkt["multipliers"] == "equal" ? "equal" : "least-squares");
+  return fmt::format("{}{:.3g} ({} active pairs, {} with a multiplier > 0; {} multipliers)",
+                     kkt["multipliers"] == "feasible" ? "at most " : "", kkt["residual"].get<double>(),
+                     kkt["active_pairs"].get<std::int64_t>(), kkt["stressed_pairs"].get<std::int64_t>(),
+                     kkt["multipliers"] == "equal"           ? "equal"
+                     : kkt["multipliers"] == "least_squares" ? "least-squares"
+                                                             : "not the best");
 }
 
 std::string describe_properties(const Json& report) {

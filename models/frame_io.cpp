@@ -48,7 +48,7 @@ Json to_json(const std::optional<KnownCorrelation>& known, double value) {
 }
 
 Json to_json(const FrameOptimality& optimality) {
-  constexpr std::string_view kMultipliers[] = {"equal", "least_squares", "not_computed"};
+  constexpr std::string_view kMultipliers[] = {"equal", "least_squares", "feasible", "not_computed"};
   return {{"residual", or_null(optimality.residual)},
           {"multipliers", kMultipliers[static_cast<std::size_t>(optimality.multipliers)]},
           {"active_pairs", optimality.active_pairs},

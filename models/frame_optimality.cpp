@@ -117,10 +117,16 @@ MatrixXd force_products(const MatrixXd& unit, const ActivePairs& pairs) {
   return products;
 }
 
+/// Multipliers of sum 1, and whether they are known to be the best.
+struct Combination {
+  VectorXd multipliers;
+  bool is_smallest = false;
+};
+
 /// min λᵀNλ + (Σλ - 1)² over λ >= 0, scaled to sum 1, where it is the smallest λᵀNλ: block principal pivoting
 /// (Portugal, Júdice and Vicente 1994; Kim and Park 2011), which exchanges all violated signs at once, or
 /// only the last where that does not lead on.
-VectorXd smallest_combination(const MatrixXd& products) {
+Combination smallest_combination(const MatrixXd& products) {
   const Index count = products.rows();
   // The ridge makes the problem strictly convex, so that pivoting ends; of many multipliers it takes those
   // that share the load. Its trace in the residual is of the order of ridge times |λ| over the smallest
@@ -132,12 +138,15 @@ VectorXd smallest_combination(const MatrixXd& products) {
   VectorXd multipliers = VectorXd::Zero(count);
   Index fewest = count + 1;
   int patience = 3;
-  constexpr int kMostExchanges = 100;
-  for (int exchange = 0; exchange < kMostExchanges; ++exchange) {
+  // Degenerate codes take dozens of exchanges: no more than about 10 seconds of factorisations.
+  constexpr double kMostWork = 1e11;
+  bool is_smallest = false;
+  for (double work = 0.0; work < kMostWork;) {
     std::vector<Index> free;
     for (Index k = 0; k < count; ++k) {
       if (is_free[static_cast<std::size_t>(k)]) free.push_back(k);
     }
+    work += std::pow(static_cast<double>(free.size()), 3.0) + 1e6;
     const MatrixXd part = matrix(free, free);
     const VectorXd ones = VectorXd::Ones(part.rows());
     const Eigen::LLT<MatrixXd> factor(part);
@@ -153,7 +162,8 @@ VectorXd smallest_combination(const MatrixXd& products) {
           is_free[static_cast<std::size_t>(k)] ? multipliers[k] < kNegative : slack[k] < kNegative;
       if (is_wrong) wrong.push_back(k);
     }
-    if (wrong.empty()) break;
+    is_smallest = wrong.empty();
+    if (is_smallest) break;
     if (static_cast<Index>(wrong.size()) < fewest) {
       fewest = static_cast<Index>(wrong.size());
       patience = 3;
@@ -166,8 +176,8 @@ VectorXd smallest_combination(const MatrixXd& products) {
   }
   multipliers = multipliers.cwiseMax(0.0);
   const double sum = multipliers.sum();
-  return sum > 0.0 ? VectorXd(multipliers / sum)
-                   : VectorXd::Constant(count, 1.0 / static_cast<double>(count));
+  if (sum > 0.0) return {multipliers / sum, is_smallest};
+  return {VectorXd::Constant(count, 1.0 / static_cast<double>(count)), false};
 }
 
 /// Active pairs with equal multipliers, between vectors that take part.
@@ -261,10 +271,10 @@ FrameOptimality measure_optimality(const Eigen::MatrixXd& unit, FrameObjective o
     return result;
   }
   const ActivePairs pairs = active_pairs(unit, objective, value);
-  const VectorXd multipliers = smallest_combination(force_products(unit, pairs));
-  result.multipliers = Multipliers::kLeastSquares;
+  const auto [multipliers, is_smallest] = smallest_combination(force_products(unit, pairs));
+  result.multipliers = is_smallest ? Multipliers::kLeastSquares : Multipliers::kFeasible;
   result.residual = residual_of(unit, pairs, multipliers);
-  result.stressed_pairs = static_cast<int>((multipliers.array() > 1e-6 * multipliers.maxCoeff()).count());
+  result.stressed_pairs = (multipliers.array() > 1e-6 * multipliers.maxCoeff()).count();
   return result;
 }
 

@@ -23,17 +23,17 @@ inline constexpr double kActiveTolerance = 1e-7;
 enum class Multipliers : std::uint8_t {
   kEqual,         ///< all the same, which balances
   kLeastSquares,  ///< those of the smallest residual
+  kFeasible,      ///< some, which need not be the best: the residual is an upper bound
   kNotComputed,   ///< too many active pairs
 };
 
 struct FrameOptimality {
   std::int64_t active_pairs = 0;  ///< i<j with a correlation within 1e-7 of the maximum
   std::vector<int> rattlers;      ///< vectors without an active pair: free to move
-  std::vector<int>
-      block_sizes;  ///< of the parts that are orthogonal to each other (to 1e-7), the largest first
+  std::vector<int> block_sizes;   ///< of the parts orthogonal to each other (to 1e-7), the largest first
   Multipliers multipliers = Multipliers::kNotComputed;
-  /// √Σ_i |tangential force on x_i|² for the multipliers; 0 at an optimum, and about 0.1 to 1 for unit
-  /// vectors without balance. Empty when not computed.
+  /// √Σ_i |tangential force on x_i|² for the multipliers; 0 at an optimum, √2 at most (for a single pair at
+  /// 90°), and the smaller the more pairs share the load. Empty when not computed.
   std::optional<double> residual;
   std::int64_t stressed_pairs = 0;  ///< active pairs with a positive multiplier (1e-6 of the largest)
   std::string not_computed;         ///< why there is no residual, or nothing at all

@@ -72,8 +72,9 @@ TEST_P(Catalogue, Codes_Have_The_Size_And_The_Products_They_Claim) {
       EXPECT_NEAR(largest_product(built, objective), code.value, kRounding) << what;
       const auto [low, high] = frame_bounds_of(built);
       EXPECT_GT(low, 1e-3) << what;  // spans
-      if (objective == kAbsolute && meets_welch(d, code.classes, code.value))
+      if (objective == kAbsolute && meets_welch(d, code.classes, code.value)) {
         EXPECT_NEAR(low / high, 1.0, 1e-12) << what;  // tight, as Theorem 2.9 demands
+      }
       EXPECT_GE(code.value, frame_bounds(d, code.classes, objective).front().value - 1e-12) << what;
     }
   }
@@ -248,7 +249,9 @@ TEST(GaloisField, Is_A_Field) {
   int balance = 0;
   for (int a = 0; a < 9; ++a) {
     balance += nine.character(a);
-    if (a != 0) EXPECT_EQ(nine.character(nine.multiply(a, a)), 1);
+    if (a != 0) {
+      EXPECT_EQ(nine.character(nine.multiply(a, a)), 1);
+    }
   }
   EXPECT_EQ(balance, 0);
   expect_error<Error>([] { GaloisField(6); }, {"6 elements"});
