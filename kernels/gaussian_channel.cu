@@ -60,25 +60,34 @@ __device__ void box_muller(std::uint32_t a, std::uint32_t b, float* normals) {
   normals[1] = radius * ((quarter & 2u) != 0 ? -s : s);
 }
 
-/// Mills' ratio P(z >= x)/φ(x) for x >= 0.
-__device__ float mills_ratio(float x) {
-  if (x < 3) return 1.25331414f * erfcf(x * 0.707106781f) * expf(x * x / 2);
-  // Laplace's continued fraction; 12 levels leave 1e-7 at 3.
-  float fraction = x;
-  for (int k = 12; k >= 1; --k) fraction = x + static_cast<float>(k) / fraction;
-  return 1 / fraction;
+/// log of Mills' ratio P(z >= x)/φ(x), to 1.1e-7 for every x >= 0, by Chebyshev's polynomial of erfc in
+/// 1/(1 + x/√8) (Press et al., Numerical Recipes, §6.2).
+__device__ float log_mills_ratio(float x) {
+  const float v = 1 / (1 + 0.353553391f * x);
+  float sum = 0.17087277f;
+  sum = fmaf(sum, v, -0.82215223f);
+  sum = fmaf(sum, v, 1.48851587f);
+  sum = fmaf(sum, v, -1.13520398f);
+  sum = fmaf(sum, v, 0.27886807f);
+  sum = fmaf(sum, v, -0.18628806f);
+  sum = fmaf(sum, v, 0.09678418f);
+  sum = fmaf(sum, v, 0.37409196f);
+  sum = fmaf(sum, v, 1.00002368f);
+  sum = fmaf(sum, v, -1.26551223f);
+  return logf(v) + sum + 0.225791353f;
 }
 
-/// x − t with P(z >= x) = u·P(z >= t): Newton on −log P, which is convex, from above. Four steps converge
-/// for t in [0, 100] and u of 32 bits.
+/// x − t with P(z >= x) = u·P(z >= t): Newton on −log P, which is convex, from above. Three steps leave log P
+/// good to 2e-7, without the rounding.
 __device__ float tail_excess(float t, float u) {
   const float exponential = -logf(u);
-  const float ratio = mills_ratio(t);
-  float excess = exponential > 0 ? 2 * exponential / (sqrtf(t * t + 2 * exponential) + t) : 0.0f;
-  for (int step = 0; step < 4; ++step) {
-    const float here = mills_ratio(t + excess);
-    const float value = excess * (2 * t + excess) / 2 - logf(here / ratio) - exponential;
-    excess = fmaxf(0.0f, excess - value * here);
+  const float at_t = log_mills_ratio(t);
+  // The least positive number, for u that is 1 up to rounding and t = 0.
+  float excess = 2 * exponential / (sqrtf(fmaf(t, t, 2 * exponential)) + t + 1e-30f);
+  for (int step = 0; step < 3; ++step) {
+    const float here = log_mills_ratio(t + excess);
+    const float value = excess * (2 * t + excess) / 2 - (here - at_t) - exponential;
+    excess = fmaxf(0.0f, excess - value * expf(here));
   }
   return excess;
 }

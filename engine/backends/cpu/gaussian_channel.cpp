@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <experimental/simd>
-#include <numbers>
 #include <vector>
 
 #include "engine/backends/cpu/cpu_backend.h"
@@ -23,31 +22,6 @@ constexpr int kCodewords = 4;                      // that a block is multiplied
 using Simd = std::experimental::native_simd<float>;
 
 Simd load(const float* from) { return Simd(from, std::experimental::element_aligned); }
-
-/// Mills' ratio P(z >= x)/φ(x) for x >= 0.
-float mills_ratio(float x) {
-  if (x < 3) {
-    return std::erfc(x / std::numbers::sqrt2_v<float>) * std::exp(x * x / 2) * 1.25331414f;  // √(π/2)
-  }
-  // Laplace's continued fraction: its 20 levels are exact to 4e-10 at 3 and to rounding from 4 on.
-  float fraction = x;
-  for (int k = 20; k >= 1; --k) fraction = x + static_cast<float>(k) / fraction;
-  return 1 / fraction;
-}
-
-/// x − t with P(z >= x) = u·P(z >= t). Newton on −log P, which is convex, from above: four steps leave 5e-8
-/// of the difference at most, for every t in [0, 100] and u of 32 bits.
-float tail_excess(float t, float u) {
-  const float exponential = -std::log(u);
-  const float ratio = mills_ratio(t);
-  float excess = 2 * exponential / (std::sqrt(t * t + 2 * exponential) + t);
-  for (int step = 0; step < 4; ++step) {
-    const float here = mills_ratio(t + excess);
-    const float value = excess * (2 * t + excess) / 2 - std::log(here / ratio) - exponential;
-    excess = std::max(0.0f, excess - value * here);
-  }
-  return excess;
-}
 
 /// The experiment of one (run, σ, class).
 class Sender {
@@ -107,20 +81,25 @@ class Sender {
   /// Moves each lane's noise along the normal of a half-space drawn by the shares, to a depth within it.
   void shift_into_half_spaces(std::uint32_t first, float* noise) const {
     const float* const own = codeword(static_cast<int>(c_));
+    int chosen[kLanes];
+    float thresholds[kLanes], uniforms[kLanes], excesses[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) {
       const auto words =
           philox4x32({first + static_cast<std::uint32_t>(lane), kGaussianChannelChoice, c_, s_}, key_);
-      const float pick = uniform(words[0]);
-      const auto j = static_cast<int>(std::upper_bound(shares_, shares_ + classes_ - 1, pick) - shares_);
-      const float distance = distances_[static_cast<std::size_t>(j)];
+      const float* const share = std::upper_bound(shares_, shares_ + classes_ - 1, uniform(words[0]));
+      chosen[lane] = static_cast<int>(share - shares_);
+      thresholds[lane] = thresholds_[static_cast<std::size_t>(chosen[lane])];
+      uniforms[lane] = uniform(words[1]);
+    }
+    cpu::tail_excesses<kLanes>(thresholds, uniforms, excesses);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float* const toward = codeword(chosen[lane]);
+      const float distance = distances_[static_cast<std::size_t>(chosen[lane])];
       const float inverse = distance == 0 ? 0.0f : 1 / distance;
       float along = 0;
-      for (int k = 0; k < dim_; ++k) along += noise[k * kLanes + lane] * (codeword(j)[k] - own[k]);
-      const float threshold = thresholds_[static_cast<std::size_t>(j)];
-      const float shift = threshold + tail_excess(threshold, uniform(words[1])) - along * inverse;
-      for (int k = 0; k < dim_; ++k) {
-        noise[k * kLanes + lane] += shift * inverse * (codeword(j)[k] - own[k]);
-      }
+      for (int k = 0; k < dim_; ++k) along += noise[k * kLanes + lane] * (toward[k] - own[k]);
+      const float shift = (thresholds[lane] + excesses[lane] - along * inverse) * inverse;
+      for (int k = 0; k < dim_; ++k) noise[k * kLanes + lane] += shift * (toward[k] - own[k]);
     }
   }
 
