@@ -14,6 +14,15 @@ namespace {
 /// Decimals that tell multiples of the step apart.
 int decimals_of(double step) { return std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9))); }
 
+/// Decades from label to label: 1, 2, 3 or 5 times a power of ten, so that there are about `wanted` labels.
+int decade_stride(int decades, int wanted) {
+  for (int power = 1;; power *= 10) {
+    for (const int factor : {1, 2, 3, 5}) {
+      if (factor * power * wanted >= decades) return factor * power;
+    }
+  }
+}
+
 }  // namespace
 
 double round_step(double range, int wanted) {
@@ -136,11 +145,14 @@ std::vector<Tick> Axis::logarithmic_ticks(int wanted) const {
     }
     return ticks;
   }
-  const int stride = std::max(1, static_cast<int>(std::ceil(static_cast<double>(decades) / wanted)));
+  const int stride = decade_stride(decades, wanted);
   const bool is_plain = first >= -3 && last <= 4;
   for (int exponent = first; exponent <= last; ++exponent) {
     const bool is_labelled = (exponent % stride + stride) % stride == 0;
     const double value = std::pow(10, exponent);
+    // So many that their marks would run together.
+    constexpr int kMostMarks = 30;
+    if (!is_labelled && decades > kMostMarks) continue;
     std::string label;
     if (is_labelled) label = is_plain ? fmt::format("{:g}", value) : power_of_ten(exponent);
     ticks.push_back({value, label});
