@@ -128,12 +128,12 @@ struct Combination {
 /// only the last where that does not lead on.
 Combination smallest_combination(const MatrixXd& products) {
   const Index count = products.rows();
-  // The ridge makes the problem strictly convex, so that pivoting ends; of many multipliers it takes those
-  // that share the load. Its trace in the residual is of the order of ridge times |λ| over the smallest
-  // singular value that is not 0.
-  constexpr double kRidge = 1e-13, kNegative = -1e-12;
+  // The ridge makes the problem strictly convex with a condition that rounding bears, so that pivoting ends;
+  // of many multipliers it takes those that share the load.
+  constexpr double kRidge = 1e-8, kNegative = -1e-12;
   MatrixXd matrix = products.array() + 1.0;
-  matrix.diagonal().array() += kRidge * products.diagonal().maxCoeff();
+  const double ridge = kRidge * products.diagonal().maxCoeff();
+  matrix.diagonal().array() += ridge;
   std::vector<bool> is_free(static_cast<std::size_t>(count), true);
   VectorXd multipliers = VectorXd::Zero(count);
   Index fewest = count + 1;
@@ -147,12 +147,8 @@ Combination smallest_combination(const MatrixXd& products) {
       if (is_free[static_cast<std::size_t>(k)]) free.push_back(k);
     }
     work += std::pow(static_cast<double>(free.size()), 3.0) + 1e6;
-    const MatrixXd part = matrix(free, free);
-    const VectorXd ones = VectorXd::Ones(part.rows());
-    const Eigen::LLT<MatrixXd> factor(part);
-    // Rounding may outweigh the ridge where forces depend on each other.
-    const VectorXd solution =
-        factor.info() == Eigen::Success ? VectorXd(factor.solve(ones)) : VectorXd(part.ldlt().solve(ones));
+    const Eigen::LLT<MatrixXd> factor(matrix(free, free));
+    VectorXd solution = factor.solve(VectorXd::Ones(std::ssize(free)));
     multipliers.setZero();
     multipliers(free) = solution;
     const VectorXd slack = (matrix * multipliers).array() - 1.0;
@@ -163,7 +159,17 @@ Combination smallest_combination(const MatrixXd& products) {
       if (is_wrong) wrong.push_back(k);
     }
     is_smallest = wrong.empty();
-    if (is_smallest) break;
+    if (is_smallest) {
+      // Proximal steps take the ridge's trace away, as long as no sign changes.
+      constexpr int kSteps = 4;
+      for (int step = 0; step < kSteps; ++step) {
+        const VectorXd error = (matrix * multipliers - ridge * multipliers).array() - 1.0;
+        solution -= factor.solve(VectorXd(error(free)));
+        if (solution.minCoeff() < kNegative) break;
+        multipliers(free) = solution;
+      }
+      break;
+    }
     if (static_cast<Index>(wrong.size()) < fewest) {
       fewest = static_cast<Index>(wrong.size());
       patience = 3;

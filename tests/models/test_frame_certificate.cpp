@@ -8,6 +8,7 @@
 
 #include "engine/linalg.h"
 #include "models/frame_constructions.h"
+#include "models/frame_kerdock.h"
 
 namespace gnc {
 namespace {
@@ -138,6 +139,14 @@ TEST(FrameOptimality, Leaves_Out_Pairs_That_Only_Disturb) {
   EXPECT_EQ(optimality.active_pairs, 8);
   EXPECT_EQ(optimality.stressed_pairs, 4);
   EXPECT_LT(optimality.residual.value_or(1.0), 1e-12);
+}
+
+// 60 lines of mutually unbiased bases: 1344 forces in 900 dimensions, so that they depend on each other.
+TEST(FrameOptimality, Finds_Multipliers_Among_Many) {
+  const FrameOptimality optimality = certify(kerdock_lines(16, 9).leftCols(60), kAbsolute).optimality;
+  EXPECT_EQ(optimality.multipliers, Multipliers::kLeastSquares);
+  EXPECT_EQ(optimality.active_pairs, 1344);
+  EXPECT_LT(optimality.residual.value_or(1.0), 1e-11);
 }
 
 // The same residual as a search over a grid of all multipliers finds.
