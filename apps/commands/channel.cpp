@@ -13,7 +13,6 @@
 #include "apps/table.h"
 #include "engine/csv.h"
 #include "engine/error.h"
-#include "engine/file.h"
 #include "models/channel.h"
 #include "models/frame_io.h"
 
@@ -28,6 +27,7 @@ struct Settings {
   std::string sigmas;
   std::int32_t samples = 10000;
   std::string estimator = "auto";
+  std::optional<double> norm;
   std::string csv;
   std::string plot;
 };
@@ -142,33 +142,30 @@ void print_frame(const FrameResults& frame) {
   fmt::print("{}\n", table.to_string());
 }
 
-/// A field of a CSV file (RFC 4180): in quotes where it needs them.
-std::string csv_quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted(1, '"');
-  for (const char character : text) quoted.append(character == '"' ? 2 : 1, character);
-  quoted.push_back('"');
-  return quoted;
-}
-
 void write_csv(const std::string& path, const std::vector<FrameResults>& frames, std::int32_t samples) {
-  std::string text =
-      "frame,classes,dim,sigma,samples,estimator,error_probability,lower,upper,log_error_probability,"
-      "log_lower,log_upper,worst_class,worst_log_error_probability,log_union_bound,exponent,limit\n";
+  CsvTable table({"frame", "classes", "dim", "sigma", "samples", "estimator", "error_probability", "lower",
+                  "upper", "log_error_probability", "log_lower", "log_upper", "worst_class",
+                  "worst_log_error_probability", "log_union_bound", "exponent", "limit"});
   for (const FrameResults& frame : frames) {
     for (const ChannelResult& row : frame.rows) {
-      text += fmt::format("{},{},{},{},{},{}", csv_quoted(frame.file), frame.classes, frame.dim,
-                          csv_number(row.sigma), samples, to_string(row.estimator));
-      for (const double value :
-           {std::exp(row.average.value), std::exp(row.average.lower), std::exp(row.average.upper),
-            row.average.value, row.average.lower, row.average.upper}) {
-        text += fmt::format(",{}", csv_number(value));
-      }
-      text += fmt::format(",{},{},{},{},{}\n", row.worst_class, csv_number(row.worst.value),
-                          csv_number(row.log_union_bound), csv_number(row.exponent), csv_number(frame.limit));
+      std::vector<std::string> fields = {frame.file,
+                                         std::to_string(frame.classes),
+                                         std::to_string(frame.dim),
+                                         csv_number(row.sigma),
+                                         std::to_string(samples),
+                                         std::string(to_string(row.estimator))};
+      const LogProbability& average = row.average;
+      for (const double log : {average.value, average.lower, average.upper})
+        fields.push_back(csv_number(std::exp(log)));
+      for (const double log : {average.value, average.lower, average.upper})
+        fields.push_back(csv_number(log));
+      fields.push_back(std::to_string(row.worst_class));
+      for (const double value : {row.worst.value, row.log_union_bound, row.exponent, frame.limit})
+        fields.push_back(csv_number(value));
+      table.add_row(std::move(fields));
     }
   }
-  write_atomically(path, text);
+  table.write(path);
 }
 
 void draw(const std::string& path, const std::vector<FrameResults>& frames) {
@@ -215,11 +212,14 @@ void run(const Settings& settings) {
                             .estimator = {}};
   if (settings.estimator == "plain") options.estimator = ChannelEstimator::kPlain;
   if (settings.estimator == "importance") options.estimator = ChannelEstimator::kImportance;
+  require<UsageError>(!settings.norm || (std::isfinite(*settings.norm) && *settings.norm > 0),
+                      "--norm {}: expected more than 0", settings.norm.value_or(0));
   // All files before the first sample of noise.
   std::vector<Frame> codes;
   for (const std::string& file : settings.files) {
     std::string warning;
     codes.push_back(read_frame(file, &warning));
+    if (settings.norm) codes.back() = with_norm(codes.back(), *settings.norm);
     if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
   }
   const std::unique_ptr<Backend> backend = open_backend(settings.common);
@@ -262,6 +262,11 @@ void add_channel_command(CLI::App& app) {
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(1, 2'000'000'000));
+  channel
+      ->add_option("--norm", settings->norm,
+                   "Scale every vector to this norm, as the theorem compares codes of one norm; when not "
+                   "given, vectors are sent as they are")
+      ->type_name("RHO");
   add_choice_option(
       *channel, "--estimator", settings->estimator, {"auto", "plain", "importance"},
       "plain: count wrong decodings; importance: draw the noise where they are, and weigh; auto: "
