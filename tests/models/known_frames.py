@@ -5,7 +5,7 @@
         [--kind signed|absolute] [--difficulty easy,medium,...] [--timeout SECONDS] [-- ARGUMENTS OF generate]
 
 KNOWN.csv has the columns kind,d,C,max_correlation,provenance,difficulty,source. A line is printed for every row
-and, with --output, appended to that file, whose rows a later call leaves out: kind, d, C, known value, ours, their
+and, with --output, appended to that file, whose rows a later call does not run again (but failed ones): kind, d, C, known value, ours, their
 difference, verdict, seconds, how ours was made. The verdict is "reached" within 1e-7 of the known value, "BEATEN"
 below that, "MISSED" above it, "FAILED" where the program said no. The exit status is 1 if any row was missed.
 """
@@ -82,9 +82,27 @@ def key_of(row):
     return row["kind"], int(row["d"]), int(row["C"])
 
 
+def write_lines(path, mode, lines):
+    with open(path, mode, newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if mode == "w":
+            writer.writeheader()
+        writer.writerows(lines)
+
+
+def read_done(path):
+    """The lines of an earlier call by their keys; failed ones leave the file, to be run again."""
+    if not path:
+        return {}
+    lines = read_rows(path) if os.path.exists(path) else []
+    lines = [line for line in lines if line["verdict"] != "FAILED"]
+    write_lines(path, "w", lines)
+    return {key_of(line): line for line in lines}
+
+
 def print_line(line):
     print(f"{line['kind']:<9}{line['d']:>4}{line['C']:>6}  {line['known']:>15}{line['ours']:>17}"
-          f"{line['difference']:>10}  {line['verdict']:<8}{line['seconds']:>9}  {line['how']}", flush=True)
+          f"{line['difference']:>12}  {line['verdict']:<8}{line['seconds']:>9}  {line['how']}", flush=True)
 
 
 def main():
@@ -94,8 +112,7 @@ def main():
         wanted = [row for row in wanted if row["kind"] == arguments.kind]
     if arguments.difficulty:
         wanted = [row for row in wanted if row["difficulty"] in arguments.difficulty.split(",")]
-    has_output = arguments.output and os.path.exists(arguments.output) and os.path.getsize(arguments.output) > 0
-    done = {key_of(line): line for line in read_rows(arguments.output)} if has_output else {}
+    done = read_done(arguments.output)
 
     print_line({name: name for name in COLUMNS})
     counts = dict.fromkeys(VERDICTS, 0)
@@ -104,12 +121,7 @@ def main():
         if line is None:
             line = run(row, arguments)
             if arguments.output:
-                with open(arguments.output, "a", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                    if not has_output:
-                        writer.writeheader()
-                        has_output = True
-                    writer.writerow(line)
+                write_lines(arguments.output, "a", [line])
         counts[line["verdict"]] += 1
         print_line(line)
     print(f"{len(wanted)} rows: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS))
