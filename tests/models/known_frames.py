@@ -5,9 +5,10 @@
         [--kind signed|absolute] [--difficulty easy,medium,...] [--timeout SECONDS] [-- ARGUMENTS OF generate]
 
 KNOWN.csv has the columns kind,d,C,max_correlation,provenance,difficulty,source. A line is printed for every row
-and, with --output, appended to that file, whose rows a later call does not run again (but failed ones): kind, d, C, known value, ours, their
-difference, verdict, seconds, how ours was made. The verdict is "reached" within 1e-7 of the known value, "BEATEN"
-below that, "MISSED" above it, "FAILED" where the program said no. The exit status is 1 if any row was missed.
+and, with --output, appended to that file, whose rows a later call does not run again unless they failed: kind, d,
+C, known value, ours, their difference, verdict, seconds, how ours was made. The verdict is "reached" within 1e-7
+of the known value, "BEATEN" below that, "MISSED" above it, "FAILED" where the program said no or took too long.
+The exit status is 1 if any row was missed or failed.
 """
 
 import argparse
