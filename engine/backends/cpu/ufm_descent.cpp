@@ -33,8 +33,9 @@ constexpr int kLanes = static_cast<int>(Lanes<T>::size());
 template <class T>
 constexpr int kBlock = 2 * kLanes<T>;
 
-constexpr std::int64_t kChunkLogits = 65536;         // of a chunk: 256 KB in fp32
-constexpr std::int64_t kChunkSamples = 1024;         // of a chunk, at most
+constexpr std::int64_t kChunkLogits = 1 << 17;  // of a chunk: 512 KB in fp32
+constexpr std::int64_t kMinChunkSamples = 128;  // fewer cost oneDNN's products more than the cache gains
+constexpr std::int64_t kMaxChunkSamples = 1024;
 constexpr std::int64_t kMaxGroups = 64;              // of chunks, each with one share of ∂L/∂M
 constexpr std::int64_t kMaxShareElements = 1 << 25;  // of all shares together
 // From N·C·d and d on, oneDNN's products are faster than ours, in fp32 on a core with AVX-512.
@@ -62,7 +63,7 @@ struct Plan {
     plan.uses_library =
         std::is_same_v<T, float> && dim >= kLibraryDim && samples * dim * classes >= kLibraryWork;
     const std::int64_t fitting = kChunkLogits / classes / kBlock<T> * kBlock<T>;
-    const std::int64_t size = std::clamp(fitting, std::int64_t{2 * kBlock<T>}, kChunkSamples);
+    const std::int64_t size = std::clamp(fitting, kMinChunkSamples, kMaxChunkSamples);
     plan.chunk = std::min(size, rounded_up(samples, kBlock<T>));
     // One register off a multiple of 2 KB: columns of logits would fall into few sets of the cache.
     plan.stride = plan.chunk + (plan.chunk % 256 == 0 ? kBlock<T> : 0);
