@@ -96,6 +96,11 @@ TEST(CpuBackend, Adds_Up_Long_Batches_In_One_Order) {
   expect_same_bits_on_any_threads<Gemm>({.rows = 300, .columns = 700, .depth = 33});
   expect_same_bits_on_any_threads<Gemm>(
       {.rows = 16, .columns = 16, .depth = 5000, .transpose_a = Transpose::kYes});
+  // Several chunks of samples, by loops and by oneDNN.
+  expect_same_bits_on_any_threads<UfmDescent>(
+      {.samples = 5000, .dim = 3, .classes = 5, .steps = 2, .penalty = UfmPenalty::kNorm});
+  expect_same_bits_on_any_threads<UfmDescent>(
+      {.samples = 5000, .dim = 16, .classes = 33, .steps = 2, .penalty = UfmPenalty::kNorm});
 }
 
 /// A step of convolution and batch norm, forward and backward, on `batch` images.
