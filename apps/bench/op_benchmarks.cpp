@@ -38,6 +38,8 @@ double deviation_of(const std::vector<double>& values) {
   return median_of(std::move(deviations));
 }
 
+double smallest_of(const std::vector<double>& values) { return std::ranges::min(values); }
+
 template <class Op>
 void check_op(Backend& backend) {
   for (const auto& op_case : OpCases<Op>::cases()) {
@@ -84,7 +86,8 @@ void set_up(benchmark::internal::Benchmark* registered) {
       ->MinTime(kMinSeconds)
       ->Repetitions(kRepetitions)
       ->ReportAggregatesOnly(true)
-      ->ComputeStatistics("mad", deviation_of);
+      ->ComputeStatistics("mad", deviation_of)
+      ->ComputeStatistics("min", smallest_of);
 }
 
 void count_flops(benchmark::State& state, double flops) {
