@@ -92,16 +92,6 @@ class Population {
     refine(ends, order, origin);
   }
 
-  /// Replaces the best member by a polished version of itself.
-  void polish_best() {
-    if (members_.empty()) return;
-    SearchPoint& point = members_.front().end.point;
-    const int iterations = affordable_iterations();
-    const SearchPoint better =
-        refine_correlation(point, settings_.objective, {.iterations_per_round = iterations});
-    if (better.value < point.value) point = better;
-  }
-
  private:
   static constexpr std::size_t kMostMembers = 16;
 
@@ -120,6 +110,7 @@ class Population {
                     static_cast<int>(std::clamp(3e10 / restarts_.evaluation_cost(), 100.0, 4000.0)));
   }
 
+  /// Takes the ends of `order` (estimate, index) further and keeps those that are new and good.
   template <class OriginOf>
   void refine(std::vector<SearchEnd>& ends, const std::vector<std::pair<double, int>>& order,
               const OriginOf& origin) {
@@ -129,18 +120,56 @@ class Population {
       hopeful.back().evaluations = 0;
     }
     restarts_.refine(hopeful);
-    const double before = best_value();
+    std::vector<Member> chosen;
     for (std::size_t k = 0; k < hopeful.size(); ++k) {
       // In fp64 the lanes are half as many.
       spent_ += 2.0 * static_cast<double>(hopeful[k].evaluations) * restarts_.evaluation_cost();
-      insert({hopeful[k], origin(order[k].second)});
+      const Member member = {hopeful[k], origin(order[k].second)};
+      if (is_new(hopeful[k].point.estimate, chosen)) chosen.push_back(member);
     }
+    std::sort(chosen.begin(), chosen.end(),
+              [](const Member& a, const Member& b) { return a.end.point.estimate < b.end.point.estimate; });
+    constexpr std::size_t kMostSharpened = 8;
+    if (chosen.size() > kMostSharpened) chosen.resize(kMostSharpened);
+    for_each_on_threads(static_cast<int>(chosen.size()),
+                        [&](int k) { sharpen(chosen[static_cast<std::size_t>(k)].end.point); });
+    const double before = best_value();
+    for (const Member& member : chosen) insert(member);
     if (best_value() < before - kHit) hits_ = cold_hits_ = 0;
     for (std::size_t k = 0; k < hopeful.size(); ++k) {
-      if (hopeful[k].point.value > best_value() + kHit) continue;
+      const SearchPoint& point = hopeful[k].point;
+      if (std::min(point.value, point.estimate) > best_value() + kHit) continue;
       ++hits_;
       if (origin(order[k].second) == Origin::kRestart) ++cold_hits_;
     }
+  }
+
+  /// Whether an end whose optimum has about this value is worth a closer look: it may be the best, or none
+  /// of the members and of those chosen already.
+  bool is_new(double estimate, const std::vector<Member>& chosen) const {
+    constexpr double kSame = 2e-7;  // estimates of one optimum, about
+    if (estimate < best_value() - kReached) return true;
+    return std::none_of(
+               members_.begin(), members_.end(),
+               [&](const Member& other) { return std::abs(other.end.point.value - estimate) <= kSame; }) &&
+           std::none_of(chosen.begin(), chosen.end(), [&](const Member& other) {
+             return std::abs(other.end.point.estimate - estimate) <= kSame;
+           });
+  }
+
+  /// To the local optimum itself, to about 1e-8.
+  void sharpen(SearchPoint& point) const {
+    const Eigen::MatrixXd sharp = sharpen_correlation(point.vectors, settings_.objective);
+    const double value = largest_correlation(sharp, settings_.objective);
+    if (value < point.value) {
+      point.vectors = sharp;
+      point.value = value;
+    } else {
+      // Too large for Newton's method.
+      point =
+          refine_correlation(point, settings_.objective, {.iterations_per_round = affordable_iterations()});
+    }
+    point.estimate = point.value;
   }
 
   void insert(const Member& member) {
@@ -227,8 +256,10 @@ class Optimizer {
   }
 
   double budget() const {
-    constexpr double kOpen = 100.0, kMost = 1000.0;  // seconds of one core
-    const bool is_reached = main_.best_value() <= known_value_ + kReached;
+    constexpr double kOpen = 50.0, kMost = 1000.0;  // seconds of one core
+    constexpr double kNearly =
+        9e-8;  // from a known value, it is as good as that, but some more time may help
+    const bool is_reached = main_.best_value() <= known_value_ + kNearly;
     return kOperationsPerSecond * (known_value_ < 2.0 && !is_reached ? kMost : kOpen);
   }
 
@@ -240,13 +271,8 @@ class Optimizer {
 
   bool is_over() {
     const double best = main_.best_value();
-    if (best < polished_value_ - 1e-12) {
-      main_.polish_best();
-      if (main_.best_value() < polished_value_ - kHit) rounds_without_progress_ = 0;
-      polished_value_ = main_.best_value();
-    } else {
-      ++rounds_without_progress_;
-    }
+    rounds_without_progress_ = best < last_best_ - kHit ? 0 : rounds_without_progress_ + 1;
+    last_best_ = best;
     if (settings_.restarts > 0) return main_.descents() >= settings_.restarts;
     const bool is_known = known_value_ < 2.0 && !is_open_;
     if (is_known && main_.best_value() <= known_value_ + kReached) return true;
@@ -346,7 +372,7 @@ class Optimizer {
   double known_value_ = std::numeric_limits<double>::infinity();
   double lower_bound_ = -1.0;
   bool is_open_ = false;  // the known value may be beaten
-  double polished_value_ = std::numeric_limits<double>::infinity();
+  double last_best_ = std::numeric_limits<double>::infinity();
   int rounds_without_progress_ = 0;
   int round_ = -1;
   int expected_ = 0;  // restarts, for the progress
@@ -363,9 +389,10 @@ Eigen::MatrixXd polish_frame(const Eigen::MatrixXd& vectors, FrameObjective obje
   const double pairs = 0.5 * static_cast<double>(vectors.cols()) * static_cast<double>(vectors.cols() - 1);
   const double cost = pairs * (4.0 * static_cast<double>(vectors.rows()) + 25.0);
   const int iterations = static_cast<int>(std::clamp(3e10 / cost, 100.0, 4000.0));
-  const double value = largest_correlation(vectors, objective);
+  const Eigen::MatrixXd sharp = sharpen_correlation(vectors, objective);
+  const double value = largest_correlation(sharp, objective);
   const SearchPoint point =
-      refine_correlation({vectors, value, value, 0}, objective,
+      refine_correlation({sharp, value, value, 0}, objective,
                          {.iterations_per_round = iterations, .highest_sharpness = 1 << 28});
   Eigen::MatrixXd best = point.vectors;
   double best_value = point.value;

@@ -41,7 +41,7 @@ using OptimizerProgress = std::function<void(int done, int restarts)>;
 ///  * with `restarts` descents, if that is set;
 ///  * else when the value known to be optimal or best is equalled, or a lower bound is attained;
 ///  * where none is known (or only a value that may be beaten) when a twentieth of the cold starts, and a
-///    hundred, have found the best and three rounds nothing better, or after about 100 seconds of one core;
+///    hundred, have found the best and three rounds nothing better, or after about 50 seconds of one core;
 ///  * after about 1000 seconds of one core.
 /// Seconds are counted as evaluations of a size, not by a clock: the same seed gives the same bytes on any
 /// number of threads.

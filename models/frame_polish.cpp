@@ -139,6 +139,75 @@ class ActiveSetNewton {
   Eigen::VectorXd multipliers_;  // [constraints]
 };
 
+/// F = (1/β) log Σ_{i<j} exp(β s_ij g_ij) of unit vectors with its gradient and Hessian on the product of
+/// spheres. Pairs far below the largest product count for nothing and are left out.
+class SharpSurrogate {
+ public:
+  SharpSurrogate(FrameObjective objective, Eigen::Index dim, Eigen::Index classes)
+      : objective_(objective), dim_(dim), gradient_(dim * classes), hessian_(dim * classes, dim * classes) {}
+
+  const Eigen::VectorXd& gradient() const { return gradient_; }
+  const Eigen::MatrixXd& hessian() const { return hessian_; }
+
+  double value(const Eigen::MatrixXd& unit, double beta) {
+    constexpr double kFaintest = 50.0;
+    largest_ = largest_correlation(unit, objective_);
+    pairs_ = active_pairs(unit, objective_, kFaintest / beta);
+    shares_.resize(pairs_.size());
+    double sum = 0.0;
+    for (std::size_t p = 0; p < pairs_.size(); ++p) {
+      const auto& [i, j, sign] = pairs_[p];
+      shares_[p] = std::exp(beta * (sign * unit.col(i).dot(unit.col(j)) - largest_));
+      sum += shares_[p];
+    }
+    for (double& share : shares_) share /= sum;
+    return largest_ + std::log(sum) / beta;
+  }
+
+  /// Derivatives at the point whose value was computed last, `unit`.
+  void differentiate(const Eigen::MatrixXd& unit, double beta) {
+    gradient_.setZero();
+    hessian_.setZero();
+    const auto identity = Eigen::MatrixXd::Identity(dim_, dim_);
+    for (std::size_t p = 0; p < pairs_.size(); ++p) {
+      const auto& [i, j, sign] = pairs_[p];
+      const double share = shares_[p], product = sign * unit.col(i).dot(unit.col(j));
+      // Tangent gradients of s·⟨x_i,x_j⟩ in x_i and x_j.
+      const Eigen::VectorXd a = sign * unit.col(j) - product * unit.col(i);
+      const Eigen::VectorXd b = sign * unit.col(i) - product * unit.col(j);
+      gradient_.segment(i * dim_, dim_) += share * a;
+      gradient_.segment(j * dim_, dim_) += share * b;
+      auto block = [&](Eigen::Index row, Eigen::Index column) {
+        return hessian_.block(row * dim_, column * dim_, dim_, dim_);
+      };
+      block(i, i) += share * (beta * a * a.transpose() - product * identity);
+      block(j, j) += share * (beta * b * b.transpose() - product * identity);
+      block(j, i) += share * beta * b * a.transpose();
+      // The second derivative of the product itself, between tangent vectors at x_j and at x_i.
+      block(j, i) += share * sign * identity;
+    }
+    hessian_.triangularView<Eigen::Upper>() = hessian_.transpose();
+    hessian_ -= beta * gradient_ * gradient_.transpose();
+    for (Eigen::Index i = 0; i < unit.cols(); ++i) {
+      // Tangent on both sides.
+      const auto x = unit.col(i);
+      auto rows = hessian_.middleRows(i * dim_, dim_);
+      rows -= x * (x.transpose() * rows).eval();
+      auto columns = hessian_.middleCols(i * dim_, dim_);
+      columns -= (columns * x).eval() * x.transpose();
+    }
+  }
+
+ private:
+  FrameObjective objective_;
+  Eigen::Index dim_;
+  double largest_ = 0.0;
+  std::vector<ActivePair> pairs_;
+  std::vector<double> shares_;
+  Eigen::VectorXd gradient_;  // [C·d]
+  Eigen::MatrixXd hessian_;   // [C·d, C·d]
+};
+
 }  // namespace
 
 double largest_correlation(const Eigen::MatrixXd& unit, FrameObjective objective) {
@@ -150,6 +219,54 @@ double largest_correlation(const Eigen::MatrixXd& unit, FrameObjective objective
         std::max(largest, objective == FrameObjective::kAbsolute ? above.abs().maxCoeff() : above.maxCoeff());
   }
   return largest;
+}
+
+Eigen::MatrixXd sharpen_correlation(const Eigen::MatrixXd& vectors, FrameObjective objective) {
+  constexpr double kFirst = 1 << 12, kLast = 1 << 30;
+  constexpr int kMostSteps = 100;
+  const Eigen::Index entries = vectors.size();
+  Eigen::MatrixXd best = vectors.colwise().normalized();
+  double best_value = largest_correlation(best, objective);
+  if (entries > kMostUnknowns) return best;
+  SharpSurrogate surrogate(objective, vectors.rows(), vectors.cols());
+  Eigen::MatrixXd unit = best;
+  for (double beta = kFirst; beta <= kLast; beta *= 4.0) {
+    double value = surrogate.value(unit, beta);
+    double damping = 1e-3;
+    for (int step = 0; step < kMostSteps && damping < 1e12; ++step) {
+      surrogate.differentiate(unit, beta);
+      if (surrogate.gradient().cwiseAbs().maxCoeff() < 1e-13 * beta / kFirst) break;
+      bool has_moved = false;
+      double decrease = 0.0;
+      for (; damping < 1e12 && !has_moved; damping *= has_moved ? 0.1 : 8.0) {
+        // Levenberg's damping: a factorisation that fails, or a step that does not pay, asks for more.
+        Eigen::MatrixXd system = surrogate.hessian();
+        system.diagonal().array() += damping;
+        const Eigen::LLT<Eigen::MatrixXd> solver(system);
+        if (solver.info() != Eigen::Success) continue;
+        const Eigen::VectorXd change = -solver.solve(surrogate.gradient());
+        if (!change.allFinite()) continue;
+        Eigen::MatrixXd next = unit + change.reshaped(unit.rows(), unit.cols());
+        next.colwise().normalize();
+        const double next_value = surrogate.value(next, beta);
+        if (!(next_value < value)) continue;
+        decrease = value - next_value;
+        value = next_value;
+        unit = std::move(next);
+        has_moved = true;
+      }
+      damping = std::max(damping, 1e-9);
+      if (!has_moved) surrogate.value(unit, beta);
+      // A millionth of what the next stage gains: flat valleys are long.
+      if (!has_moved || decrease < 1e-6 / beta) break;
+    }
+    const double largest = largest_correlation(unit, objective);
+    if (largest < best_value) {
+      best_value = largest;
+      best = unit;
+    }
+  }
+  return best;
 }
 
 Eigen::MatrixXd polish_active_set(const Eigen::MatrixXd& vectors, FrameObjective objective) {
