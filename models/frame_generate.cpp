@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <mutex>
+#include <memory>
 #include <vector>
 
 #include "engine/error.h"
@@ -13,6 +13,7 @@
 #include "models/frame_polish.h"
 #include "models/frame_restarts.h"
 #include "models/frame_search.h"
+#include "models/unconstrained_features.h"
 
 namespace gnc {
 namespace {
@@ -64,41 +65,68 @@ void search(const FrameOptions& options, const FrameProgress& progress, Frame& f
   made.steps = found.iterations;
 }
 
-/// The paper's descents. A start that collapses leaves no vectors.
-Candidate descend(const FrameOptions& options, int steps, int restart) {
-  const RandomStream stream(options.seed, to_string(options.method), static_cast<std::uint64_t>(restart));
-  const bool is_code1 = options.method == FrameMethod::kCode1;
-  Equation3Settings equation3 = options.equation3;
-  equation3.max_steps = steps;
-  const DescentResult descent = is_code1 ? descend_code1(options.dim, options.classes, stream, steps)
-                                         : descend_equation3(options.dim, options.classes, stream, equation3);
+/// Equation (3) ends where its gradient does, Code 1 after its steps.
+constexpr double kGradientTolerance = 1e-6;
+
+/// What a descent gives: its classifier, of Code 1 its features, which it returns. Empty when it has
+/// collapsed.
+Candidate candidate_of(const FrameOptions& options, const UfmState& state) {
   Candidate candidate;
-  candidate.steps = descent.steps;
-  candidate.gradient_norm = descent.gradient_norm;
-  if (descent.is_collapsed()) return candidate;
-  candidate.vectors = is_code1 ? descent.features : descent.classifier;
-  Eigen::MatrixXd unit = candidate.vectors.colwise().normalized();
-  if (!is_code1) {
-    // The norm penalty leaves the descent a few hundredths from the optimum: sharpen from where it ended.
-    constexpr double kSharpness = 64.0;
-    constexpr int kIterations = 1000;
-    const SearchPoint point = descend_correlation(unit, options.objective, kSharpness, kIterations);
-    unit = refine_correlation(point, options.objective, {.iterations_per_round = kIterations}).vectors;
-    candidate.vectors = unit;
+  candidate.steps = static_cast<int>(state.step);
+  candidate.gradient_norm = state.gradient_norm;
+  if (has_vanished(state)) return candidate;
+  if (options.method == FrameMethod::kCode1) {
+    candidate.vectors =
+        Eigen::Map<const Eigen::MatrixXd>(state.features.data(), options.dim, options.classes);
+    candidate.value = largest_correlation(candidate.vectors.colwise().normalized(), options.objective);
+    return candidate;
   }
-  candidate.value = largest_correlation(unit, options.objective);
+  // The norm penalty leaves the descent a few hundredths from the optimum: sharpen from where it ended.
+  constexpr double kSharpness = 64.0;
+  constexpr int kIterations = 1000;
+  const SearchPoint point = descend_correlation(state.classifier.colwise().normalized(), options.objective,
+                                                kSharpness, kIterations);
+  candidate.vectors =
+      refine_correlation(point, options.objective, {.iterations_per_round = kIterations}).vectors;
+  candidate.value = largest_correlation(candidate.vectors, options.objective);
   return candidate;
+}
+
+/// Where each of the paper's descents ends, all of them together on one backend; a start's end does not
+/// depend on the others.
+std::vector<UfmState> ends_of_descents(const FrameOptions& options, int restarts, int steps,
+                                       const FrameProgress& progress) {
+  const bool is_code1 = options.method == FrameMethod::kCode1;
+  const UfmConfig config =
+      is_code1
+          ? code1_config(options.dim, options.classes)
+          : equation3_config(options.dim, std::vector<int>(static_cast<std::size_t>(options.classes), 1));
+  const std::unique_ptr<Backend> own = options.backend == nullptr ? open_backend("cpu") : nullptr;
+  UnconstrainedFeatureModel model(own ? *own : *options.backend, config, restarts, options.seed);
+  std::vector<UfmState> ends(static_cast<std::size_t>(restarts));
+  int done = 0;
+  while (done < restarts && model.steps() < steps) {
+    constexpr int kStepsBetweenLooks = 100;
+    const int left = steps - static_cast<int>(model.steps());
+    model.descend(is_code1 ? left : std::min(left, kStepsBetweenLooks));
+    std::vector<UfmState> states = model.states();
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const bool has_ended = ends[i].step > 0;
+      if (has_ended || (model.steps() < steps && !(states[i].gradient_norm < kGradientTolerance))) continue;
+      ends[i] = std::move(states[i]);
+      ++done;
+    }
+    if (progress) progress(done, restarts);
+  }
+  return ends;
 }
 
 std::vector<Candidate> descents(const FrameOptions& options, int restarts, int steps,
                                 const FrameProgress& progress) {
-  std::vector<Candidate> candidates(static_cast<std::size_t>(restarts));
-  std::mutex mutex;
-  int done = 0;
+  const std::vector<UfmState> ends = ends_of_descents(options, restarts, steps, progress);
+  std::vector<Candidate> candidates(ends.size());
   for_each_on_threads(restarts, [&](int i) {
-    candidates[static_cast<std::size_t>(i)] = descend(options, steps, i);
-    const std::lock_guard lock(mutex);
-    if (progress) progress(++done, restarts);
+    candidates[static_cast<std::size_t>(i)] = candidate_of(options, ends[static_cast<std::size_t>(i)]);
   });
   const bool is_any_left = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) {
     return candidate.vectors.size() > 0;

@@ -215,6 +215,15 @@ std::vector<UfmState> UnconstrainedFeatureModel::states() {
   return states;
 }
 
+bool has_vanished(const UfmState& state) {
+  constexpr double kVanished = 0.1;
+  const Eigen::Index dim = state.classifier.rows();
+  const Eigen::Map<const Eigen::MatrixXd> features(state.features.data(), dim,
+                                                   static_cast<Eigen::Index>(state.features.size()) / dim);
+  return !(features.colwise().norm().maxCoeff() >= kVanished &&
+           state.classifier.colwise().norm().maxCoeff() >= kVanished);
+}
+
 UfmReport measure_ufm(const UfmConfig& config, const std::vector<std::int32_t>& labels,
                       const UfmState& state) {
   const BasicFeatureView<double> view{.features = state.features,
@@ -235,8 +244,7 @@ UfmReport measure_ufm(const UfmConfig& config, const std::vector<std::int32_t>& 
   residual.array() -= squared_rho;
   residual.diagonal().setZero();
   report.margin_residual = residual.cwiseAbs().maxCoeff() / squared_rho;
-  constexpr double kVanished = 0.1;
-  report.is_collapsed_to_zero = !(report.max_norm >= kVanished && report.max_feature_norm >= kVanished);
+  report.is_collapsed_to_zero = has_vanished(state);
   return report;
 }
 

@@ -65,6 +65,10 @@ struct UfmState {
   double loss() const { return cross_entropy + penalty; }
 };
 
+/// Whether it has gone to zero: norms of features or classifier below 0.1 mean logits below 0.01, a softmax
+/// that is uniform to a per cent.
+bool has_vanished(const UfmState& state);
+
 /// K independent problems of one size, on a backend.
 class UnconstrainedFeatureModel {
  public:
@@ -104,7 +108,6 @@ struct UfmReport {
   double max_inner_product = 0;  ///< max over y≠y' of cos(M_y, M_y')
   /// Lemma 3.7: max over i≠j of |γ_ij + ⟨M_i, M_j⟩ − ρ²|/ρ², ρ² the mean of |M_y|².
   double margin_residual = 0;
-  /// Features or classifier are below norm 0.1: logits below 0.01, a softmax that is uniform to a per cent.
   bool is_collapsed_to_zero = false;
   double gradient_norm = 0;
 };

@@ -116,6 +116,23 @@ TEST(Code1, Makes_A_Frame_Of_4_Classes_None_Of_10_And_Nothing_Of_100) {
   }
 }
 
+TEST(Code1, Makes_A_Cross_Of_4_Classes_In_The_Plane_Or_Collapses) {
+  UnconstrainedFeatureModel model(backend_named("cpu"), code1_config(2, 4), 200, 1);
+  model.descend(10'000);
+  int crosses = 0;
+  for (const UfmState& state : model.states()) {
+    const UfmReport report = measure_ufm(model.config(), model.labels(), state);
+    if (report.is_collapsed_to_zero) {
+      EXPECT_NEAR(state.cross_entropy, std::log(4.0), 0.02);
+      continue;
+    }
+    ++crosses;
+    EXPECT_LT(report.collapse.max_cosine_means, 1e-9);
+  }
+  EXPECT_GE(crosses, 190);  // another generator of random numbers gave 198 of 200
+  EXPECT_LT(crosses, 200);
+}
+
 // Section 4.1: rotations and permutations are symmetries of the loss, so they commute with its descent. The
 // bound is rounding, 20 steps that each may double it at most: 2^20·1e-16·|Z|.
 TEST(Ufm, Descends_Alike_From_A_Rotated_And_Permuted_Start) {
