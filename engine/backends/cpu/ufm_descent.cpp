@@ -327,7 +327,8 @@ class Descent {
     for (int i = 0; i < padded; i += kBlock<T>)
       for_each_tile<4>(classes_, [&]<int kRows>(int y) {
         Tile<kRows, T> tile;
-        tile.add_products({classifier_ + y * dim_, dim_, 1}, place.features + i, plan_.stride, dim_);
+        tile.add_products({classifier_ + std::int64_t{y} * dim_, dim_, 1}, place.features + i, plan_.stride,
+                          dim_);
         T* const logits = place.logits + y * plan_.stride + i;
 #pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row) {
@@ -388,7 +389,7 @@ class Descent {
         }
 #pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row) {
-          T* const to = share + (y + row) * dim_ + k;
+          T* const to = share + std::int64_t{y + row} * dim_ + k;
           to[0] += reduce(tile.left[row]);
           if (has_two) to[1] += reduce(tile.right[row]);
         }
