@@ -11,6 +11,10 @@
 #include "engine/error.h"
 #include "engine/file.h"
 
+/// Asked by LeakSanitizer when the program ends: fontconfig keeps patterns behind encoded pointers, which
+/// look lost.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig"; }
+
 namespace gnc {
 namespace {
 
