@@ -19,7 +19,7 @@ struct Exponential;
 
 template <>
 struct Exponential<float> {
-  using Bits = std::int32_t;
+  using Bits = std::uint32_t;  // its sums may wrap around below kLowest
   static constexpr float kError = 2.5e-9F;
   static constexpr float kLowest = -87;  // exp is a normal number from here on
   static constexpr float kLn2High = 0x1.62p-1F, kLn2Low = 0x1.c85fdep-10F;  // the product n·high is exact
@@ -29,7 +29,7 @@ struct Exponential<float> {
 
 template <>
 struct Exponential<double> {
-  using Bits = std::int64_t;
+  using Bits = std::uint64_t;
   static constexpr double kError = 4.2e-18;
   static constexpr double kLowest = -708;
   static constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;
