@@ -11,9 +11,9 @@
 #include "engine/error.h"
 #include "engine/file.h"
 
-/// Asked by LeakSanitizer when the program ends: fontconfig keeps patterns behind encoded pointers, which
-/// look lost.
+// Asked by LeakSanitizer: fontconfig keeps patterns behind encoded pointers, which look lost.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig"; }
+extern "C" const char* __lsan_default_options() { return "print_suppressions=0"; }
 
 namespace gnc {
 namespace {
