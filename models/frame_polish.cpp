@@ -221,8 +221,9 @@ double largest_correlation(const Eigen::MatrixXd& unit, FrameObjective objective
   return largest;
 }
 
-Eigen::MatrixXd sharpen_correlation(const Eigen::MatrixXd& vectors, FrameObjective objective) {
-  constexpr double kFirst = 1 << 12, kLast = 1 << 30;
+Eigen::MatrixXd sharpen_correlation(const Eigen::MatrixXd& vectors, FrameObjective objective,
+                                    double first_sharpness) {
+  constexpr double kLast = 1 << 30;
   constexpr int kMostSteps = 100;
   const Eigen::Index entries = vectors.size();
   Eigen::MatrixXd best = vectors.colwise().normalized();
@@ -230,12 +231,12 @@ Eigen::MatrixXd sharpen_correlation(const Eigen::MatrixXd& vectors, FrameObjecti
   if (entries > kMostUnknowns) return best;
   SharpSurrogate surrogate(objective, vectors.rows(), vectors.cols());
   Eigen::MatrixXd unit = best;
-  for (double beta = kFirst; beta <= kLast; beta *= 4.0) {
+  for (double beta = first_sharpness; beta <= kLast; beta *= 4.0) {
     double value = surrogate.value(unit, beta);
     double damping = 1e-3;
     for (int step = 0; step < kMostSteps && damping < 1e12; ++step) {
       surrogate.differentiate(unit, beta);
-      if (surrogate.gradient().cwiseAbs().maxCoeff() < 1e-13 * beta / kFirst) break;
+      if (surrogate.gradient().cwiseAbs().maxCoeff() < 3e-17 * beta) break;
       bool has_moved = false;
       double decrease = 0.0;
       for (; damping < 1e12 && !has_moved; damping *= has_moved ? 0.1 : 8.0) {

@@ -14,11 +14,12 @@ namespace gnc {
 /// `vectors` itself when nothing is better or the system has more than 1000 unknowns (O(unknowns³)).
 Eigen::MatrixXd polish_active_set(const Eigen::MatrixXd& vectors, FrameObjective objective);
 
-/// Follows the minimum of the log-sum-exp surrogate of unit vectors [d,C] from the sharpness 2¹² to 2³⁰ by
+/// Follows the minimum of the log-sum-exp surrogate of unit vectors [d,C] from a sharpness to 2³⁰ by
 /// damped Newton steps, which leaves its maximum within log(C²)/2³⁰ of the local optimum also where that is
 /// not isolated and first-order methods creep. Never worse than `vectors`; returns those when C·d is more
 /// than 1000 (O((C·d)³) a step).
-Eigen::MatrixXd sharpen_correlation(const Eigen::MatrixXd& vectors, FrameObjective objective);
+Eigen::MatrixXd sharpen_correlation(const Eigen::MatrixXd& vectors, FrameObjective objective,
+                                    double first_sharpness = 1 << 12);
 
 /// Largest (absolute) inner product of unit vectors.
 double largest_correlation(const Eigen::MatrixXd& unit, FrameObjective objective);
