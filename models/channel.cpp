@@ -116,10 +116,11 @@ std::vector<std::vector<double>> run_op(Backend& backend, const Eigen::MatrixXd&
 /// exp(log_scale)·rate with the interval of `trials` trials.
 LogProbability scaled(double log_scale, double rate, double trials) {
   const double seen = std::clamp(rate, 0.0, 1.0);  // a mean of ones is 1 up to rounding
+  // A rate within rounding of 1 may lie beyond the upper end that bisection finds.
   const Interval interval = clopper_pearson(seen * trials, trials);
   return {.value = log_scale + std::log(seen),
-          .lower = log_scale + std::log(interval.lower),
-          .upper = log_scale + std::log(interval.upper)};
+          .lower = log_scale + std::log(std::min(interval.lower, seen)),
+          .upper = log_scale + std::log(std::max(interval.upper, seen))};
 }
 
 /// Turns the rates of the classes into probabilities.
