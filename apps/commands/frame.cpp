@@ -1,6 +1,5 @@
 /// gnc frame generate|transform|info: frames as files, with a certificate.
 
-#include <unistd.h>
 #include <charconv>
 #include <filesystem>
 #include <memory>
@@ -10,6 +9,7 @@
 #include "apps/frame_pictures.h"
 #include "apps/frame_report_view.h"
 #include "apps/options.h"
+#include "apps/output_path.h"
 #include "apps/progress.h"
 #include "apps/table.h"
 #include "engine/error.h"
@@ -37,19 +37,6 @@ void deliver(const Frame& frame, const std::string& out, const CommonOptions& co
   if (!out.empty())
     rows.emplace_back("written to", fmt::format("{} and {}", out, sidecar_path(out).string()));
   print_settings(rows);
-}
-
-/// Before a search of minutes, not after it.
-void check_output(const std::string& out) {
-  if (out.empty()) return;
-  const std::filesystem::path path(out);
-  require<UsageError>(path.extension() == ".npy", "--out {}: a frame file must end in .npy", out);
-  const std::filesystem::path folder =
-      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  require<FileError>(std::filesystem::is_directory(folder), "--out {}: there is no folder {}", out,
-                     folder.string());
-  require<FileError>(::access(folder.c_str(), W_OK) == 0, "--out {}: cannot write into {}", out,
-                     folder.string());
 }
 
 void add_generate(CLI::App& frame) {
@@ -94,6 +81,8 @@ void add_generate(CLI::App& frame) {
   app->add_option("--norm", options.norm,
                   "Norm ρ of every vector; 1 when not given, but code1 keeps its own norms")
       ->type_name("RHO");
+  settings->common.device = "cpu";  // a GPU takes the restarts of small frames only
+  add_device_option(*app, settings->common);
   add_seed_option(*app, settings->common);
   add_threads_option(*app, settings->common);
   app->add_option("--out", settings->out,
@@ -103,9 +92,12 @@ void add_generate(CLI::App& frame) {
   add_json_option(*app, settings->common);
   app->callback([settings] {
     use_threads(settings->common);
-    check_output(settings->out);
+    check_output_path("--out", settings->out, ".npy");
     check_pictures(settings->pictures, settings->frame.dim);
     settings->frame.seed = settings->common.seed;
+    const std::unique_ptr<Backend> backend = open_backend(settings->common);
+    // On the processor the search has its own lanes, which abandon hopeless starts.
+    if (backend->name() != "cpu") settings->frame.backend = backend.get();
     ProgressOptions display;
     display.label = "frame";
     display.unit = "starts";
@@ -181,7 +173,7 @@ void add_transform(CLI::App& frame) {
   app->callback([settings] {
     require<UsageError>(settings->rotation_seed || !settings->permutation.empty(),
                         "gnc frame transform: nothing to do; give --rotate, --permute or both");
-    check_output(settings->out);
+    check_output_path("--out", settings->out, ".npy");
     Frame result = read_frame_with_warning(settings->input);
     if (settings->rotation_seed) result = rotated(result, *settings->rotation_seed, settings->rotation);
     if (!settings->permutation.empty()) result = permuted_by(result, settings->permutation);
