@@ -277,6 +277,14 @@ SearchStart symmetric_start(const RandomStream& stream, int dim, int classes, Fr
     }
     const std::vector<Eigen::VectorXd> images = orbit(group, point, objective);
     if (filled + static_cast<Eigen::Index>(images.size()) > classes) continue;
+    // A point that the group leaves alone may come twice; descent would not part the two.
+    const bool is_there = std::any_of(images.begin(), images.end(), [&](const Eigen::VectorXd& image) {
+      for (Eigen::Index k = 0; k < filled; ++k) {
+        if (size_of_product(start.vectors.col(k).dot(image), objective) > 1.0 - 1e-9) return true;
+      }
+      return false;
+    });
+    if (is_there) continue;
     for (const Eigen::VectorXd& image : images) start.vectors.col(filled++) = image;
   }
   return start;

@@ -323,9 +323,13 @@ class Optimizer {
     const bool is_known = known_value_ < 2.0 && !is_open_;
     if (is_known && main_.best_value() <= known_value_ + kReached) return true;
     if (main_.best_value() <= lower_bound_ + 1e-9) return true;
-    if (!is_known && rounds_without_progress_ >= 3 && main_.cold_hits() >= 100 &&
-        20 * main_.cold_hits() >= main_.cold_descents() && main_.best_value() <= known_value_ + kReached)
-      return true;
+    if (!is_known && best <= known_value_ + kReached) {
+      // As far as restarts and hops can tell.
+      if (rounds_without_progress_ >= 3 && main_.cold_hits() >= 100 &&
+          20 * main_.cold_hits() >= main_.cold_descents())
+        return true;
+      if (rounds_without_progress_ >= 15 && main_.cold_hits() >= 30) return true;
+    }
     return spent() >= budget();
   }
 
