@@ -1,10 +1,11 @@
 /// A step of the unconstrained feature model between its matrix products. All of it is bound by memory: the
-/// gradient reads and writes each logit once (4 bytes each way in fp32), from and to the L2 cache where the
-/// chunk was sized for it; a step reads an iterate and its gradient and writes the iterate.
+/// gradient reads and writes each logit once (4 bytes each way in fp32, 2 to write a gradient in bf16), from
+/// and to the L2 cache where the chunk was sized for it; a step reads an iterate and its gradient and writes
+/// the iterate, and its rounded copy where one is wanted.
 /// ufm_gradient: v1 warp per sample, logits read three times · v2 logits in registers (C ≤ 1024), read once
 #include "kernels/ufm_step.h"
 
-#include <algorithm>
+#include <type_traits>
 
 #include "kernels/grid.h"
 #include "kernels/newest.h"
@@ -33,50 +34,60 @@ LaunchShape warp_per_row(int rows, int runs, Stream stream) {
           .stream = stream};
 }
 
-template <class T>
-__device__ T* logits_of_warp(const UfmGradientArgs<T>& args) {
-  return args.logits + blockIdx.y * args.logits_run_stride + std::int64_t{row_of_warp()} * args.classes;
+/// Where the warp's row of logits, and that of gradients, begins.
+template <class T, class Gradient>
+__device__ std::int64_t row_of_logits(const UfmGradientArgs<T, Gradient>& args) {
+  return blockIdx.y * args.logits_run_stride + std::int64_t{row_of_warp()} * args.columns;
 }
 
-template <class T>
-__device__ int label_of_warp(const UfmGradientArgs<T>& args) {
+template <class T, class Gradient>
+__device__ int label_of_warp(const UfmGradientArgs<T, Gradient>& args) {
   return args.labels[blockIdx.y * args.labels_run_stride + row_of_warp()];
 }
 
-template <class T>
-__device__ T gradient_of(const UfmGradientArgs<T>& args, T exponential, T sum, bool is_label) {
-  return args.cross_entropy_scale * (exponential / sum - (is_label ? T{1} : T{0}));
+/// The gradient of class y.
+template <class T, class Gradient>
+__device__ void store_gradient(const UfmGradientArgs<T, Gradient>& args, Gradient* to, T exponential, T sum,
+                               int y, int label) {
+  const T gradient =
+      y < args.classes ? args.cross_entropy_scale * (exponential / sum - (y == label ? T{1} : T{0})) : T{0};
+  if constexpr (std::is_same_v<T, Gradient>)
+    *to = gradient;
+  else
+    *to = from_float<Gradient>(gradient);
 }
 
 /// By the lane that has the label's logit. A NaN or +∞ among the logits has made the sum NaN.
-template <class T>
-__device__ void store_loss(const UfmGradientArgs<T>& args, T sum, T of_label, T largest) {
+template <class T, class Gradient>
+__device__ void store_loss(const UfmGradientArgs<T, Gradient>& args, T sum, T of_label, T largest) {
   if (args.losses != nullptr)
     args.losses[blockIdx.y * args.losses_run_stride + row_of_warp()] = logarithm(sum) - (of_label - largest);
 }
 
 /// grid (⌈samples/kWarps⌉, runs)
-template <class T>
-__global__ void __launch_bounds__(kThreads) ufm_gradient_v1(UfmGradientArgs<T> args) {
+template <class T, class Gradient>
+__global__ void __launch_bounds__(kThreads) ufm_gradient_v1(UfmGradientArgs<T, Gradient> args) {
   if (row_of_warp() >= args.samples) return;  // whole warps leave, so the full masks below stay true
-  T* const __restrict__ logits = logits_of_warp(args);
+  const T* const logits = args.logits + row_of_logits(args);
+  Gradient* const gradients = args.gradients + row_of_logits(args);
   const int label = label_of_warp(args), lane = lane_of_thread();
   T largest = -INFINITY, sum = 0;
   for (int y = lane; y < args.classes; y += kWarpSize) largest = Larger{}(largest, logits[y]);
   largest = warp_reduce<Larger>(largest);
   for (int y = lane; y < args.classes; y += kWarpSize) sum += exponential(logits[y] - largest);
   sum = warp_reduce<Sum>(sum);
-  // Each logit is read last by the lane that overwrites it, the label's first for the loss.
+  // Each logit is read last by the lane that may overwrite it, the label's first for the loss.
   if (lane == label % kWarpSize) store_loss(args, sum, logits[label], largest);
-  for (int y = lane; y < args.classes; y += kWarpSize)
-    logits[y] = gradient_of(args, exponential(logits[y] - largest), sum, y == label);
+  for (int y = lane; y < args.columns; y += kWarpSize)
+    store_gradient(args, gradients + y, exponential(logits[y] - largest), sum, y, label);
 }
 
-/// As v1 to the last bit, with the row in registers: kPerLane logits per lane.
-template <class T, int kPerLane>
-__global__ void __launch_bounds__(kThreads) ufm_gradient_v2(UfmGradientArgs<T> args) {
+/// As v1 to the last bit, with the row in registers: kPerLane columns per lane.
+template <class T, class Gradient, int kPerLane>
+__global__ void __launch_bounds__(kThreads) ufm_gradient_v2(UfmGradientArgs<T, Gradient> args) {
   if (row_of_warp() >= args.samples) return;  // whole warps, as above
-  T* const __restrict__ logits = logits_of_warp(args);
+  const T* const logits = args.logits + row_of_logits(args);
+  Gradient* const gradients = args.gradients + row_of_logits(args);
   const int label = label_of_warp(args), lane = lane_of_thread();
   T values[kPerLane], largest = -INFINITY, of_label = 0, sum = 0;
 #pragma unroll
@@ -97,7 +108,7 @@ __global__ void __launch_bounds__(kThreads) ufm_gradient_v2(UfmGradientArgs<T> a
 #pragma unroll
   for (int i = 0; i < kPerLane; ++i) {
     const int y = lane + i * kWarpSize;
-    if (y < args.classes) logits[y] = gradient_of(args, values[i], sum, y == label);
+    if (y < args.columns) store_gradient(args, gradients + y, values[i], sum, y, label);
   }
 }
 
@@ -117,9 +128,10 @@ __global__ void __launch_bounds__(kThreads) ufm_squares_v1(UfmSquaresArgs<T> arg
 template <class T>
 __global__ void __launch_bounds__(kThreads) ufm_step_v1(UfmStepArgs<T> args) {
   if (row_of_warp() >= args.rows) return;  // whole warps, as above
-  const std::int64_t run = blockIdx.y, row = std::int64_t{row_of_warp()} * args.dim;
-  T* const __restrict__ values = args.values + run * args.values_run_stride + row;
-  const T* const __restrict__ gradients = args.gradients + run * args.gradients_run_stride + row;
+  const std::int64_t run = blockIdx.y, row = row_of_warp();
+  T* const __restrict__ values = args.values + run * args.values_run_stride + row * args.dim;
+  const T* const __restrict__ gradients =
+      args.gradients + run * args.gradients_run_stride + row * args.columns;
   T square = 0;
   if (args.penalty == UfmPenaltyKind::kNorm)
     for (int i = 0; i < kUfmSquares; ++i) square += args.squares[run * kUfmSquares + i];
@@ -130,9 +142,24 @@ __global__ void __launch_bounds__(kThreads) ufm_step_v1(UfmStepArgs<T> args) {
     new_square = multiply_add(x, x, new_square);
     values[k] = x;
   }
-  if (args.penalty != UfmPenaltyKind::kSphere) return;
-  const T factor = projection(args.norm, warp_reduce<Sum>(new_square));
-  for (int k = lane_of_thread(); k < args.dim; k += kWarpSize) values[k] *= factor;
+  if (args.penalty == UfmPenaltyKind::kSphere) {
+    const T factor = projection(args.norm, warp_reduce<Sum>(new_square));
+    for (int k = lane_of_thread(); k < args.dim; k += kWarpSize) values[k] *= factor;
+  }
+  if (args.rounded == nullptr) return;
+  Bf16* const __restrict__ rounded = args.rounded + run * args.rounded_run_stride + row * args.columns;
+  for (int k = lane_of_thread(); k < args.columns; k += kWarpSize)  // a lane's own values
+    rounded[k] = from_float<Bf16>(k < args.dim ? static_cast<float>(values[k]) : 0.0F);
+}
+
+/// grid (⌈padded_rows·columns/kThreads⌉, runs)
+__global__ void __launch_bounds__(kThreads) ufm_round_v1(UfmRoundArgs args) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  const std::int64_t row = i / args.columns, column = i % args.columns;
+  if (row >= args.padded_rows) return;
+  const bool is_inside = row < args.rows && column < args.dim;
+  args.rounded[blockIdx.y * args.rounded_run_stride + i] = from_float<Bf16>(
+      is_inside ? args.values[blockIdx.y * args.values_run_stride + row * args.dim + column] : 0.0F);
 }
 
 template <class T>
@@ -141,40 +168,40 @@ __global__ void __launch_bounds__(kThreads) ufm_add_v1(UfmAddArgs<T> args) {
   if (i < args.elements) args.sums[i] += args.addends[i];
 }
 
-template <class T>
-void launch_gradient_v1(const UfmGradientArgs<T>& args, Stream stream) {
-  launch(warp_per_row(args.samples, args.runs, stream), ufm_gradient_v1<T>, args);
+template <class T, class Gradient>
+void launch_gradient_v1(const UfmGradientArgs<T, Gradient>& args, Stream stream) {
+  launch(warp_per_row(args.samples, args.runs, stream), ufm_gradient_v1<T, Gradient>, args);
 }
 
-template <class T>
-bool gradient_v2_accepts(const UfmGradientArgs<T>& args) {
-  return args.classes <= 32 * kWarpSize;
+template <class T, class Gradient>
+bool gradient_v2_accepts(const UfmGradientArgs<T, Gradient>& args) {
+  return args.columns <= 32 * kWarpSize;
 }
 
-template <class T>
-void launch_gradient_v2(const UfmGradientArgs<T>& args, Stream stream) {
+template <class T, class Gradient>
+void launch_gradient_v2(const UfmGradientArgs<T, Gradient>& args, Stream stream) {
   const LaunchShape shape = warp_per_row(args.samples, args.runs, stream);
-  if (args.classes <= 1 * kWarpSize) return launch(shape, ufm_gradient_v2<T, 1>, args);
-  if (args.classes <= 4 * kWarpSize) return launch(shape, ufm_gradient_v2<T, 4>, args);
-  if (args.classes <= 16 * kWarpSize) return launch(shape, ufm_gradient_v2<T, 16>, args);
-  launch(shape, ufm_gradient_v2<T, 32>, args);
+  if (args.columns <= 1 * kWarpSize) return launch(shape, ufm_gradient_v2<T, Gradient, 1>, args);
+  if (args.columns <= 4 * kWarpSize) return launch(shape, ufm_gradient_v2<T, Gradient, 4>, args);
+  if (args.columns <= 16 * kWarpSize) return launch(shape, ufm_gradient_v2<T, Gradient, 16>, args);
+  launch(shape, ufm_gradient_v2<T, Gradient, 32>, args);
 }
 
-template <class T>
-constexpr KernelVersion<UfmGradientArgs<T>> kGradientVersions[] = {
-    {"ufm_gradient_v1", nullptr, launch_gradient_v1<T>},
-    {"ufm_gradient_v2", gradient_v2_accepts<T>, launch_gradient_v2<T>}};
+template <class T, class Gradient>
+constexpr KernelVersion<UfmGradientArgs<T, Gradient>> kGradientVersions[] = {
+    {"ufm_gradient_v1", nullptr, launch_gradient_v1<T, Gradient>},
+    {"ufm_gradient_v2", gradient_v2_accepts<T, Gradient>, launch_gradient_v2<T, Gradient>}};
 
 }  // namespace
 
-template <class T>
-void ufm_gradient(const UfmGradientArgs<T>& args, Stream stream) {
-  launch_newest(ufm_gradient_versions<T>(), args, stream);
+template <class T, class Gradient>
+void ufm_gradient(const UfmGradientArgs<T, Gradient>& args, Stream stream) {
+  launch_newest(ufm_gradient_versions<T, Gradient>(), args, stream);
 }
 
-template <class T>
-std::span<const KernelVersion<UfmGradientArgs<T>>> ufm_gradient_versions() {
-  return kGradientVersions<T>;
+template <class T, class Gradient>
+std::span<const KernelVersion<UfmGradientArgs<T, Gradient>>> ufm_gradient_versions() {
+  return kGradientVersions<T, Gradient>;
 }
 
 template <class T>
@@ -188,16 +215,26 @@ void ufm_step(const UfmStepArgs<T>& args, Stream stream) {
   launch(warp_per_row(args.rows, args.runs, stream), ufm_step_v1<T>, args);
 }
 
+void ufm_round(const UfmRoundArgs& args, Stream stream) {
+  launch({.grid = {grid_extent(ceil_divide(std::int64_t{args.padded_rows} * args.columns, kThreads)),
+                   static_cast<unsigned>(args.runs)},
+          .block = {kThreads},
+          .stream = stream},
+         ufm_round_v1, args);
+}
+
 template <class T>
 void ufm_add(const UfmAddArgs<T>& args, Stream stream) {
   launch({.grid = {grid_extent(ceil_divide(args.elements, kThreads))}, .block = {kThreads}, .stream = stream},
          ufm_add_v1<T>, args);
 }
 
-template void ufm_gradient<float>(const UfmGradientArgs<float>&, Stream);
-template void ufm_gradient<double>(const UfmGradientArgs<double>&, Stream);
-template std::span<const KernelVersion<UfmGradientArgs<float>>> ufm_gradient_versions<float>();
-template std::span<const KernelVersion<UfmGradientArgs<double>>> ufm_gradient_versions<double>();
+template void ufm_gradient(const UfmGradientArgs<float, float>&, Stream);
+template void ufm_gradient(const UfmGradientArgs<float, Bf16>&, Stream);
+template void ufm_gradient(const UfmGradientArgs<double, double>&, Stream);
+template std::span<const KernelVersion<UfmGradientArgs<float, float>>> ufm_gradient_versions();
+template std::span<const KernelVersion<UfmGradientArgs<float, Bf16>>> ufm_gradient_versions();
+template std::span<const KernelVersion<UfmGradientArgs<double, double>>> ufm_gradient_versions();
 template void ufm_squares<float>(const UfmSquaresArgs<float>&, Stream);
 template void ufm_squares<double>(const UfmSquaresArgs<double>&, Stream);
 template void ufm_step<float>(const UfmStepArgs<float>&, Stream);

@@ -23,7 +23,10 @@ std::string_view to_string(UfmPenalty penalty);
 /// features Z [N,d] and classifier M [C,d], rows being z_i and M_y, are updated in place; labels [N] int32 in
 /// [0,C), checked by whoever makes them; losses [N] are the samples' cross-entropies (nats) at the iterates
 /// from which the last step set out. A run is an independent problem. All but labels fp32, or all fp64, on
-/// every backend; row-major. The N×C logits are never stored in full unless a problem is small. A sample with
+/// every backend; row-major. In precisions tf32 and bf16 the device backends round what the three products of
+/// a step multiply (Z, M and ∂L/∂logits, each once) to that precision, sums and iterates stay fp32; except
+/// problems small enough for one block (N·d and C·d at most 2048) and those in fp64, which are computed as
+/// they are stored. The N×C logits are never stored in full unless a problem is small. A sample with
 /// a NaN or +∞ logit gets a NaN loss, its features and the whole classifier become NaN, and everything else
 /// with the next step. A vector of zeros stays zero under kSphere; norms whose squares underflow in the dtype
 /// count as zero.

@@ -149,6 +149,40 @@ void expect_every_rung_multiplies(const Case& size, MatrixOrder a_order, MatrixO
   }
 }
 
+/// Operands rounded to bfloat16, of which every product is exact in fp32.
+void expect_every_rung_multiplies_bf16(const Case& size, MatrixOrder a_order, MatrixOrder b_order) {
+  Operand a = read_as("a", size.rows, size.depth, a_order, size);
+  Operand b = read_as("b", size.depth, size.columns, b_order, size);
+  Operand c("c", size.rows, size.columns, size);
+  const auto rounded = [](Operand& operand) {
+    std::vector<kernels::Bf16> values;
+    for (float& value : operand.host) {
+      values.push_back(kernels::from_float<kernels::Bf16>(value));
+      value = kernels::to_float(values.back());
+    }
+    return values;
+  };
+  DeviceArray<kernels::Bf16> device_a(rounded(a)), device_b(rounded(b));
+  const Expected expected = multiply(a, b, a_order, b_order, c, size);
+  const kernels::GemmBf16Args args{.a = {device_a.data(), a.run_stride, a.row_stride},
+                                   .b = {device_b.data(), b.run_stride, b.row_stride},
+                                   .c = {c.device.data(), c.run_stride, c.row_stride},
+                                   .a_order = a_order,
+                                   .b_order = b_order,
+                                   .rows = size.rows,
+                                   .columns = size.columns,
+                                   .depth = size.depth,
+                                   .runs = size.runs};
+  tests::for_each_version(kernels::gemm_bf16_versions(), args, [&](const auto& version) {
+    const std::vector<float> result = tests::run_twice([&] {
+      c.device.reset();
+      version.launch(args, nullptr);
+      return c.device.download();
+    });
+    expect_products(expected, result, size.depth);
+  });
+}
+
 /// Calls body(order of a, order of b) for all four, until one of them fails.
 template <class Body>
 void for_each_order(const Body& body) {
@@ -169,6 +203,18 @@ TEST_F(GemmKernels, EveryRung_SumsTheProductsInAllOrders) {
     for_each_order([&](auto a, auto b) { expect_every_rung_multiplies(c, a, b); });
     if (HasFailure()) return;
   }
+}
+
+TEST_F(GemmKernels, EveryRung_SumsTheProductsOfBf16) {
+  // Rows a multiple of 16 bytes apart, then of 8, then of 2.
+  for (const Case& c :
+       {Case{1, 1, 0}, Case{7, 3, 5}, Case{72, 136, 40}, Case{68, 132, 36}, Case{65, 129, 100, 2, 1, 1}}) {
+    SCOPED_TRACE(fmt::format("{}x{}x{}", c.rows, c.columns, c.depth));
+    for_each_order([&](auto a, auto b) { expect_every_rung_multiplies_bf16(c, a, b); });
+    if (HasFailure()) return;
+  }
+  // The larger tiles, which differ in nothing but the shape from those.
+  expect_every_rung_multiplies_bf16({16776, 72, 8, 1}, MatrixOrder::kAsIs, MatrixOrder::kTransposed);
 }
 
 TEST_F(GemmKernels, EveryRung_SumsTheProductsInLargeTiles) {

@@ -104,7 +104,7 @@ void for_each_case(const Body& body) {
   int count = 0;
   for (const UfmDescentCase& c : Cases::cases()) {
     const kernels::UfmExtents extents{c.samples, c.dim, c.classes, kRuns};
-    if (c.is_rounded || !kernels::ufm_descent_accepts<T>(extents)) continue;
+    if (c.is_rounded() || !kernels::ufm_descent_accepts<T>(extents)) continue;
     Args<T> args{};
     args.extents = extents;
     for (const Version<T>& version : kernels::ufm_descent_versions<T>()) {
@@ -165,6 +165,7 @@ TYPED_TEST(UfmDescentKernel, Row_In_Registers_Gives_The_Bits_Of_The_Row_In_Memor
         DeviceArray<T> logits(values), losses(std::vector<T>(kSamples * kOfRuns, T{-1}));
         DeviceArray<std::int32_t> labels(of_samples);
         version.launch({.logits = logits.data(),
+                        .gradients = logits.data(),
                         .labels = labels.data(),
                         .losses = losses.data(),
                         .logits_run_stride = kSamples * classes,
@@ -173,12 +174,129 @@ TYPED_TEST(UfmDescentKernel, Row_In_Registers_Gives_The_Bits_Of_The_Row_In_Memor
                         .cross_entropy_scale = T{0.5},
                         .samples = kSamples,
                         .classes = classes,
+                        .columns = classes,
                         .runs = kOfRuns},
                        nullptr);
         return std::pair(logits.download(), losses.download());
       });
     };
     EXPECT_EQ(gradients(versions[0]), gradients(versions[1])) << classes << " classes";
+  }
+}
+
+/// bf16 of every number, as the upper halves of fp32 numbers.
+std::vector<float> rounded(std::span<const float> values) {
+  std::vector<float> result;
+  for (const float value : values)
+    result.push_back(kernels::to_float(kernels::from_float<kernels::Bf16>(value)));
+  return result;
+}
+std::vector<float> widened(const std::vector<kernels::Bf16>& values) {
+  std::vector<float> result;
+  for (const kernels::Bf16 value : values) result.push_back(kernels::to_float(value));
+  return result;
+}
+
+std::vector<float> normal_numbers(const char* name, int count) {
+  const RandomStream normal(20260608, name);
+  std::vector<float> values;
+  for (int i = 0; i < count; ++i)
+    values.push_back(static_cast<float>(3 * normal.normal(static_cast<std::uint64_t>(i))));
+  return values;
+}
+
+class RoundedUfm : public tests::KernelTest {};
+
+TEST_F(RoundedUfm, Gradients_Are_Those_Of_Fp32_Rounded_Once_And_Padded_With_Zeros) {
+  for (const int classes : {1, 8, 31, 100, 500, 1021}) {
+    constexpr int kSamples = 11;
+    const int columns = (classes + 7) / 8 * 8;
+    const std::vector<float> values = normal_numbers("logits", kSamples * columns);
+    std::vector<std::int32_t> of_samples;
+    for (int i = 0; i < kSamples; ++i) of_samples.push_back((7 * i) % classes);
+    DeviceArray<std::int32_t> labels(of_samples);
+    const auto gradients = [&]<class Gradient>(const auto& version, const std::vector<Gradient>& nothing) {
+      return tests::run_twice([&] {
+        DeviceArray<float> logits(values), losses(std::vector<float>(kSamples, -1.0F));
+        DeviceArray<Gradient> out(nothing);
+        version.launch({.logits = logits.data(),
+                        .gradients = out.data(),
+                        .labels = labels.data(),
+                        .losses = losses.data(),
+                        .logits_run_stride = 0,
+                        .labels_run_stride = 0,
+                        .losses_run_stride = 0,
+                        .cross_entropy_scale = 0.3F,
+                        .samples = kSamples,
+                        .classes = classes,
+                        .columns = columns,
+                        .runs = 1},
+                       nullptr);
+        return std::pair(out.download(), losses.download());
+      });
+    };
+    const std::size_t count = values.size();
+    for (std::size_t i = 0; i < 2; ++i) {
+      const auto full = gradients(kernels::ufm_gradient_versions<float>()[i], std::vector<float>(count, -1));
+      const auto half = gradients(kernels::ufm_gradient_versions<float, kernels::Bf16>()[i],
+                                  std::vector<kernels::Bf16>(count));
+      EXPECT_EQ(widened(half.first), rounded(full.first)) << classes << " classes";
+      EXPECT_EQ(half.second, full.second);
+      for (std::size_t j = 0; j < count; ++j) {
+        const bool is_padding = static_cast<int>(j) % columns >= classes;
+        ASSERT_TRUE(!is_padding || full.first[j] == 0) << "place " << j;
+      }
+    }
+  }
+}
+
+TEST_F(RoundedUfm, Copies_Hold_The_Iterate_Before_And_After_A_Step) {
+  constexpr int kRows = 13, kPaddedRows = 16, kDim = 35, kColumns = 40, kOfRuns = 2;
+  const std::vector<float> start = normal_numbers("iterate", kRows * kDim * kOfRuns),
+                           gradients = normal_numbers("gradients", kRows * kColumns * kOfRuns);
+  // An iterate rounded, in padded rows.
+  const auto padded = [&](const std::vector<float>& values) {
+    std::vector<float> result(kPaddedRows * kColumns * kOfRuns);
+    for (int run = 0; run < kOfRuns; ++run)
+      for (int row = 0; row < kRows; ++row)
+        for (int k = 0; k < kDim; ++k)
+          result[static_cast<std::size_t>((run * kPaddedRows + row) * kColumns + k)] =
+              values[static_cast<std::size_t>((run * kRows + row) * kDim + k)];
+    return rounded(result);
+  };
+  for (const auto penalty : {kernels::UfmPenaltyKind::kSquared, kernels::UfmPenaltyKind::kSphere}) {
+    DeviceArray<float> values(start), of_values(gradients);
+    DeviceArray<kernels::Bf16> copy(
+        std::vector<kernels::Bf16>(kPaddedRows * kColumns * kOfRuns, kernels::Bf16{1}));
+    kernels::ufm_round({.values = values.data(),
+                        .rounded = copy.data(),
+                        .values_run_stride = kRows * kDim,
+                        .rounded_run_stride = kPaddedRows * kColumns,
+                        .rows = kRows,
+                        .dim = kDim,
+                        .padded_rows = kPaddedRows,
+                        .columns = kColumns,
+                        .runs = kOfRuns},
+                       nullptr);
+    EXPECT_EQ(widened(copy.download()), padded(start));
+    kernels::ufm_step<float>({.values = values.data(),
+                              .gradients = of_values.data(),
+                              .squares = nullptr,
+                              .rounded = copy.data(),
+                              .values_run_stride = kRows * kDim,
+                              .gradients_run_stride = kRows * kColumns,
+                              .rounded_run_stride = kPaddedRows * kColumns,
+                              .rates = {0.1F, 0.01F},
+                              .penalty = penalty,
+                              .norm = 2,
+                              .rows = kRows,
+                              .dim = kDim,
+                              .columns = kColumns,
+                              .runs = kOfRuns},
+                             nullptr);
+    const std::vector<float> stepped = values.download();
+    EXPECT_NE(stepped, start);
+    EXPECT_EQ(widened(copy.download()), padded(stepped));
   }
 }
 

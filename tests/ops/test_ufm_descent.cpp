@@ -10,6 +10,7 @@
 
 #include "tests/ops/cases/ufm_descent.h"
 #include "tests/ops/gradients.h"
+#include "tests/ops/schedule.h"
 #include "tests/support/backends.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/workbench.h"
@@ -250,7 +251,7 @@ TEST(UfmDescent, Follows_The_Oracle_In_Fp64) {
   for_each_backend([](Backend& backend) {
     if (backend.precision() != Precision::kFp32) return;  // nothing in double is rounded to anything else
     for (const UfmDescentCase& c : Cases::cases()) {
-      if (c.is_rounded) continue;
+      if (c.is_rounded()) continue;
       SCOPED_TRACE(fmt::format("{}, case {}", backend.name(), Cases::name(c)));
       const Operands operands = Cases::make_inputs(c, Draw(20260103, 2));
       const Outcome expected = run_case<UfmDescent>(oracle(), c, operands, kOraclePlacing);
@@ -265,6 +266,87 @@ TEST(UfmDescent, Follows_The_Oracle_In_Fp64) {
       if (::testing::Test::HasFailure()) return;
     }
   });
+}
+
+/// Calls body(backend in bf16, the same in fp32) for the backends that multiply in bf16.
+template <class Body>
+void for_each_bf16_backend(const Body& body) {
+  for (const std::string& name : available_backends()) {
+    if (name != "simt" && name != "cuda") continue;
+    SCOPED_TRACE(name);
+    body(backend_named(name, Precision::kBf16), backend_named(name));
+  }
+}
+
+TEST(UfmDescent, Multiplies_Factors_Rounded_To_Bf16_Where_It_Is_Large) {
+  constexpr int kRuns = 3;
+  for_each_bf16_backend([](Backend& backend, Backend& in_fp32) {
+    int count = 0;
+    for (const UfmDescentCase& c : Cases::cases()) {
+      if (c.precision != Precision::kBf16) continue;
+      ++count;
+      SCOPED_TRACE(Cases::name(c));
+      const Operands operands = Cases::make_inputs(c, Draw(20260105, kRuns));
+      const Outcome expected = run_case<UfmDescent>(oracle(), c, operands, kOraclePlacing);
+      const Outcome actual = run_case<UfmDescent>(backend, c, operands);
+      const Outcome again = [&] {
+        const Schedule other(other_seed());
+        return run_case<UfmDescent>(backend, c, operands);
+      }();
+      const Outcome full = run_case<UfmDescent>(in_fp32, c, operands);
+      std::vector<Outcome> alone;
+      for (int run = 0; run < kRuns; ++run)
+        alone.push_back(run_case<UfmDescent>(backend, c, operands.run(run)));
+      for (const std::string& fault : actual.faults) ADD_FAILURE() << fault;
+      for (std::size_t i = 0; i < expected.results.size(); ++i) {
+        const Result& wanted = expected.results[i];
+        const HostTensor& values = actual.results[i].values;
+        const Comparison comparison = compare(wanted.values, values, Cases::tolerance(c, wanted.name));
+        EXPECT_TRUE(comparison) << wanted.name << ": " << comparison.message;
+        EXPECT_TRUE(compare_bits(values, again.results[i].values)) << wanted.name << " the second time";
+        EXPECT_FALSE(compare_bits(values, full.results[i].values)) << wanted.name << " has the bits of fp32";
+        for (int run = 0; run < kRuns; ++run)
+          EXPECT_TRUE(
+              compare_bits(alone[static_cast<std::size_t>(run)].results[i].values, run_of(values, run)))
+              << wanted.name << " of run " << run << " alone";
+      }
+    }
+    EXPECT_GE(count, 3);
+  });
+}
+
+TEST(UfmDescent, Stays_In_Fp32_Where_It_Is_Small_Or_Fp64_Whatever_The_Precision) {
+  for_each_bf16_backend([](Backend& backend, Backend& in_fp32) {
+    for (const auto& [dim, real] : {std::pair(kSmallDim, DType::kF32), std::pair(kLargeDim, DType::kF64)}) {
+      const Settings settings{.steps = 3, .feature_lr = 0.1, .classifier_lr = 0.1};
+      const Model point = random_model(9, dim, 5);
+      const Model actual = descended(backend, point, settings, real);
+      const Model expected = descended(in_fp32, point, settings, real);
+      EXPECT_EQ(actual.features, expected.features);
+      EXPECT_EQ(actual.classifier, expected.classifier);
+      EXPECT_EQ(actual.losses, expected.losses);
+    }
+  });
+}
+
+TEST(UfmDescent, Adds_Up_The_Chunks_Of_Many_Samples_In_Bf16) {
+  // Two chunks of a GPU, the last one of one sample. A sum over the samples has their number in its bound.
+  const UfmDescentCase c{.samples = 16'897,
+                         .dim = 1,
+                         .classes = 2,
+                         .steps = 2,
+                         .is_composed = true,
+                         .precision = Precision::kBf16};
+  const Operands operands = Cases::make_inputs(c, Draw(20260106));
+  const Outcome expected = run_case<UfmDescent>(oracle(), c, operands, kOraclePlacing);
+  const Outcome actual = run_case<UfmDescent>(backend_named("simt", Precision::kBf16), c, operands);
+  for (const std::string& fault : actual.faults) ADD_FAILURE() << fault;
+  for (std::size_t i = 0; i < expected.results.size(); ++i) {
+    const Result& wanted = expected.results[i];
+    const Comparison comparison =
+        compare(wanted.values, actual.results[i].values, Cases::tolerance(c, wanted.name));
+    EXPECT_TRUE(comparison) << wanted.name << ": " << comparison.message;
+  }
 }
 
 TEST(UfmDescent, Adds_Up_The_Chunks_Of_Many_Samples) {

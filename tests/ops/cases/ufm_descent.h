@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/ops/ufm_descent.h"
+#include "engine/precision.h"
 #include "tests/support/op_case.h"
 
 namespace gnc::tests {
@@ -20,15 +21,20 @@ struct UfmDescentCase {
   double scale = 1;     // s of the cross-entropies
   double rate = 0.1;    // α·s, and β·s·N
   int named = 1 << 30;  // only classes below it are anybody's label: the others are minorities of nobody
-  // A backend composes it of products, which it rounds to TF32 in that precision; so that has its own cases.
+  // A backend composes it of products, whose factors it rounds to TF32 or bf16 in those precisions; so they
+  // have their own cases.
   bool is_composed = false;
-  bool is_rounded = false;  // the one for tf32
-  bool is_code1 = false;    // of benchmarks: with the rates of Code 1
-  bool is_fp64 = false;     // of benchmarks
-  int runs = 1;             // of benchmarks
+  Precision precision = Precision::kFp32;  // of a composed case
+  bool is_code1 = false;                   // of benchmarks: with the rates of Code 1
+  bool is_fp64 = false;                    // of benchmarks
+  int runs = 1;                            // of benchmarks
 
-  /// Largest relative error of a factor: rounded to the 11 significant bits of TF32, or cut off there.
-  double factor_error() const { return is_rounded ? 0x1p-10 : 0; }
+  bool is_rounded() const { return precision != Precision::kFp32; }
+  /// Largest relative error of a factor: rounded to the 11 significant bits of TF32, or cut off there;
+  /// rounded to the 8 of bf16.
+  double factor_error() const {
+    return precision == Precision::kTf32 ? 0x1p-10 : precision == Precision::kBf16 ? kBf16UnitRoundoff : 0;
+  }
 };
 
 template <>
@@ -59,8 +65,26 @@ struct OpCases<UfmDescent> {
          .steps = 2,
          .penalty = kNorm,
          .is_composed = true,
-         .is_rounded = true},
-        {.samples = 1100, .dim = 13, .classes = 33, .penalty = kNorm, .is_composed = true}};
+         .precision = Precision::kTf32},
+        {.samples = 1100, .dim = 13, .classes = 33, .penalty = kNorm, .is_composed = true},
+        // Extents that are padded, and ones that are not.
+        {.samples = 7, .dim = 70, .classes = 301, .is_composed = true, .precision = Precision::kBf16},
+        {.samples = 65,
+         .dim = 33,
+         .classes = 65,
+         .steps = 3,
+         .penalty = kNorm,
+         .is_composed = true,
+         .precision = Precision::kBf16},
+        {.samples = 67,
+         .dim = 40,
+         .classes = 64,
+         .steps = 2,
+         .penalty = kSphere,
+         .scale = 0.2,
+         .named = 9,
+         .is_composed = true,
+         .precision = Precision::kBf16}};
     return table;
   }
 
@@ -102,14 +126,14 @@ struct OpCases<UfmDescent> {
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
     return fmt::format("{}x{}x{}.steps{}.{}{}", c.samples, c.dim, c.classes, c.steps, to_string(c.penalty),
-                       c.is_rounded ? ".rounded" : "");
+                       c.is_rounded() ? fmt::format(".{}", to_string(c.precision)) : "");
   }
 
   static bool benchmarked_in_fp64(const Case& c) { return c.is_fp64; }
   static int benchmarked_runs(const Case& c) { return c.runs; }
 
   static bool is_for(const Case& c, const Backend& backend) {
-    return !c.is_composed || c.is_rounded == (backend.precision() == Precision::kTf32);
+    return !c.is_composed || c.precision == backend.precision();
   }
 
   /// Elements of magnitude kSmallest/√d to kLargest/√d, so that no norm is near 0.
@@ -130,11 +154,11 @@ struct OpCases<UfmDescent> {
         .list = {{.name = "features",
                   .values = iterate(draw, "features", {c.samples, c.dim}),
                   .access = Access::kUpdate,
-                  .is_multiplied = c.is_rounded},
+                  .is_multiplied = c.is_rounded()},
                  {.name = "classifier",
                   .values = iterate(draw, "classifier", {c.classes, c.dim}),
                   .access = Access::kUpdate,
-                  .is_multiplied = c.is_rounded},
+                  .is_multiplied = c.is_rounded()},
                  {.name = "labels", .values = draw.integers("labels", {c.samples}, DType::kI32, named)},
                  {.name = "losses",
                   .values = draw.nothing({c.samples}),
