@@ -5,12 +5,11 @@
 /// ufm_gradient: v1 warp per sample, logits read three times · v2 logits in registers (C ≤ 1024), read once
 #include "kernels/ufm_step.h"
 
-#include <type_traits>
-
 #include "kernels/grid.h"
 #include "kernels/newest.h"
 #include "kernels/reduce.cuh"
 #include "kernels/simt.h"
+#include "kernels/ufm_gradient_row.cuh"
 #include "kernels/ufm_math.cuh"
 
 namespace gnc::kernels {
@@ -34,50 +33,20 @@ LaunchShape warp_per_row(int rows, int runs, Stream stream) {
           .stream = stream};
 }
 
-/// Where the warp's row of logits, and that of gradients, begins.
-template <class T, class Gradient>
-__device__ std::int64_t row_of_logits(const UfmGradientArgs<T, Gradient>& args) {
-  return blockIdx.y * args.logits_run_stride + std::int64_t{row_of_warp()} * args.columns;
-}
-
-template <class T, class Gradient>
-__device__ int label_of_warp(const UfmGradientArgs<T, Gradient>& args) {
-  return args.labels[blockIdx.y * args.labels_run_stride + row_of_warp()];
-}
-
-/// The gradient of class y.
-template <class T, class Gradient>
-__device__ void store_gradient(const UfmGradientArgs<T, Gradient>& args, Gradient* to, T exponential, T sum,
-                               int y, int label) {
-  const T gradient =
-      y < args.classes ? args.cross_entropy_scale * (exponential / sum - (y == label ? T{1} : T{0})) : T{0};
-  if constexpr (std::is_same_v<T, Gradient>)
-    *to = gradient;
-  else
-    *to = from_float<Gradient>(gradient);
-}
-
-/// By the lane that has the label's logit. A NaN or +∞ among the logits has made the sum NaN.
-template <class T, class Gradient>
-__device__ void store_loss(const UfmGradientArgs<T, Gradient>& args, T sum, T of_label, T largest) {
-  if (args.losses != nullptr)
-    args.losses[blockIdx.y * args.losses_run_stride + row_of_warp()] = logarithm(sum) - (of_label - largest);
-}
-
 /// grid (⌈samples/kWarps⌉, runs)
 template <class T, class Gradient>
 __global__ void __launch_bounds__(kThreads) ufm_gradient_v1(UfmGradientArgs<T, Gradient> args) {
   if (row_of_warp() >= args.samples) return;  // whole warps leave, so the full masks below stay true
-  const T* const logits = args.logits + row_of_logits(args);
-  Gradient* const gradients = args.gradients + row_of_logits(args);
-  const int label = label_of_warp(args), lane = lane_of_thread();
+  const T* const logits = args.logits + row_of_logits(args, row_of_warp());
+  Gradient* const gradients = args.gradients + row_of_logits(args, row_of_warp());
+  const int label = label_of(args, row_of_warp()), lane = lane_of_thread();
   T largest = -INFINITY, sum = 0;
   for (int y = lane; y < args.classes; y += kWarpSize) largest = Larger{}(largest, logits[y]);
   largest = warp_reduce<Larger>(largest);
   for (int y = lane; y < args.classes; y += kWarpSize) sum += exponential(logits[y] - largest);
   sum = warp_reduce<Sum>(sum);
   // Each logit is read last by the lane that may overwrite it, the label's first for the loss.
-  if (lane == label % kWarpSize) store_loss(args, sum, logits[label], largest);
+  if (lane == label % kWarpSize) store_loss(args, row_of_warp(), sum, logits[label], largest);
   for (int y = lane; y < args.columns; y += kWarpSize)
     store_gradient(args, gradients + y, exponential(logits[y] - largest), sum, y, label);
 }
@@ -86,30 +55,7 @@ __global__ void __launch_bounds__(kThreads) ufm_gradient_v1(UfmGradientArgs<T, G
 template <class T, class Gradient, int kPerLane>
 __global__ void __launch_bounds__(kThreads) ufm_gradient_v2(UfmGradientArgs<T, Gradient> args) {
   if (row_of_warp() >= args.samples) return;  // whole warps, as above
-  const T* const logits = args.logits + row_of_logits(args);
-  Gradient* const gradients = args.gradients + row_of_logits(args);
-  const int label = label_of_warp(args), lane = lane_of_thread();
-  T values[kPerLane], largest = -INFINITY, of_label = 0, sum = 0;
-#pragma unroll
-  for (int i = 0; i < kPerLane; ++i) {
-    const int y = lane + i * kWarpSize;
-    values[i] = y < args.classes ? logits[y] : -INFINITY;  // whose exponential is 0
-    largest = Larger{}(largest, values[i]);
-    if (y == label) of_label = values[i];
-  }
-  largest = warp_reduce<Larger>(largest);
-#pragma unroll
-  for (int i = 0; i < kPerLane; ++i) {
-    values[i] = exponential(values[i] - largest);
-    sum += values[i];
-  }
-  sum = warp_reduce<Sum>(sum);
-  if (lane == label % kWarpSize) store_loss(args, sum, of_label, largest);
-#pragma unroll
-  for (int i = 0; i < kPerLane; ++i) {
-    const int y = lane + i * kWarpSize;
-    if (y < args.columns) store_gradient(args, gradients + y, values[i], sum, y, label);
-  }
+  store_gradients_of_row<kPerLane>(args, row_of_warp(), args.logits + row_of_logits(args, row_of_warp()));
 }
 
 /// grid (kUfmSquares, runs)

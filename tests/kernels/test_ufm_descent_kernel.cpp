@@ -1,8 +1,10 @@
 /// Every rung of the kernels of the unconstrained feature model, on the cases of
 /// tests/ops/cases/ufm_descent.h, against the reference backend.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <tuple>
@@ -10,6 +12,7 @@
 
 #include "engine/random.h"
 #include "kernels/ufm_descent.h"
+#include "kernels/ufm_logits.h"
 #include "kernels/ufm_product.h"
 #include "kernels/ufm_step.h"
 #include "tests/kernels/kernel_test.h"
@@ -247,6 +250,62 @@ TEST_F(RoundedUfm, Gradients_Are_Those_Of_Fp32_Rounded_Once_And_Padded_With_Zero
         ASSERT_TRUE(!is_padding || full.first[j] == 0) << "place " << j;
       }
     }
+  }
+}
+
+TEST_F(RoundedUfm, Every_Rung_Gives_The_Same_Gradients_From_Iterates) {
+  struct Size {
+    int samples, dim, classes;
+  };
+  for (const auto& [samples, dim, classes] :
+       {Size{1, 8, 2}, Size{65, 8, 5}, Size{70, 40, 100}, Size{130, 104, 128}}) {
+    SCOPED_TRACE(fmt::format("{}x{}x{}", samples, dim, classes));
+    constexpr int kOfRuns = 2;
+    const int columns = (classes + 7) / 8 * 8;
+    const auto halves = [](const char* name, int count) {
+      std::vector<kernels::Bf16> values;
+      for (const float value : normal_numbers(name, count))
+        values.push_back(kernels::from_float<kernels::Bf16>(value / 4));
+      return values;
+    };
+    DeviceArray<kernels::Bf16> features(halves("features", kOfRuns * samples * dim)),
+        classifier(halves("classifier", kOfRuns * columns * dim));
+    std::vector<std::int32_t> of_samples;
+    for (int i = 0; i < samples; ++i) of_samples.push_back((7 * i) % classes);
+    DeviceArray<std::int32_t> labels(of_samples);
+    const auto gradients = [&](const kernels::KernelVersion<kernels::UfmLogitsArgs>& version) {
+      return tests::run_twice([&] {
+        const auto count = static_cast<std::size_t>(kOfRuns * samples * columns);
+        DeviceArray<float> logits(std::vector<float>(count, -1.0F)),
+            losses(std::vector<float>(static_cast<std::size_t>(kOfRuns * samples), -1.0F));
+        DeviceArray<kernels::Bf16> out(std::vector<kernels::Bf16>(count, kernels::Bf16{1}));
+        const kernels::UfmLogitsArgs args{.features = features.data(),
+                                          .classifier = classifier.data(),
+                                          .features_run_stride = samples * dim,
+                                          .classifier_run_stride = columns * dim,
+                                          .dim = dim,
+                                          .logits = logits.data(),
+                                          .gradient = {.logits = logits.data(),
+                                                       .gradients = out.data(),
+                                                       .labels = labels.data(),
+                                                       .losses = losses.data(),
+                                                       .logits_run_stride = samples * columns,
+                                                       .labels_run_stride = 0,
+                                                       .losses_run_stride = samples,
+                                                       .cross_entropy_scale = 0.3F,
+                                                       .samples = samples,
+                                                       .classes = classes,
+                                                       .columns = columns,
+                                                       .runs = kOfRuns}};
+        EXPECT_TRUE(version.accepts == nullptr || version.accepts(args));
+        version.launch(args, nullptr);
+        return std::pair(widened(out.download()), losses.download());
+      });
+    };
+    const auto versions = kernels::ufm_logits_versions();
+    const auto apart = gradients(versions[0]);
+    EXPECT_TRUE(std::ranges::all_of(apart.second, [](float loss) { return loss >= 0; }));
+    EXPECT_EQ(gradients(versions[1]), apart);
   }
 }
 

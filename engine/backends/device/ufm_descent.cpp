@@ -8,6 +8,7 @@
 #include "engine/backends/device/support.h"
 #include "kernels/gemm.h"
 #include "kernels/ufm_descent.h"
+#include "kernels/ufm_logits.h"
 #include "kernels/ufm_product.h"
 #include "kernels/ufm_step.h"
 
@@ -203,22 +204,33 @@ class ChunkedDescent {
                          classifier = factor_of(op_.classifier, rounded_classifier_, 0, logit_columns_);
     const Matrix<T> logits = scratch(logits_, count, logit_columns_);
     const Matrix<Factor> gradients = scratch(gradients_, count, logit_columns_);
-    multiply(features, Transpose::kNo, classifier, Transpose::kYes, logits);
-    kernels::ufm_gradient<T, Factor>(
-        {.logits = logits.data,
-         .gradients = gradients.data,
-         .labels = pointer<std::int32_t>(op_.labels) + first_run_ * op_.labels.run_stride() + first,
-         .losses =
-             is_last_step ? pointer<T>(op_.losses) + first_run_ * op_.losses.run_stride() + first : nullptr,
-         .logits_run_stride = logits.run_stride,
-         .labels_run_stride = op_.labels.run_stride(),
-         .losses_run_stride = op_.losses.run_stride(),
-         .cross_entropy_scale = static_cast<T>(op_.cross_entropy_scale),
-         .samples = count,
-         .classes = classes_,
-         .columns = logit_columns_,
-         .runs = runs_},
-        device_.stream());
+    const kernels::UfmGradientArgs<T, Factor> gradient{
+        .logits = logits.data,
+        .gradients = gradients.data,
+        .labels = pointer<std::int32_t>(op_.labels) + first_run_ * op_.labels.run_stride() + first,
+        .losses =
+            is_last_step ? pointer<T>(op_.losses) + first_run_ * op_.losses.run_stride() + first : nullptr,
+        .logits_run_stride = logits.run_stride,
+        .labels_run_stride = op_.labels.run_stride(),
+        .losses_run_stride = op_.losses.run_stride(),
+        .cross_entropy_scale = static_cast<T>(op_.cross_entropy_scale),
+        .samples = count,
+        .classes = classes_,
+        .columns = logit_columns_,
+        .runs = runs_};
+    if constexpr (kIsRounded) {
+      kernels::ufm_logits({.features = features.data,
+                           .classifier = classifier.data,
+                           .features_run_stride = features.run_stride,
+                           .classifier_run_stride = classifier.run_stride,
+                           .dim = columns_,
+                           .logits = logits.data,
+                           .gradient = gradient},
+                          device_.stream());
+    } else {
+      multiply(features, Transpose::kNo, classifier, Transpose::kYes, logits);
+      kernels::ufm_gradient<T, Factor>(gradient, device_.stream());
+    }
     T* const share = first == 0 ? classifier_grad_ : products_;
     multiply(gradients, Transpose::kYes, features, Transpose::kNo, scratch(share, logit_columns_, columns_));
     if (first != 0)
