@@ -27,7 +27,7 @@ struct UfmLogitsArgs {
 /// queues one kernel or two; throws LaunchError (kernels/simt.h).
 void ufm_logits(const UfmLogitsArgs& args, Stream stream);
 
-/// The ladder, oldest rung first; all give the same bits.
+/// The ladder, oldest rung first. All have the same logits; v3 adds up their exponentials in another order.
 std::span<const KernelVersion<UfmLogitsArgs>> ufm_logits_versions();
 
 }  // namespace KERNEL_TARGET
