@@ -23,8 +23,8 @@ namespace {
 constexpr double kHit = 1e-7;      // values this close count as the same
 constexpr double kReached = 2e-8;  // to a known value; optima that are not isolated polish to about this
 
-/// Estimates of ends in fp32 were within 7e-5 of the refined values at every size looked at, (3,14) to
-/// (8,40): what is farther from the best than this does not become it.
+/// What is estimated (in fp32) to be farther from the best than this is taken not to become it. Estimates of
+/// ends in double were within 7e-5 of the refined values, (3,14) to (8,40); in fp32 it was not measured.
 constexpr double kHopeful = 2e-4;
 
 /// Operations a core does in a second, about (FrameRestarts::evaluation_cost()).
@@ -196,7 +196,7 @@ class Population {
            });
   }
 
-  /// Operations that sharpen() takes, about: 150 factorisations, at a fifth of the lanes' speed.
+  /// Operations that sharpen() takes: a guess, 150 factorisations at a fifth of the lanes' speed.
   double sharpening_cost() const {
     const double unknowns = static_cast<double>(restarts_.dim()) * restarts_.classes();
     return unknowns > 1000.0 ? 2e4 * restarts_.evaluation_cost() : 250.0 * unknowns * unknowns * unknowns;
