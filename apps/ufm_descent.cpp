@@ -44,9 +44,10 @@ bool measure(UnconstrainedFeatureModel& model, const UfmSchedule& schedule, int 
                      .minority = {},
                      .state = {}};
     if (majority_classes > 0) record.minority = measure_minority(state, record.report, majority_classes);
+    record.report.collapse.margins.resize(0, 0);
     if (schedule.keeps_iterates && p == 0) record.state = state;
     UfmOutcome& problem = problems[p];
-    problem.is_converged = state.gradient_norm <= limit;
+    problem.is_converged = std::max(state.gradient_norm, state.gradient_resolution) <= limit;
     all_converged &= problem.is_converged;
     problem.records.push_back(std::move(record));
     problem.end = std::move(state);

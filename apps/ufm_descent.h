@@ -13,7 +13,7 @@ namespace gnc {
 /// How long a descent goes on, and what is kept of it.
 struct UfmSchedule {
   std::int64_t max_steps = 20'000;
-  /// Stop when |∇L|_F/√(N+C) of every problem is at most this; 0: never.
+  /// Stop when |∇L|_F/√(N+C) of every problem is at most this, and is more than rounding; 0: never.
   double tolerance = 1e-8;
   int records = 100;            ///< measurements, evenly over the logarithm of the step
   bool keeps_iterates = false;  ///< in `UfmRecord::state`, of problem 0
@@ -24,7 +24,7 @@ struct UfmRecord {
   std::int64_t step = 0;
   double loss = 0;
   double cross_entropy = 0;
-  UfmReport report;
+  UfmReport report;                        ///< without the margins, which are C×C numbers
   std::optional<MinorityReport> minority;  ///< where the classes differ in size
   UfmState state;                          ///< empty unless asked for
 };

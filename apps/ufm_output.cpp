@@ -37,9 +37,9 @@ CollapseHistory history_of(const UfmOutcome& problem, const std::vector<std::int
 
 UfmOptimum optimum_of(int dim, int classes) {
   if (const auto known = known_correlation(dim, classes, FrameObjective::kSigned))
-    return {known->value, std::string(known->source), true};
+    return {known->value, std::string(known->source), true, known->is_exact};
   const FrameBound bound = frame_bounds(dim, classes, FrameObjective::kSigned).front();
-  return {bound.value, bound.name + " bound", bound.is_attained};
+  return {bound.value, bound.name + " bound", bound.is_attained, true};
 }
 
 Columns columns(const UfmRecord& record, const UfmOptimum& optimum) {

@@ -18,6 +18,7 @@ struct UfmOptimum {
   double value = 0;
   std::string name;         ///< who says so, or "… bound"
   bool is_reached = false;  ///< some frame has it; a bound alone may be out of reach
+  bool is_bound = false;    ///< no frame has less
 };
 UfmOptimum optimum_of(int dim, int classes);
 

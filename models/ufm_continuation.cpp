@@ -157,8 +157,16 @@ UfmMinimum minimize_hard_margin(const UfmMinimum& start, const std::vector<int>&
     multipliers = multipliers.cwiseMax(kFaintest);
     multipliers.diagonal().setZero();
     sharpness = std::min(kGrowth * sharpness, kLastSharpness);
-    // Feasibility and complementarity; stationarity holds at the new multipliers by construction.
-    double residual = 0;
+    // Stationarity of the Lagrangian at the new multipliers, feasibility and complementarity.
+    Eigen::MatrixXd gradient(x.rows(), x.cols());
+    value_and_gradient(
+        x, weights, 1.0,
+        [&](const Eigen::MatrixXd&, Eigen::MatrixXd& pull) {
+          pull = multipliers;
+          return 0.0;
+        },
+        gradient);
+    double residual = gradient.cwiseAbs().maxCoeff();
     for (Eigen::Index i = 0; i < classes; ++i)
       for (Eigen::Index j = 0; j < classes; ++j)
         if (i != j)

@@ -210,18 +210,21 @@ std::vector<UfmState> UnconstrainedFeatureModel::states() {
     state.gradient_norm = std::hypot(
         std::sqrt(squared_distance(doubles(next_features, p), state.features)) / config_.feature_lr,
         std::sqrt(squared_distance(doubles(next_classifier, p), m)) / config_.classifier_lr);
+    const double spacing = features.spec().dtype == DType::kF64 ? 0x1p-53 : 0x1p-24;
+    state.gradient_resolution =
+        spacing * std::hypot(std::sqrt(squared_norm(state.features)) / config_.feature_lr,
+                             std::sqrt(squared_norm(m)) / config_.classifier_lr);
     states.push_back(std::move(state));
   }
   return states;
 }
 
 bool has_vanished(const UfmState& state) {
-  constexpr double kVanished = 0.1;
+  constexpr double kVanished = 0.01;
   const Eigen::Index dim = state.classifier.rows();
   const Eigen::Map<const Eigen::MatrixXd> features(state.features.data(), dim,
                                                    static_cast<Eigen::Index>(state.features.size()) / dim);
-  return !(features.colwise().norm().maxCoeff() >= kVanished &&
-           state.classifier.colwise().norm().maxCoeff() >= kVanished);
+  return !(features.colwise().norm().maxCoeff() * state.classifier.colwise().norm().maxCoeff() >= kVanished);
 }
 
 UfmReport measure_ufm(const UfmConfig& config, const std::vector<std::int32_t>& labels,
@@ -244,7 +247,8 @@ UfmReport measure_ufm(const UfmConfig& config, const std::vector<std::int32_t>& 
   residual.array() -= squared_rho;
   residual.diagonal().setZero();
   report.margin_residual = residual.cwiseAbs().maxCoeff() / squared_rho;
-  report.is_collapsed_to_zero = has_vanished(state);
+  // Norms that are fixed cannot go to zero, however small they are.
+  report.is_collapsed_to_zero = config.penalty != UfmPenalty::kSphere && has_vanished(state);
   return report;
 }
 

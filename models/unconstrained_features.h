@@ -59,14 +59,17 @@ struct UfmState {
   double cross_entropy = 0;         ///< s·Σ_i of the samples, nats
   double penalty = 0;               ///< the rest of the loss
   /// Frobenius norm of the loss's gradient to Z and M, as a step sees it: the change it makes over its
-  /// learning rates. Under kSphere the tangent part.
+  /// learning rates. Under kSphere the tangent part, to first order in the rates.
   double gradient_norm = 0;
+  /// Below this a gradient is lost in the rounding of the iterates: the dtype's spacing over the learning
+  /// rates.
+  double gradient_resolution = 0;
 
   double loss() const { return cross_entropy + penalty; }
 };
 
-/// Whether it has gone to zero: norms of features or classifier below 0.1 mean logits below 0.01, a softmax
-/// that is uniform to a per cent.
+/// Whether it has gone to zero: no logit, at most the product of the largest norms, reaches 0.01, so that the
+/// softmax is uniform to a per cent.
 bool has_vanished(const UfmState& state);
 
 /// K independent problems of one size, on a backend.

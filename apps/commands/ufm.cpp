@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <memory>
 
 #include "apps/commands/ufm.h"
@@ -56,6 +58,8 @@ void check_outputs(const UfmCommand& command) {
   check_output_path("--strip", command.strip, ".png");
   check_output_path("--gif", command.gif, ".gif");
   check_output_path("--out", command.out, ".npy");
+  require<UsageError>(command.plot.empty() || command.plot != command.strip, "--plot and --strip are both {}",
+                      command.plot);
   for (const auto& [flag, path] : {std::pair{"--gif", command.gif}, std::pair{"--strip", command.strip}})
     require<UsageError>(path.empty() || command.dim == 2,
                         "{} {}: draws the plane, so it needs --dim 2, not {}", flag, path, command.dim);
@@ -108,7 +112,9 @@ UfmSchedule schedule_of(const UfmCommand& command) {
                                                                                   : 1e-5),
                        .records = command.records,
                        .keeps_iterates = !command.gif.empty() || !command.strip.empty()};
-  require<UsageError>(schedule.max_steps >= 1, "--steps {}: expected at least 1", schedule.max_steps);
+  constexpr int kMostSteps = std::numeric_limits<int>::max();
+  require<UsageError>(schedule.max_steps >= 1 && schedule.max_steps <= kMostSteps,
+                      "--steps {}: expected 1 to {}", schedule.max_steps, kMostSteps);
   require<UsageError>(schedule.tolerance >= 0, "--tolerance {}: expected 0 or more", schedule.tolerance);
   return schedule;
 }
@@ -143,12 +149,12 @@ void warn_of_assumption(const UfmConfig& config) {
         config.samples_per_class()));
 }
 
-/// Why zero won, in the preset that the paper prints.
-std::string collapse_text(const UfmConfig& config, double cross_entropy) {
+/// What has collapsed, and where all have, why zero won in the preset that the paper prints.
+std::string collapse_text(const UfmConfig& config, double cross_entropy, bool is_every_problem) {
   std::string text =
       fmt::format("collapsed to zero: cross-entropy {:.4f} is {}log C; there is no frame in it",
                   cross_entropy, config.cross_entropy_scale == 1 ? "N·" : "");
-  if (config.penalty == UfmPenalty::kNorm)
+  if (config.penalty == UfmPenalty::kNorm && is_every_problem)
     text += fmt::format(
         ". The penalty on the norm pulls with {:g} whatever the norm, the mean cross-entropy pushes with "
         "|Z|_F/C, "
@@ -198,6 +204,18 @@ Json outcome_json(const UfmOutcome& problem, const UfmOptimum& optimum) {
   return result;
 }
 
+/// Problems that end alike, to the digits shown, counted: "11 × loss 1.291088, max <m_i,m_j> 0.0000".
+void print_kinds(const std::vector<UfmOutcome>& problems) {
+  if (problems.size() < 2) return;
+  std::map<std::string, int> kinds;
+  for (const UfmOutcome& problem : problems)
+    ++kinds[fmt::format("loss {:.6f}, max <m_i,m_j> {:.4f}", problem.last().loss,
+                        std::abs(problem.last().report.max_inner_product))];
+  constexpr std::size_t kMostKinds = 10;
+  if (kinds.size() > kMostKinds) return;
+  for (const auto& [kind, count] : kinds) fmt::print("{:>7} × {}\n", count, kind);
+}
+
 void print_outcomes(const std::vector<UfmOutcome>& problems, const UfmOptimum& optimum) {
   TextTable table({{"problem"},
                    {"steps"},
@@ -226,6 +244,7 @@ void print_outcomes(const std::vector<UfmOutcome>& problems, const UfmOptimum& o
                                                : "not converged"});
   }
   fmt::print("{}", table.to_string());
+  print_kinds(problems);
   if (problems.size() > kMost)
     fmt::print("… {} problems in all; --json and --csv hold every one\n", problems.size());
 }
@@ -286,15 +305,19 @@ void run_descent(const UfmCommand& command, const CLI::App& app) {
                       [&](std::int64_t done, std::int64_t total) { progress.update(done, total); });
   progress.finish();
   const auto& problems = result.problems;
+  const auto has_collapsed = [](const UfmOutcome& p) { return p.last().report.is_collapsed_to_zero; };
+  // Of those that have not collapsed, the one of the lowest loss; of Code 1 zero may have a lower one.
   const auto best = static_cast<std::size_t>(
-      std::ranges::min_element(problems, {}, [](const UfmOutcome& p) { return p.last().loss; }) -
+      std::ranges::min_element(
+          problems, {}, [&](const UfmOutcome& p) { return std::pair(has_collapsed(p), p.last().loss); }) -
       problems.begin());
-  const auto collapsed = std::ranges::count_if(
-      problems, [](const UfmOutcome& p) { return p.last().report.is_collapsed_to_zero; });
+  const auto collapsed = std::ranges::count_if(problems, has_collapsed);
   const auto converged = std::ranges::count_if(problems, &UfmOutcome::is_converged);
   if (collapsed > 0)
-    warn(fmt::format("{} of {} problems {}", collapsed, problems.size(),
-                     collapse_text(config, problems[best].last().cross_entropy)));
+    warn(
+        fmt::format("{} of {} problems {}", collapsed, problems.size(),
+                    collapse_text(config, std::ranges::find_if(problems, has_collapsed)->last().cross_entropy,
+                                  collapsed == std::ssize(problems))));
   if (!common.is_json) print_outcomes(problems, optimum);
   write_outputs(command, app, config, model.labels(), result, best, optimum);
   if (result.was_interrupted)

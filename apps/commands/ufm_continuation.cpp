@@ -7,6 +7,7 @@
 #include "apps/commands/ufm.h"
 #include "apps/config_file.h"
 #include "apps/progress.h"
+#include "apps/stop_signal.h"
 #include "apps/table.h"
 #include "apps/ufm_output.h"
 #include "engine/file.h"
@@ -47,7 +48,8 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
   display.unit = "starts";
   Progress progress(display);
   std::vector<std::vector<UfmMinimum>> paths;
-  for (int start = 0; start < starts; ++start) {
+  const StopSignal stop_signal;
+  for (int start = 0; start < starts && StopSignal::received() == 0; ++start) {
     paths.push_back(
         follow_minimum(command.dim, sizes,
                        RandomStream(command.common.seed, "continuation", static_cast<std::uint64_t>(start)),
@@ -57,6 +59,9 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
     progress.update(start + 1, starts);
   }
   progress.finish();
+  if (StopSignal::received() != 0)
+    throw Interrupted(fmt::format("stopped after {} of {} starts; nothing is written", paths.size(), starts),
+                      StopSignal::received());
   const auto value_of = [&](const std::vector<UfmMinimum>& path) {
     const double cost = path.back().cost_of_margin(weights);
     return std::isnan(cost) ? std::numeric_limits<double>::infinity() : cost;
@@ -122,8 +127,9 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
     return;
   }
   fmt::print("{}", table.to_string());
-  fmt::print("\nhard-margin value {:.10f} (KKT residual {:.1e}), found by {} of {} starts\n", value,
-             best.back().residual, hits, starts);
+  constexpr double kConverged = 1e-9;
+  fmt::print("\nhard-margin value {:.10f} (KKT residual {:.1e}{}), found by {} of {} starts\n", value,
+             best.back().residual, best.back().residual > kConverged ? ": NOT converged" : "", hits, starts);
   if (!is_balanced) return;
   fmt::print(
       "a frame with Z = M of one norm and the least largest inner product, {:.6g}, needs C/(1-{:.6g}) = "
@@ -132,7 +138,7 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
   if (has_point)
     fmt::print("explicit point: C - 1 + sqrt(2(C-d)/C) = {:.10f}\n",
                near_antipodal_point(command.dim, command.classes).loss);
-  if (value < frame_value - 1e-6) {
+  if (optimum.is_bound && value < frame_value - 1e-6) {
     fmt::print(
         "so the optimum of weight decay is no Grassmannian frame here: NC2 and NC3 do not hold in the "
         "limit\n");

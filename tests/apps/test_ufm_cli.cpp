@@ -113,7 +113,7 @@ TEST(UfmCommand, Says_What_Is_Wrong) {
   expect_failure(ufm("4", "0"), 2, {"--dim 0", "at least 1"});
   expect_failure(ufm("4", "2", {"--per-class", "0"}), 2, {"--per-class 0", "at least 1"});
   expect_failure(ufm("4", "2", {"--feature-lr", "-1"}), 2, {"learning rate of the features", "-1"});
-  expect_failure(ufm("4", "2", {"--steps", "0"}), 2, {"--steps 0", "at least 1"});
+  expect_failure(ufm("4", "2", {"--steps", "0"}), 2, {"--steps 0", "1 to 2147483647"});
   expect_failure(ufm("4", "2", {"--preset", "code1", "--feature-decay", "1"}), 2,
                  {"decay", "code1", "as printed"});
   expect_failure(ufm("4", "2", {"--preset", "equation2", "--norm", "0"}), 2, {"norm is 0", "positive"});
@@ -128,6 +128,19 @@ TEST(UfmCommand, Says_What_Is_Wrong) {
   expect_failure(ufm("1000", "512", {"--per-class", "1000000"}), 2, {"1000000000 samples", "GiB"});
   expect_failure(ufm("4", "2", {"--continuation", "1"}), 2, {"--continuation 1", "(0, 0.1)"});
   expect_failure(ufm("4", "2", {"--continuation", "1e-3", "--steps", "5"}), 2, {"--steps", "--continuation"});
+}
+
+TEST(UfmCommand, Takes_No_Step_That_Rounding_Swallows_For_Convergence) {
+  const Json json =
+      last_line_as_json(gnc(ufm("4", "2", {"--feature-lr", "1e-20", "--steps", "100", "--json"})));
+  EXPECT_FALSE(json["converged"]);
+}
+
+TEST(UfmCommand, Counts_The_Ends_Of_A_Batch) {
+  const std::string text =
+      gnc(ufm("10", "6", {"--preset", "equation2", "--norm", "2", "--batch", "8", "--steps", "100000"})).out;
+  EXPECT_NE(text.find("× loss 1.291088, max <m_i,m_j> 0.0000"), std::string::npos) << text;
+  EXPECT_NE(text.find("× loss 1.292815, max <m_i,m_j> 0.0202"), std::string::npos) << text;
 }
 
 TEST(UfmCommand, Stops_Where_The_Numbers_End) {

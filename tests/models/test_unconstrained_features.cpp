@@ -174,14 +174,16 @@ TEST(UfmModel, Is_Not_Moved_By_Looking_At_It) {
 }
 
 TEST(UfmModel, Gives_A_Problem_The_Same_Bits_In_Any_Company) {
-  const UfmConfig config = equation3_config(6, equal_classes(10, 3));
-  UnconstrainedFeatureModel alone(backend_named("cpu"), config, 1, 11),
-      together(backend_named("cpu"), config, 9, 11);
-  alone.descend(50);
-  together.descend(50);
-  EXPECT_EQ(alone.states()[0].features, together.states()[0].features);
-  EXPECT_EQ(alone.states()[0].classifier, together.states()[0].classifier);
-  EXPECT_NE(together.states()[0].classifier, together.states()[1].classifier);
+  for (const UfmConfig& config : {equation3_config(6, equal_classes(10, 3)), code1_config(6, 10)}) {
+    UnconstrainedFeatureModel alone(backend_named("cpu"), config, 1, 11),
+        together(backend_named("cpu"), config, 9, 11);
+    alone.descend(50);
+    together.descend(30);
+    together.descend(20);
+    EXPECT_EQ(alone.states()[0].features, together.states()[0].features);
+    EXPECT_EQ(alone.states()[0].classifier, together.states()[0].classifier);
+    EXPECT_NE(together.states()[0].classifier, together.states()[1].classifier);
+  }
 }
 
 TEST(UfmReport, Measures_A_Cross_By_Hand) {

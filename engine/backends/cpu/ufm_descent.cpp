@@ -193,8 +193,7 @@ class Descent {
   /// All steps, on this thread; for problems of one chunk. share: [C,d].
   void run_alone(const Workplace<T>& place, T* share) {
     if (!plan_.uses_library) load_features(place, 0, samples_);
-    double features_square =
-        op_.penalty == UfmPenalty::kNorm ? squared_norm(features_, std::int64_t{samples_} * dim_) : 0;
+    double features_square = square_of_chunk(place, 0, samples_);
     for (int step = 0; step < op_.steps; ++step) {
       begin_step(features_square, step);
       std::fill_n(share, std::int64_t{classes_} * dim_, T{0});
@@ -209,12 +208,16 @@ class Descent {
   void run_together(const PlaceOf& place_of, T* shares) {
     std::vector<double> squares(static_cast<std::size_t>(plan_.groups));
     const std::int64_t share_size = std::int64_t{classes_} * dim_;
-    double features_square = 0;
-    for_each_group([&](std::int64_t group, std::int64_t begin, std::int64_t end, int) {
-      squares[static_cast<std::size_t>(group)] = squared_norm(features_ + begin * dim_, (end - begin) * dim_);
+    for_each_group([&](std::int64_t group, std::int64_t begin, std::int64_t end, int thread) {
+      const Workplace<T> place = place_of(thread);
+      for (std::int64_t first = begin; first < end; first += plan_.chunk) {
+        const int count = static_cast<int>(std::min(plan_.chunk, end - first));
+        if (!plan_.uses_library) load_features(place, first, count);
+        squares[static_cast<std::size_t>(group)] += square_of_chunk(place, first, count);
+      }
     });
     for (int step = 0; step < op_.steps; ++step) {
-      features_square = 0;
+      double features_square = 0;
       for (const double square : squares) features_square += square;
       begin_step(features_square, step);
       for_each_group([&](std::int64_t group, std::int64_t begin, std::int64_t end, int thread) {
@@ -266,10 +269,7 @@ class Descent {
     differentiate(place, first, count);
     add_classifier_share(place, padded, share);
     step_features(place, padded);
-    double square = 0;
-    for (int k = 0; k < dim_ && op_.penalty == UfmPenalty::kNorm; ++k)
-      square += squared_norm(place.features + k * plan_.stride, count);
-    return square;
+    return square_of_chunk(place, first, count);
   }
 
   double run_chunk_in_library(const Workplace<float>& place, std::int64_t first, int count,
@@ -306,7 +306,17 @@ class Descent {
       features[i] = std::fma(-rate, std::fma(weight, features[i], place.features[i]), features[i]);
     if (op_.penalty == UfmPenalty::kSphere)
       for (int i = 0; i < count; ++i) project_row(features + i * dim_, dim_, op_.norm);
-    return op_.penalty == UfmPenalty::kNorm ? squared_norm(features, elements) : 0;
+    return square_of_chunk(place, first, count);
+  }
+
+  /// Σ|z_i|² of a chunk where the penalty needs it, else 0; in one order, so that a descent does not depend
+  /// on how its steps are divided into ops.
+  double square_of_chunk(const Workplace<T>& place, std::int64_t first, int count) const {
+    if (op_.penalty != UfmPenalty::kNorm) return 0;
+    if (plan_.uses_library) return squared_norm(features_ + first * dim_, std::int64_t{count} * dim_);
+    double square = 0;
+    for (int k = 0; k < dim_; ++k) square += squared_norm(place.features + k * plan_.stride, count);
+    return square;
   }
 
   /// Rows of samples to columns; zeros behind the last.
