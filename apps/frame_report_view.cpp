@@ -77,10 +77,12 @@ void add_structure(Rows& rows, const Json& report) {
   const auto eigenvalue = [](double value) { return fmt::format("{:.6g}", value < 1e-12 ? 0.0 : value); };
   rows.emplace_back("Gram spectrum", in_runs(spectrum, ", ", eigenvalue));
   if (report["unique"].is_null()) return;
-  rows.emplace_back("uniqueness",
-                    report["unique"].get<bool>()
-                        ? "the optimum is unique up to rotation and order"
-                        : "the optimum is not unique: blocks and spectrum tell the structures apart");
+  const bool are_lines = report["objective"] == "absolute";
+  rows.emplace_back(
+      "uniqueness",
+      report["unique"].get<bool>()
+          ? fmt::format("the optimum is unique up to isometry{} order", are_lines ? ", signs and" : " and")
+          : "the optimum is not unique: blocks and spectrum tell the structures apart");
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ struct FrameProvenance {
   std::optional<FrameObjective> objective;
   std::optional<std::uint64_t> seed;
   int restarts = 0;  ///< starts of the search; 0 for a construction
-  int hits = 0;      ///< starts that ended within 1e-7 of the best
-  int steps = 0;     ///< gradient steps (equation3, code1) or L-BFGS iterations (best) of the best start
+  int hits = 0;  ///< starts that ended within 1e-7 of the best; of a search, within 1e-4 as estimated in fp32
+  int steps = 0;  ///< gradient steps (equation3, code1) or L-BFGS iterations (best) of the best start
   std::optional<double> gradient_norm;  ///< of equation (3) or Code 1 after the last step, before any polish
   std::vector<FrameTransform> transforms;  ///< in the order they were applied
 };

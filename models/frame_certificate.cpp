@@ -2,22 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace gnc {
 namespace {
 
-constexpr double kSame = 1e-9;
+/// Within this of the best value known, a frame equals it: where optima are not isolated, searches end there.
+constexpr double kEquals = 1e-7;
+
+/// Rounding of a largest correlation, and what counts as attaining a bound: 1e-9, but near 1 a small part of
+/// the squared distance 2(1 − t), which is all that there is to tell frames apart.
+double rounding_of(double bound) { return std::min(1e-9, 1e-5 * (1.0 - bound) + 1e-15); }
 
 FrameStatus compare(const FrameCertificate& certificate) {
   const double value = certificate.value;
-  if (value <= certificate.bounds.front().value + kSame) return FrameStatus::kMeetsBound;
+  const double bound = certificate.bounds.front().value;
+  if (value <= bound + rounding_of(bound)) return FrameStatus::kMeetsBound;
   if (!certificate.known) return FrameStatus::kUnknown;
   const KnownCorrelation& known = *certificate.known;
-  const double tolerance = known.accuracy + kSame;
-  if (value > known.value + tolerance) return FrameStatus::kMissesKnown;
-  if (known.is_exact) return FrameStatus::kProvedValue;
-  return value < known.value - tolerance ? FrameStatus::kBeatsKnown : FrameStatus::kEqualsKnown;
+  const double rounding = known.accuracy + rounding_of(known.value);
+  if (known.is_exact)
+    return value > known.value + rounding ? FrameStatus::kMissesKnown : FrameStatus::kProvedValue;
+  if (value > known.value + std::max(rounding, kEquals)) return FrameStatus::kMissesKnown;
+  return value < known.value - std::max(rounding, kEquals) ? FrameStatus::kBeatsKnown
+                                                           : FrameStatus::kEqualsKnown;
 }
 
 /// Simplices, cross-polytopes and polygons are unique. Between, orthogonal parts can be chosen in many ways.
@@ -64,7 +73,10 @@ std::string verdict(const FrameCertificate& certificate) {
     case FrameStatus::kEqualsKnown:
       return "equals the best known value";
     case FrameStatus::kBeatsKnown:
-      return fmt::format("beats the best known value by {:.3g}", -difference);
+      return fmt::format("{} by {:.3g}",
+                         certificate.known->is_soft ? "below the best that an earlier search has seen,"
+                                                    : "beats the best known value",
+                         -difference);
     case FrameStatus::kMissesKnown:
       return fmt::format("NOT optimal: misses the {} by {:.3g}",
                          certificate.known->is_exact ? "optimum" : "best known value", difference);

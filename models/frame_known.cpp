@@ -397,7 +397,13 @@ std::optional<KnownCorrelation> known_correlation(int dim, int classes, FrameObj
   }
   const Key sought = {objective, dim, classes};
   const Row* const found = row_from(sought);
-  if (found != std::end(kTable) && key_of(*found) == sought) return known_from(*found);
+  if (found != std::end(kTable) && key_of(*found) == sought) {
+    KnownCorrelation known = known_from(*found);
+    const double least = smallest_above(dim, classes, objective);
+    if (least < known.value - known.accuracy - kNumerical)
+      known = {least, kNumerical, false, false, "part of a larger code"};
+    return known;
+  }
   // The value rises with C: where a smaller size needs as much as a larger one reaches, it is this size's.
   if (found == std::begin(kTable)) return std::nullopt;
   const Row& below = *(found - 1);

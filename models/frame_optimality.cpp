@@ -253,6 +253,10 @@ FrameOptimality measure_optimality(const Eigen::MatrixXd& unit, FrameObjective o
                                       unit.cols(), unit.rows(), kMostOperations);
     return result;
   }
+  if (value > 1.0 - kActiveTolerance) {
+    result.not_computed = "two vectors coincide, and no force moves them apart";
+    return result;
+  }
   const Parts parts = find_parts(unit);
   result.block_sizes = parts.sizes;
   const EqualForces all = equal_forces(unit, objective, value, Eigen::ArrayXd::Ones(unit.cols()));

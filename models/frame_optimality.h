@@ -32,7 +32,8 @@ struct FrameOptimality {
   std::vector<int> rattlers;      ///< vectors without an active pair: free to move
   std::vector<int> block_sizes;   ///< of the parts orthogonal to each other (to 1e-7), the largest first
   Multipliers multipliers = Multipliers::kNotComputed;
-  /// √Σ_i |tangential force on x_i|² for the multipliers; 0 at an optimum, √2 at most (for a single pair at
+  /// √Σ_i |tangential force on x_i|² for the multipliers; 0 at an optimum, and at any other
+  /// stationary point; √2 at most (for a single pair at
   /// 90°), and the smaller the more pairs share the load. Empty when not computed.
   std::optional<double> residual;
   std::int64_t stressed_pairs = 0;  ///< active pairs with a positive multiplier (1e-6 of the largest)
@@ -40,7 +41,8 @@ struct FrameOptimality {
 };
 
 /// Measures unit vectors [d,C]. Least squares up to 3000 active pairs that equal multipliers do not balance
-/// (seconds there), nothing above C²d = 4e10: `not_computed` then says so. O(C²d).
+/// (seconds there), nothing above C²d = 4e10 or where two
+/// vectors coincide: `not_computed` then says so. O(C²d).
 FrameOptimality measure_optimality(const Eigen::MatrixXd& unit, FrameObjective objective, double value);
 
 }  // namespace gnc

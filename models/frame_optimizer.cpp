@@ -20,8 +20,9 @@
 namespace gnc {
 namespace {
 
-constexpr double kHit = 1e-7;      // values this close count as the same
-constexpr double kReached = 2e-8;  // to a known value; optima that are not isolated polish to about this
+constexpr double kHit = 1e-7;        // values this close count as the same
+constexpr double kEstimated = 1e-4;  // values estimated in fp32 this close count as the same
+constexpr double kReached = 2e-8;    // to a known value; optima that are not isolated polish to about this
 
 /// What is estimated (in fp32) to be farther from the best than this is taken not to become it. Estimates of
 /// ends in double were within 7e-5 of the refined values, (3,14) to (8,40); in fp32 it was not measured.
@@ -56,7 +57,11 @@ class Population {
   }
   int descents() const { return descents_; }
   int cold_descents() const { return cold_descents_; }
-  int hits() const { return hits_; }
+  /// Cold starts whose end is estimated to be the best one.
+  int found() const {
+    return static_cast<int>(std::ranges::count_if(
+        cold_estimates_, [this](double estimate) { return estimate <= best_value() + kEstimated; }));
+  }
   int cold_hits() const { return cold_hits_; }
   double spent() const { return spent_; }
   bool is_empty() const { return members_.empty(); }
@@ -77,7 +82,10 @@ class Population {
     for (int i = 0; i < count; ++i) {
       const SearchEnd& end = ends[static_cast<std::size_t>(i)];
       spent_ += static_cast<double>(end.evaluations) * restarts_.evaluation_cost();
-      cold_descents_ += origin(i) == Origin::kRestart ? 1 : 0;
+      if (origin(i) == Origin::kRestart) {
+        ++cold_descents_;
+        if (!end.is_abandoned) cold_estimates_.push_back(end.point.estimate);
+      }
       if (!end.is_abandoned) least = std::min(least, end.point.estimate);
     }
     std::vector<std::pair<double, int>> order;
@@ -117,10 +125,7 @@ class Population {
     spent_ += static_cast<double>(shaken.size()) * sharpening_cost();
     const double before = best_value();
     for (const Member& member : shaken) insert(member);
-    if (best_value() < before - kHit) {
-      hits_ = 1;
-      cold_hits_ = 0;
-    }
+    if (best_value() < before - kHit) cold_hits_ = 0;
   }
 
  private:
@@ -171,16 +176,12 @@ class Population {
     if (seconds < 0.125) chosen.resize(sharpened);
     const double before = best_value();
     for (const Member& member : chosen) insert(member);
-    if (best_value() < before - kHit) hits_ = cold_hits_ = 0;
-    const int hits_before = hits_;
+    if (best_value() < before - kHit) cold_hits_ = 0;
     for (std::size_t k = 0; k < hopeful.size(); ++k) {
       const SearchPoint& point = hopeful[k].point;
       if (std::min(point.value, point.estimate) > best_value() + kHit) continue;
-      ++hits_;
       if (origin(order[k].second) == Origin::kRestart) ++cold_hits_;
     }
-    // The one that led there, if its optimum is not isolated and it was far from it yet.
-    if (best_value() < before - kHit && hits_ == hits_before) hits_ = 1;
   }
 
   /// Whether an end whose optimum has about this value is worth a closer look: it may be the best, or none
@@ -234,8 +235,9 @@ class Population {
 
   const OptimizerSettings& settings_;
   FrameRestarts restarts_;
-  std::vector<Member> members_;  // best first, values more than kHit apart
-  int descents_ = 0, cold_descents_ = 0, hits_ = 0, cold_hits_ = 0;
+  std::vector<Member> members_;         // best first, values more than kHit apart
+  std::vector<double> cold_estimates_;  // of those that were not abandoned
+  int descents_ = 0, cold_descents_ = 0, cold_hits_ = 0;
   double spent_ = 0.0;  // operations
 };
 
@@ -403,13 +405,15 @@ class Optimizer {
   }
 
   OptimizedFrame result() {
+    require(!main_.members().empty(),
+            "frame generate: no start has led anywhere: every end was lost in rounding");
     OptimizedFrame found;
     const Member& best = main_.members().front();
     found.vectors = polish_frame(best.end.point.vectors, settings_.objective);
     found.value = largest_correlation(found.vectors, settings_.objective);
     found.origin = to_string(best.origin);
-    found.restarts = main_.descents();
-    found.hits = main_.hits();
+    found.restarts = main_.cold_descents();
+    found.hits = main_.found();
     found.iterations = best.end.point.iterations;
     return found;
   }

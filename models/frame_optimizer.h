@@ -27,8 +27,8 @@ struct OptimizedFrame {
   Eigen::MatrixXd vectors;  ///< [d,C], unit columns
   double value = 0.0;       ///< largest (absolute) inner product
   std::string origin;       ///< of the start: restarts, hopping, splice, symmetry, code or neighbour
-  int restarts = 0;         ///< descents at this size, hops among them
-  int hits = 0;             ///< of them, ends that refine to within 1e-7 of the value
+  int restarts = 0;         ///< cold starts at this size; hops and their like come on top
+  int hits = 0;             ///< of them, ends estimated (in fp32) to lie within 1e-4 of the value
   int iterations = 0;       ///< of the start that found it
 };
 

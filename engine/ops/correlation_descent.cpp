@@ -14,8 +14,11 @@ void CorrelationDescent::check() const {
   require<ShapeError>(num_vectors() >= 2 && dim() >= 1,
                       "{}: vectors {} must be two or more of one dimension or more", kName,
                       vectors.to_string());
-  require<ShapeError>(iterations_per_stage >= 1 && growth > 1, "{}: {} iterations a stage, growth {}", kName,
-                      iterations_per_stage, growth);
+  require<ShapeError>(
+      iterations_per_stage >= 1 && growth >= 1.01 && last_sharpness > 0 && last_sharpness <= 1e9,
+      "{}: {} iterations a stage, growth {}, last sharpness {}; expected at least 1, at least 1.01, "
+      "and a number in (0, 1e9]",
+      kName, iterations_per_stage, growth, last_sharpness);
   check_shape(kName, reals[0], {num_vectors(), dim()});
   check_shape(kName, reals[1], {1});
   check_shape(kName, reals[2], {1});

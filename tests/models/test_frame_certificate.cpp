@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "engine/linalg.h"
 #include "models/frame_constructions.h"
@@ -62,9 +63,16 @@ TEST(FrameCertificate, Says_By_How_Much_A_Frame_Misses_Or_Beats_What_Is_Known) {
   EXPECT_EQ(verdict(missed), "NOT optimal: misses the optimum by 0.333");
   EXPECT_NEAR(missed.gap(), 1.0 / 3.0, 1e-15);
   // Lines: the table's value at (16,100) is a search's; 100 of the 144 Kerdock lines have 1/4.
-  const FrameCertificate beaten = certify(16, 100, kAbsolute);
-  EXPECT_EQ(beaten.status, FrameStatus::kBeatsKnown);
-  EXPECT_EQ(verdict(beaten), "beats the best known value by 0.0435");
+  const FrameCertificate part = certify(16, 100, kAbsolute);
+  EXPECT_EQ(part.status, FrameStatus::kEqualsKnown);
+  EXPECT_EQ(part.known->source, "part of a larger code");
+  // 5000 lines of the plane, one moved by a five-hundredth of the spacing: 8e-10 from the bound, and not
+  // optimal.
+  Eigen::MatrixXd lines = polygon_frame(5000, std::numbers::pi);
+  const double angle = 1.002 * std::numbers::pi / 5000;
+  lines(0, 1) = std::cos(angle);
+  lines(1, 1) = std::sin(angle);
+  EXPECT_EQ(certify(lines, kAbsolute).status, FrameStatus::kMissesKnown);
   EXPECT_EQ(verdict(certify(gaussian_matrix(RandomStream(1, "test"), 11, 50), kSigned)),
             "no known value at this size");
 }

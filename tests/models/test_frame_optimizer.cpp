@@ -110,8 +110,8 @@ TEST(Optimizer, Is_The_Same_On_Any_Number_Of_Threads) {
   EXPECT_EQ(alone.vectors, together.vectors);
   EXPECT_EQ(alone.hits, together.hits);
   EXPECT_EQ(alone.iterations, together.iterations);
-  EXPECT_EQ(alone.restarts, 2500);
-  EXPECT_EQ(together.restarts, 2500);
+  EXPECT_EQ(alone.restarts, together.restarts);
+  EXPECT_LT(alone.restarts, 2500);             // the rest were hops and their like
   EXPECT_NEAR(alone.value, 1.0 / 3.0, 1e-12);  // Schütte and van der Waerden 1951
 }
 
