@@ -187,7 +187,10 @@ void draw_turned(Canvas& canvas, const Eigen::MatrixXd& directions,
 
 void draw_caption(Canvas& canvas, const FrameDrawing& frame, double left) {
   canvas.text({left, 32}, frame.title, {.size = 17, .is_bold = true});
-  canvas.text({left, 54}, frame.caption, {.size = 12, .color = kFaintInk});
+  TextStyle style = {.size = 12, .color = kFaintInk};
+  const double room = canvas.width() - left - 12, needed = canvas.text_width(frame.caption, style);
+  if (needed > room) style.size *= room / needed;
+  canvas.text({left, 54}, frame.caption, style);
 }
 
 }  // namespace
