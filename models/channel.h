@@ -54,10 +54,10 @@ double channel_exponent(const Eigen::MatrixXd& vectors);
 /// with bound μ̄ and probability μ their variances are at most μ(μ̄ − μ)/n and exactly μ(1 − μ)/n.
 ///
 /// Intervals are Clopper and Pearson's. They are exact for plain sampling. Importance weights lie in (0, 1]
-/// and are taken for counts, which makes their intervals wider than their variance asks for. The average
-/// over classes takes Kish's effective number of samples. The worst class's interval ignores that it was
-/// picked. Throws Error naming a σ that is not positive or finite, samples < 1, and σ so small that (M/σ)²
-/// leaves fp32.
+/// and are taken for counts, and the average over classes takes Kish's effective number of samples: no
+/// theorem gives either its coverage, and for classes of very unequal error it can be less than 95 %. The
+/// worst class's interval ignores that it was picked. Throws Error naming a σ that is not positive or finite,
+/// samples < 1, and σ so small that (M/σ)² leaves fp32.
 std::vector<ChannelResult> estimate_channel(Backend& backend, const Eigen::MatrixXd& vectors,
                                             const ChannelOptions& options);
 
