@@ -134,6 +134,11 @@ ConstTensor::ConstTensor(const TensorSpec& spec, const void* data, MemoryResourc
       memory_(&memory),
       run_stride_(run_stride < 0 ? spec.storage_elements() : run_stride) {}
 
+std::string ConstTensor::to_string() const {
+  if (data_ == nullptr) return "(none)";
+  return is_slice() ? fmt::format("{} of {} channels", spec_.to_string(), slice_pitch_) : spec_.to_string();
+}
+
 void ConstTensor::check_access(DType wanted, int run) const {
   require<ShapeError>(wanted == spec_.dtype, "a tensor {} was read as {}", to_string(),
                       gnc::to_string(wanted));
@@ -157,6 +162,21 @@ ConstTensor ConstTensor::shared_by(int runs) const {
   return result;
 }
 
+ConstTensor ConstTensor::channels(int first, int count) const {
+  require<ShapeError>(layout() == Layout::kNHWC || layout() == Layout::kHWNC,
+                      "channels of a tensor {}, but only those of NHWC and HWNC lie side by side",
+                      to_string());
+  require<ShapeError>(first >= 0 && count >= 1 && count <= shape()[1] - first,
+                      "{} channels from {} of a tensor {}", count, first, to_string());
+  const Shape& whole = shape();
+  ConstTensor result = *this;
+  result.data_ =
+      static_cast<const std::byte*>(data_) + static_cast<std::size_t>(first) * size_of(spec_.dtype);
+  result.spec_.shape = Shape({whole[0], count, whole[2], whole[3]}, whole.runs());
+  result.slice_pitch_ = count == pixel_pitch() ? 0 : pixel_pitch();
+  return result;
+}
+
 Tensor Tensor::run(int index) const {
   Tensor result;
   static_cast<ConstTensor&>(result) = ConstTensor::run(index);
@@ -169,9 +189,15 @@ Tensor Tensor::shared_by(int runs) const {
   return result;
 }
 
+Tensor Tensor::channels(int first, int count) const {
+  Tensor result;
+  static_cast<ConstTensor&>(result) = ConstTensor::channels(first, count);
+  return result;
+}
+
 Tensor Tensor::reshaped(const Shape& shape) const {
   const bool same_order =
-      layout() == Layout::kRowMajor || (layout() == Layout::kNHWC && this->shape()[2] == 1 &&
+      layout() == Layout::kRowMajor || (!is_slice() && layout() == Layout::kNHWC && this->shape()[2] == 1 &&
                                         this->shape()[3] == 1 && shape[2] == 1 && shape[3] == 1);
   require<ShapeError>(same_order && shape.elements() == this->shape().elements() && shape.runs() == runs(),
                       "{} cannot be seen as {}", to_string(), shape.to_string());
@@ -220,9 +246,19 @@ DeviceTensor upload(MemoryResource& memory, const HostTensor& host) {
 HostTensor download(const ConstTensor& tensor) {
   HostTensor host(tensor.spec());
   const std::size_t bytes_per_run = host.bytes().size() / static_cast<std::size_t>(tensor.runs());
-  for (int run = 0; run < tensor.runs(); ++run)
-    tensor.memory()->download(host.bytes().data() + static_cast<std::size_t>(run) * bytes_per_run,
-                              tensor.run(run).raw(), bytes_per_run);
+  const std::size_t pixel = static_cast<std::size_t>(tensor.shape()[1]) * size_of(tensor.dtype());
+  const std::size_t pitch = static_cast<std::size_t>(tensor.pixel_pitch()) * size_of(tensor.dtype());
+  const std::size_t pixels = tensor.is_slice() ? bytes_per_run / pixel : 0;
+  std::vector<std::byte> between(pixels == 0 ? 0 : (pixels - 1) * pitch + pixel);
+  for (int run = 0; run < tensor.runs(); ++run) {
+    std::byte* to = host.bytes().data() + static_cast<std::size_t>(run) * bytes_per_run;
+    if (!tensor.is_slice()) {
+      tensor.memory()->download(to, tensor.run(run).raw(), bytes_per_run);
+      continue;
+    }
+    tensor.memory()->download(between.data(), tensor.run(run).raw(), between.size());
+    for (std::size_t i = 0; i < pixels; ++i) std::memcpy(to + i * pixel, between.data() + i * pitch, pixel);
+  }
   return host;
 }
 

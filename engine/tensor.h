@@ -86,7 +86,11 @@ class ConstTensor {
   int runs() const { return spec_.shape.runs(); }
   std::int64_t run_stride() const { return run_stride_; }
   MemoryResource* memory() const { return memory_; }
-  std::string to_string() const { return data_ == nullptr ? "(none)" : spec_.to_string(); }
+  /// Elements from the first channel of a pixel to that of its neighbour: C, or more in a slice of channels.
+  int pixel_pitch() const { return is_slice() ? slice_pitch_ : spec_.shape[1]; }
+  /// Whether it is some of the channels of wider images, whose other channels lie between its pixels.
+  bool is_slice() const { return slice_pitch_ != 0; }
+  std::string to_string() const;
 
   /// First element of run `run`. Throws ShapeError when T is not the tensor's dtype.
   template <class T>
@@ -97,12 +101,17 @@ class ConstTensor {
   const void* raw() const { return data_; }
   /// Offset of element (n,c,h,w) inside its run.
   std::int64_t offset(int n, int c = 0, int h = 0, int w = 0) const {
-    return offset_of(spec_.shape, spec_.layout, n, c, h, w);
+    const std::int64_t dense = offset_of(spec_.shape, spec_.layout, n, c, h, w);
+    return is_slice() ? dense + (dense - c) / spec_.shape[1] * (slice_pitch_ - spec_.shape[1]) : dense;
   }
   /// One run of it, as a tensor with one run.
   ConstTensor run(int index) const;
   /// The same memory for `runs` runs that all read run 0 (run stride 0). Needs a tensor of one run.
   ConstTensor shared_by(int runs) const;
+  /// Channels [first, first + count) of NHWC or HWNC images: the same pixels at the same pitch. Ops take such
+  /// a slice where they say so, and refuse it elsewhere. Throws ShapeError for other layouts and for channels
+  /// that are not there.
+  ConstTensor channels(int first, int count) const;
 
  protected:
   void check_access(DType wanted, int run) const;
@@ -111,6 +120,7 @@ class ConstTensor {
   const void* data_ = nullptr;
   MemoryResource* memory_ = nullptr;
   std::int64_t run_stride_ = 0;
+  int slice_pitch_ = 0;  // 0: not a slice
 };
 
 /// Writable view; converts to ConstTensor.
@@ -127,6 +137,7 @@ class Tensor : public ConstTensor {
   void* raw() const { return const_cast<void*>(data_); }
   Tensor run(int index) const;
   Tensor shared_by(int runs) const;
+  Tensor channels(int first, int count) const;
   /// The same elements under another row-major shape, e.g. [N,C,1,1] as [N,C]. Throws ShapeError unless the
   /// order in memory is the same for both.
   Tensor reshaped(const Shape& shape) const;
@@ -179,7 +190,8 @@ class DeviceTensor {
 
 /// Copies a host tensor to a new device tensor of the same spec.
 DeviceTensor upload(MemoryResource& memory, const HostTensor& host);
-/// Copies all runs to the host, in the tensor's own layout (shared runs are repeated).
+/// Copies all runs to the host, in the tensor's own layout (shared runs are repeated); a slice of channels
+/// arrives without the channels beside it.
 HostTensor download(const ConstTensor& tensor);
 
 }  // namespace gnc

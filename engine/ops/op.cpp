@@ -2,10 +2,18 @@
 
 namespace gnc {
 
+void require_dense(std::string_view op, const Operand& operand) {
+  require<ShapeError>(!operand.tensor.is_slice(),
+                      "{}: {} is {}, a slice, but must be all channels of its images", op, operand.name,
+                      operand.tensor.to_string());
+}
+
 void check_operands(std::string_view op, int runs, std::initializer_list<Operand> operands) {
   const MemoryResource* memory = nullptr;
-  for (const auto& [name, tensor] : operands) {
+  for (const Operand& operand : operands) {
+    const auto& [name, tensor, slices] = operand;
     require<ShapeError>(static_cast<bool>(tensor), "{}: {} is missing", op, name);
+    if (slices == Slices::kRefused) require_dense(op, operand);
     require<ShapeError>(tensor.runs() == runs, "{}: {} has {} runs but the op has {}", op, name,
                         tensor.runs(), runs);
     if (memory == nullptr) memory = tensor.memory();

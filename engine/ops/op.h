@@ -8,14 +8,20 @@
 
 namespace gnc {
 
+/// Whether an op takes an operand that is a slice of the channels of wider images.
+enum class Slices : std::uint8_t { kRefused, kTaken };
+
 /// A named operand, for error messages.
 struct Operand {
   std::string_view name;
   const ConstTensor& tensor;
+  Slices slices = Slices::kRefused;
 };
 
-/// Throws ShapeError unless every operand is given, on one memory resource, and has `runs` runs (or is shared
-/// by them: run stride 0). `op` is the name in the message.
+/// Throws ShapeError if the operand is a slice of channels: the op would read what lies beside it.
+void require_dense(std::string_view op, const Operand& operand);
+/// Throws ShapeError unless every operand is given, on one memory resource, has `runs` runs (or is shared by
+/// them: run stride 0) and, where slices are not taken, is none. `op` is the name in the message.
 void check_operands(std::string_view op, int runs, std::initializer_list<Operand> operands);
 /// Throws ShapeError unless `operand` is given and has exactly this shape (runs apart).
 void check_shape(std::string_view op, const Operand& operand, const Shape& expected);

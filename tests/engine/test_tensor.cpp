@@ -94,6 +94,52 @@ TEST(Tensor, Is_Reshaped_Only_Where_Memory_Order_Stays) {
   expect_error<ShapeError>([&] { static_cast<void>(picture.view().reshaped({2, 20})); }, {"NHWC", "[2,20]"});
 }
 
+TEST(Tensor, Sees_A_Slice_Of_Channels_Where_It_Lies) {
+  HostMemory memory;
+  const Shape shape({2, 5, 3, 2}, 2);
+  for (const Layout layout : {Layout::kNHWC, Layout::kHWNC}) {
+    SCOPED_TRACE(to_string(layout));
+    const DeviceTensor device = upload(memory, counting(shape).in_layout(layout));
+    const Tensor& whole = device.view();
+    const Tensor slice = whole.channels(1, 3).channels(1, 2);  // channels 2 and 3
+    EXPECT_TRUE(slice.is_slice());
+    EXPECT_EQ(slice.pixel_pitch(), 5);
+    EXPECT_EQ(slice.shape(), Shape({2, 2, 3, 2}, 2));
+    EXPECT_EQ(slice.to_string(), fmt::format("2 x [2,2,3,2] fp32 {} of 5 channels", to_string(layout)));
+    const HostTensor values = download(slice).in_layout(Layout::kRowMajor);
+    std::size_t i = 0;
+    for (int run = 0; run < 2; ++run)
+      for (int n = 0; n < 2; ++n)
+        for (int c = 0; c < 2; ++c)
+          for (int h = 0; h < 3; ++h)
+            for (int w = 0; w < 2; ++w) {
+              const float expected = whole.data<float>(run)[whole.offset(n, c + 2, h, w)];
+              EXPECT_EQ(slice.data<float>(run)[slice.offset(n, c, h, w)], expected);
+              EXPECT_EQ(slice.run(run).data<float>()[slice.offset(n, c, h, w)], expected);
+              EXPECT_EQ(values.values<float>()[i++], expected);
+            }
+  }
+}
+
+TEST(Tensor, Is_No_Slice_Of_All_Its_Channels) {
+  HostMemory memory;
+  const DeviceTensor device(memory, {.shape = {2, 5, 3, 2}, .layout = Layout::kNHWC});
+  EXPECT_FALSE(device.view().channels(0, 5).is_slice());
+  EXPECT_EQ(device.view().channels(0, 5).pixel_pitch(), 5);
+}
+
+TEST(Tensor, Refuses_Channels_That_Are_Not_There) {
+  HostMemory memory;
+  const DeviceTensor images(memory, {.shape = {2, 5, 3, 2}, .layout = Layout::kNHWC});
+  const DeviceTensor planes(memory, {.shape = {2, 5, 3, 2}});
+  expect_error<ShapeError>([&] { images.view().channels(2, 4); }, {"4 channels from 2", "[2,5,3,2]"});
+  expect_error<ShapeError>([&] { images.view().channels(1, 3).channels(1, 3); }, {"3 channels from 1"});
+  expect_error<ShapeError>([&] { images.view().channels(-1, 2); }, {"2 channels from -1"});
+  expect_error<ShapeError>([&] { images.view().channels(0, 0); }, {"0 channels from 0"});
+  expect_error<ShapeError>([&] { planes.view().channels(0, 1); }, {"[2,5,3,2] fp32", "NHWC and HWNC"});
+  expect_error<ShapeError>([&] { images.view().channels(0, 1).reshaped({12}); }, {"cannot be seen as [12]"});
+}
+
 TEST(HostTensor, Takes_As_Many_Values_As_It_Has_Elements) {
   const std::vector<float> three = {1, 2, 3};
   expect_error<ShapeError>([&] { HostTensor(Shape{2, 2}, three); }, {"3 values", "[2,2]"});

@@ -18,7 +18,7 @@ namespace gnc::cpu {
 
 /// Throws BackendError naming the op, the operand and its dtype unless all are fp32 (or not given).
 inline void require_fp32(std::string_view op, std::initializer_list<Operand> operands) {
-  for (const auto& [name, tensor] : operands)
+  for (const auto& [name, tensor, slices] : operands)
     require<BackendError>(!tensor || tensor.dtype() == DType::kF32,
                           "{}: {} is {}, but cpu computes in fp32 only", op, name, to_string(tensor.dtype()));
 }
@@ -32,7 +32,7 @@ inline bool lies_as_nhwc(const TensorSpec& spec) {
 
 /// Throws BackendError naming the op, the operand and its layout unless all (that are given) lie as in NHWC.
 inline void require_nhwc(std::string_view op, std::initializer_list<Operand> operands) {
-  for (const auto& [name, tensor] : operands)
+  for (const auto& [name, tensor, slices] : operands)
     require<BackendError>(!tensor || lies_as_nhwc(tensor.spec()),
                           "{}: {} is {} in layout {}, but cpu takes NHWC", op, name,
                           tensor.shape().to_string(), to_string(tensor.layout()));
