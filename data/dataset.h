@@ -11,12 +11,20 @@
 
 namespace gnc {
 
+/// A coarser division of the classes, where a data set has one: CIFAR-100's 20 superclasses.
+struct CoarseClasses {
+  std::vector<std::string> names = {};
+  std::vector<std::int32_t> of_class =
+      {};  ///< for every class, which of them; -1 for a class without pictures
+};
+
 /// Both splits have the same picture size, channels and number of classes; neither is empty.
 struct Dataset {
   std::string name;                      ///< the part of the SPEC before the colon
   std::vector<std::string> class_names;  ///< num_classes of them, in label order
   ImageSet train;
   ImageSet test;
+  CoarseClasses coarse = {};  ///< empty for most
 
   int num_classes() const { return train.num_classes; }
 };

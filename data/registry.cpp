@@ -27,10 +27,10 @@ constexpr std::array kDatasets = {
           [](const std::string& directory, const LoadOptions&) { return load_fashion_mnist(directory); }},
     Entry{"mnist", "mnist:DIR", Argument::kRequired,
           [](const std::string& directory, const LoadOptions&) { return load_mnist(directory); }},
-    Entry{"cifar10", "cifar10:DIR", Argument::kRequired,
-          [](const std::string& directory, const LoadOptions&) { return load_cifar10(directory); }},
-    Entry{"cifar100", "cifar100:DIR", Argument::kRequired,
-          [](const std::string& directory, const LoadOptions&) { return load_cifar100(directory); }},
+    Entry{"cifar10", "cifar10:DIR_OR_TAR", Argument::kRequired,
+          [](const std::string& source, const LoadOptions&) { return load_cifar(kCifar10, source); }},
+    Entry{"cifar100", "cifar100:DIR_OR_TAR[,labels=fine|coarse]", Argument::kRequired,
+          [](const std::string& argument, const LoadOptions&) { return load_cifar100(argument); }},
     Entry{"images", "images:DIR_OR_TAR", Argument::kRequired,
           [](const std::string& source, const LoadOptions& options) {
             return load_image_folder(source, options);

@@ -77,8 +77,8 @@ class Entry final : public TarEntry {
       if (got == 0) return bytes;
       bytes.append(chunk, static_cast<std::size_t>(got));
       require<FileError>(static_cast<std::int64_t>(bytes.size()) <= most,
-                         "{}: entry '{}': larger than {} bytes, the most a picture file may have",
-                         archive_path_, path_, most);
+                         "{}: entry '{}': larger than {} bytes, the most that was expected", archive_path_,
+                         path_, most);
     }
   }
 
@@ -91,7 +91,8 @@ class Entry final : public TarEntry {
 
 }  // namespace
 
-void for_each_tar_entry(const fs::path& archive_path, const std::function<void(TarEntry&)>& visit) {
+void for_each_tar_entry(const fs::path& archive_path, const std::function<void(TarEntry&)>& visit,
+                        std::int64_t most_bytes) {
   const Handle handle = open_archive(archive_path);
   const std::string name = archive_path.string();
   std::int64_t end_of_entries = 0;  // in the uncompressed stream
@@ -102,6 +103,11 @@ void for_each_tar_entry(const fs::path& archive_path, const std::function<void(T
     // A warning concerns metadata (a time, an owner); the entry is usable.
     require<FileError>(status == ARCHIVE_OK || status == ARCHIVE_WARN, "{}: not a whole tar archive: {}",
                        name, message_of(handle.get()));
+    // An entry is as long as its header says, so what is passed over unread is bounded too.
+    const std::int64_t begin = archive_filter_bytes(handle.get(), 0), size = archive_entry_size(raw);
+    require<FileError>(size <= most_bytes - begin,
+                       "{}: an entry of {} bytes from byte {} on; expected at most {} bytes in all", name,
+                       size, begin, most_bytes);
     if (archive_entry_filetype(raw) != AE_IFDIR) {
       Entry entry(name, handle.get(), raw);
       if (archive_entry_filetype(raw) == AE_IFREG || entry.is_link()) visit(entry);
