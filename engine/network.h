@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/loss.h"
 #include "engine/modules/module.h"
 
 namespace gnc {
@@ -39,12 +40,18 @@ class Network : public Module {
   LeasedTensor backward(LeasedTensor logits_grad, Pass& pass) override {
     return features_->backward(classifier_->backward(std::move(logits_grad), pass), pass);
   }
-  /// Training but for the update: the losses [B] of a batch with these labels [B], Eq. (1), and the gradients
-  /// of their mean in all parameters. A network that knows a shorter way than this one takes it.
-  virtual void differentiate(LeasedTensor x, const ConstTensor& labels, const Tensor& losses, Pass& pass) {
+  /// What a batch is trained towards.
+  struct Target {
+    LossFunction loss;
+    ConstTensor labels;  // [B]
+    Tensor losses;       // [B], written
+  };
+
+  /// Training but for the update: the losses of a batch, and the gradients of their mean in all parameters. A
+  /// network that knows a shorter way than this one takes it.
+  virtual void differentiate(LeasedTensor x, const Target& target, Pass& pass) {
     LeasedTensor logits = forward(std::move(x), pass);
-    pass.backend().run(CrossEntropy{
-        .logits = logits.tensor(), .labels = labels, .losses = losses, .logits_grad = logits.tensor()});
+    target.loss.run(pass.backend(), logits.tensor(), target.labels, target.losses);
     backward(std::move(logits), pass);
   }
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override {

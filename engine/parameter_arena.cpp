@@ -16,11 +16,9 @@ TensorSpec spec_of(const Parameter& parameter, const Backend& backend, int runs,
               parameter.is_convolution_weight ? backend.weights_layout(parameter.shape) : Layout::kRowMajor};
 }
 
-/// Appends one entry behind `total` elements and moves `total` past it.
-void append(std::vector<ParameterArena::Entry>& entries, std::int64_t& total, const std::string& name,
-            Parameter& parameter, const TensorSpec& spec) {
-  entries.push_back({name, &parameter, total});
-  total += (spec.storage_elements() + kGranularity - 1) / kGranularity * kGranularity;
+/// Elements that a parameter takes, with the gap behind it.
+std::int64_t room_for(const TensorSpec& spec) {
+  return (spec.storage_elements() + kGranularity - 1) / kGranularity * kGranularity;
 }
 
 template <class T>
@@ -37,10 +35,20 @@ ParameterArena::ParameterArena(Module& network, Backend& backend, int runs, DTyp
   std::set<std::string> names;
   network.visit("", [&](const std::string& name, Parameter& parameter) {
     require<Error>(names.insert(name).second, "two parameters are called '{}'", name);
-    const bool is_trained = parameter.kind == ParameterKind::kTrained;
-    append(is_trained ? trained_ : buffers_, is_trained ? trained_total : buffer_total, name, parameter,
-           spec_of(parameter, backend, runs, dtype));
+    auto& entries = parameter.kind == ParameterKind::kTrained ? trained_ : buffers_;
+    entries.push_back({.name = name, .parameter = &parameter, .offset = 0});
   });
+  const auto lay_out = [&](std::vector<Entry>& entries, std::int64_t& total, const auto& selects) {
+    for (Entry& entry : entries) {
+      if (!selects(*entry.parameter)) continue;
+      entry.offset = total;
+      total += room_for(spec_of(*entry.parameter, backend, runs, dtype));
+    }
+  };
+  lay_out(trained_, trained_total, [](const Parameter& parameter) { return parameter.shape.rank() >= 2; });
+  weights_end_ = trained_total;
+  lay_out(trained_, trained_total, [](const Parameter& parameter) { return parameter.shape.rank() < 2; });
+  lay_out(buffers_, buffer_total, [](const Parameter&) { return true; });
   const auto range = [&](std::int64_t elements, DType stored) {
     const TensorSpec spec{.shape = Shape({static_cast<int>(elements)}, runs), .dtype = stored};
     DeviceTensor tensor(backend.memory(), spec);

@@ -14,9 +14,10 @@ namespace gnc {
 /// Gives every parameter of a network its memory: three contiguous ranges [R][total] (values, gradients,
 /// momentum buffers), so that one SgdStep updates the whole network of all runs, and one range for the
 /// buffers that are state but not trained. Parameters start at multiples of 64 elements; the gaps and the
-/// padding of blocked layouts are zero and stay zero under SGD. Where the backend stores images in bf16, a
-/// fourth range holds the values rounded to bf16; whoever writes values writes it too (`write`, SgdStep), so
-/// it is never stale.
+/// padding of blocked layouts are zero and stay zero under SGD. Weights (two dimensions or more) lie before
+/// vectors (biases, scale and shift of batch norm), so that an update can treat each kind as one range. Where
+/// the backend stores images in bf16, a fourth range holds the values rounded to bf16; whoever writes values
+/// writes it too (`write`, SgdStep), so it is never stale.
 class ParameterArena {
  public:
   /// One tensor of the network under its state_dict name.
@@ -31,6 +32,7 @@ class ParameterArena {
   /// beside images in fp64 (tests). Throws Error when two parameters have one name.
   ParameterArena(Module& network, Backend& backend, int runs, DType dtype);
 
+  /// In the order in which the network shows them.
   const std::vector<Entry>& trained() const { return trained_; }
   const std::vector<Entry>& buffers() const { return buffers_; }
   /// Entry by name. Throws Error when there is none.
@@ -45,6 +47,8 @@ class ParameterArena {
   const Tensor& momentum() const { return momentum_.view(); }
   /// The values rounded to bf16; not given where images are not bf16.
   const Tensor& bf16_values() const { return bf16_values_.view(); }
+  /// Elements of the flat views that weights take, with padding; behind them lie the vectors.
+  std::int64_t weights_end() const { return weights_end_; }
   /// The momentum buffer that belongs to a trained entry.
   Tensor momentum_of(const Entry& entry) const;
 
@@ -68,6 +72,7 @@ class ParameterArena {
   Backend& backend_;
   DType dtype_;
   int runs_;
+  std::int64_t weights_end_ = 0;
   std::vector<Entry> trained_;
   std::vector<Entry> buffers_;
   DeviceTensor values_;

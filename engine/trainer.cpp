@@ -27,6 +27,15 @@ std::vector<float> floats_of(const Tensor& source, int run) {
   return values;
 }
 
+/// Elements [first, end) of a flat tensor of all runs; nothing of what is not given.
+Tensor range_of(const Tensor& flat, std::int64_t first, std::int64_t end) {
+  if (!flat) return {};
+  const TensorSpec spec{.shape = Shape({static_cast<int>(end - first)}, flat.runs()), .dtype = flat.dtype()};
+  auto* start =
+      static_cast<std::byte*>(flat.raw()) + first * static_cast<std::int64_t>(size_of(flat.dtype()));
+  return Tensor(spec, start, *flat.memory(), flat.run_stride());
+}
+
 /// Orders that an epoch needs: one when all runs have one seed.
 int distinct_orders(const std::vector<std::uint64_t>& seeds) {
   const bool is_shared =
@@ -101,7 +110,7 @@ std::size_t Trainer::planned_activations(int batch_size) {
   // planned.
   PlanningBackend planning(backend_);
   std::size_t capacity = 0;
-  for (const int samples : batch_sizes(train_.size(), batch_size)) {
+  for (const int samples : training_batch_sizes(batch_size)) {
     Arena arena = Arena::unbacked(backend_.memory());
     step(planning, arena, samples, 0.0);
     capacity = std::max(capacity, arena.peak());
@@ -143,7 +152,7 @@ void Trainer::explain_out_of_memory(const OutOfMemoryError& error, std::size_t a
 }
 
 void Trainer::warm_up() {
-  for (const int samples : batch_sizes(train_.size(), settings_.batch_size)) {
+  for (const int samples : training_batch_sizes(settings_.batch_size)) {
     train_.select(0);
     step(backend_, *arena_, samples, std::nullopt);
   }
@@ -184,16 +193,42 @@ void Trainer::set_training_orders(int epoch) {
 void Trainer::step(Backend& backend, Arena& arena, int samples, std::optional<double> learning_rate) {
   Pass pass(backend, arena, Mode::kTrain);
   DeviceImages::Batch batch = train_.batch(samples, runs(), pass);
-  network_.differentiate(std::move(batch.images), batch.labels, losses(samples), pass);
+  network_.differentiate(std::move(batch.images),
+                         {.loss = settings_.loss, .labels = batch.labels, .losses = losses(samples)}, pass);
   require<Error>(pass.is_empty(), "backward left activations of forward behind");
-  if (learning_rate)
-    backend.run(SgdStep{.values = parameters_.values(),
-                        .gradients = parameters_.gradients(),
-                        .momentum_buffer = parameters_.momentum(),
-                        .bf16_values = parameters_.bf16_values(),
-                        .learning_rate = static_cast<float>(*learning_rate),
+  if (learning_rate) descend(backend, *learning_rate);
+}
+
+void Trainer::descend(Backend& backend, double learning_rate) {
+  const auto step = [&](std::int64_t first, std::int64_t end, double weight_decay) {
+    if (first == end) return;
+    backend.run(SgdStep{.values = range_of(parameters_.values(), first, end),
+                        .gradients = range_of(parameters_.gradients(), first, end),
+                        .momentum_buffer = range_of(parameters_.momentum(), first, end),
+                        .bf16_values = range_of(parameters_.bf16_values(), first, end),
+                        .learning_rate = static_cast<float>(learning_rate),
                         .momentum = static_cast<float>(settings_.momentum),
-                        .weight_decay = static_cast<float>(settings_.weight_decay)});
+                        .weight_decay = static_cast<float>(weight_decay),
+                        .momentum_kind = settings_.momentum_kind});
+  };
+  const std::int64_t end = parameters_.values().shape().elements();
+  const std::int64_t split = settings_.decay == Decay::kAll ? end : parameters_.weights_end();
+  step(0, split, settings_.weight_decay);
+  step(split, end, 0);
+}
+
+std::vector<int> Trainer::training_batch_sizes(int batch_size) const {
+  std::vector<int> sizes = batch_sizes(train_.size(), batch_size);
+  if (settings_.last_batch == LastBatch::kDrop) sizes.resize(1);
+  return sizes;
+}
+
+int Trainer::steps_per_epoch() const {
+  return settings_.last_batch == LastBatch::kDrop ? train_.size() / settings_.batch_size : train_.steps();
+}
+
+int Trainer::samples_per_epoch() const {
+  return std::min(train_.size(), steps_per_epoch() * settings_.batch_size);
 }
 
 Tensor Trainer::losses(int samples) const {

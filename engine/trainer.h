@@ -13,6 +13,7 @@
 #include "engine/backend.h"
 #include "engine/batch.h"
 #include "engine/device_images.h"
+#include "engine/loss.h"
 #include "engine/memory.h"
 #include "engine/network.h"
 #include "engine/parameter_arena.h"
@@ -20,15 +21,33 @@
 
 namespace gnc {
 
+/// What weight decay acts on. A frozen frame is not trained and never decays.
+enum class Decay : std::uint8_t {
+  kAll,      ///< every trained parameter, biases and batch norm included, as torch.optim.SGD does
+  kWeights,  ///< what has two dimensions or more: neither biases nor scale and shift of batch norm
+};
+
+/// What becomes of the samples that fill no whole batch at the end of an epoch (50,000 = 195·256 + 80).
+enum class LastBatch : std::uint8_t {
+  /// They are a batch of their own, as with PyTorch's DataLoader(drop_last=False): loss and gradients are
+  /// means over them, batch statistics are theirs, and the running statistics and the update weigh this batch
+  /// like any other.
+  kKeep,
+  /// They are left out of this epoch (drop_last=True); the next one shuffles anew.
+  kDrop,
+};
+
 /// Settings of the optimisation; the defaults are those of appendix F.1.
 struct TrainerSettings {
   int epochs = 200;
   int batch_size = 256;
-  StepSchedule schedule;
+  LearningRateSchedule schedule;
   double momentum = 0.9;
-  /// On every trained parameter, biases and batch norm included, as torch.optim.SGD does; the frozen frame is
-  /// not trained.
   double weight_decay = 5e-4;
+  MomentumKind momentum_kind = MomentumKind::kClassical;
+  Decay decay = Decay::kAll;
+  LossFunction loss = {};
+  LastBatch last_batch = LastBatch::kKeep;
 };
 
 /// Where a training stands: `step` batches of epoch `epoch` (from 0) are done.
@@ -85,7 +104,9 @@ class Trainer {
   const MemoryPlan& memory_plan() const { return plan_; }
   const TrainerSettings& settings() const { return settings_; }
   ParameterArena& parameters() { return parameters_; }
-  int steps_per_epoch() const { return train_.steps(); }
+  /// Batches of an epoch, and the samples in them.
+  int steps_per_epoch() const;
+  int samples_per_epoch() const;
 
   Position position() const { return position_; }
   /// Continues from there; the caller has restored the parameters.
@@ -108,6 +129,10 @@ class Trainer {
   void plan_and_allocate();
   /// One step and one evaluation of every size, on zero weights.
   void warm_up();
+  /// Sizes of the batches that an epoch of training has: the full one and, where it is kept, the short last.
+  std::vector<int> training_batch_sizes(int batch_size) const;
+  /// The update by the gradients at hand.
+  void descend(Backend& backend, double learning_rate);
   /// Bytes of the arena that steps and evaluations of batches of that size need.
   std::size_t planned_activations(int batch_size);
   /// Says which smaller settings would fit.

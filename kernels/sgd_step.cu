@@ -26,8 +26,10 @@ __device__ void step(const SgdStepArgs& args) {
     const Floats<size> gradient = load_floats<size>(gradients + first);
     for (int i = 0; i < size; ++i) {
       // Fused by hand: whatever the compiler contracts, all rungs give the same bits.
-      velocity[i] = fmaf(args.momentum, velocity[i], fmaf(args.weight_decay, value[i], gradient[i]));
-      value[i] = fmaf(-args.learning_rate, velocity[i], value[i]);
+      const float along = fmaf(args.weight_decay, value[i], gradient[i]);
+      velocity[i] = fmaf(args.momentum, velocity[i], along);
+      const float direction = args.is_nesterov ? fmaf(args.momentum, velocity[i], along) : velocity[i];
+      value[i] = fmaf(-args.learning_rate, direction, value[i]);
     }
     store_floats(velocity, buffer + first);
     store_floats(value, values + first);

@@ -27,9 +27,10 @@ struct SgdStepArgs {
   float learning_rate;
   float momentum;
   float weight_decay;
+  bool is_nesterov = false;  ///< values move along step + momentum·momentum_buffer instead
 };
 
-/// momentum_buffer ← momentum·momentum_buffer + (gradient + weight_decay·value);
+/// step = gradient + weight_decay·value; momentum_buffer ← momentum·momentum_buffer + step;
 /// value ← value − learning_rate·momentum_buffer. Queues one kernel; throws LaunchError (kernels/simt.h).
 void sgd_step(const SgdStepArgs& args, Stream stream);
 

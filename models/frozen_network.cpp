@@ -20,7 +20,8 @@ class FrozenNetwork final : public Network {
                 int num_classes, const Layers& layers)
       : Network(std::move(features), std::move(classifier), feature_dim, num_classes), layers_(layers) {}
 
-  void differentiate(LeasedTensor x, const ConstTensor& labels, const Tensor& losses, Pass& pass) override {
+  void differentiate(LeasedTensor x, const Target& target, Pass& pass) override {
+    if (!target.loss.is_plain_cross_entropy()) return Network::differentiate(std::move(x), target, pass);
     LeasedTensor output = layers_.backbone.forward(std::move(x), pass);
     LeasedTensor output_grad = pass.lease(output.tensor().spec());
     const Parameter &weights = layers_.projection.weights(), &bias = layers_.projection.bias();
@@ -28,8 +29,8 @@ class FrozenNetwork final : public Network {
                                            .weights = weights.value,
                                            .bias = bias.value,
                                            .frame = layers_.classifier.weights().value,
-                                           .labels = labels,
-                                           .losses = losses,
+                                           .labels = target.labels,
+                                           .losses = target.losses,
                                            .x_grad = output_grad.tensor(),
                                            .weights_grad = weights.gradient,
                                            .bias_grad = bias.gradient});
@@ -43,9 +44,7 @@ class FrozenNetwork final : public Network {
 
 }  // namespace
 
-std::unique_ptr<Network> build_frozen_network(const BackboneEntry& backbone, const BackboneOptions& options,
-                                              int feature_dim, int num_classes) {
-  Backbone extractor = backbone.build(options);
+std::unique_ptr<Network> build_frozen_network(Backbone extractor, int feature_dim, int num_classes) {
   auto projection = std::make_unique<Linear>(
       Linear::Options{.in_features = extractor.features, .out_features = feature_dim});
   auto classifier = std::make_unique<FixedClassifier>(feature_dim, num_classes);
@@ -55,6 +54,11 @@ std::unique_ptr<Network> build_frozen_network(const BackboneEntry& backbone, con
   features->add("projection", std::move(projection));
   return std::make_unique<FrozenNetwork>(std::move(features), std::move(classifier), feature_dim, num_classes,
                                          layers);
+}
+
+std::unique_ptr<Network> build_frozen_network(const BackboneEntry& backbone, const BackboneOptions& options,
+                                              int feature_dim, int num_classes) {
+  return build_frozen_network(backbone.build(options), feature_dim, num_classes);
 }
 
 }  // namespace gnc

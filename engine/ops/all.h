@@ -2,16 +2,21 @@
 /// THE list of ops. One line per op; a backend that misses one does not compile, and so does a test without a
 /// case table.
 
+#include "engine/ops/augment_normalize.h"
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/conv2d.h"
 #include "engine/ops/correlation_descent.h"
 #include "engine/ops/cross_entropy.h"
 #include "engine/ops/fixed_classifier_loss.h"
+#include "engine/ops/focal_loss.h"
 #include "engine/ops/gaussian_channel.h"
 #include "engine/ops/gemm.h"
+#include "engine/ops/normalize_rows.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/pooling.h"
 #include "engine/ops/sgd_step.h"
+#include "engine/ops/squared_error.h"
+#include "engine/ops/subsample.h"
 #include "engine/ops/ufm_descent.h"
 
 namespace gnc {
@@ -22,9 +27,11 @@ struct OpList {
 };
 
 using AllOps =
-    OpList<AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward, BatchNormInference,
-           BiasBackward, BiasForward, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward,
-           ConvertLayout, CorrelationDescent, CrossEntropy, FixedClassifierLoss, GaussianChannel, Gemm,
-           MaxPoolBackward, MaxPoolForward, NormalizeFlip, ReluBackward, ReluForward, SgdStep, UfmDescent>;
+    OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
+           BatchNormForward, BatchNormInference, BiasBackward, BiasForward, Conv2dBackwardInput,
+           Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent, CrossEntropy,
+           FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, MaxPoolBackward, MaxPoolForward,
+           NormalizeRowsBackward, NormalizeRowsForward, ReluBackward, ReluForward, SgdStep, SquaredError,
+           SubsampleBackward, SubsampleForward, UfmDescent>;
 
 }  // namespace gnc

@@ -272,8 +272,8 @@ TEST(Trainer, PlansTheMemoryOfRunsInProportion) {
   EXPECT_EQ(three.trainer.memory_plan().images, one.trainer.memory_plan().images);
 }
 
-TEST(StepSchedule, TakesATenthAtEachStep) {
-  const StepSchedule schedule;  // appendix F.1
+TEST(LearningRateSchedule, TakesATenthAtEachStep) {
+  const LearningRateSchedule schedule;  // appendix F.1
   EXPECT_DOUBLE_EQ(schedule.at(0), 0.05);
   EXPECT_DOUBLE_EQ(schedule.at(119), 0.05);
   EXPECT_DOUBLE_EQ(schedule.at(120), 0.005);

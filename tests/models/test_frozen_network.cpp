@@ -67,7 +67,9 @@ TEST(FrozenNetwork, Differentiates_As_Its_Layers_Do) {
       const DeviceTensor losses(backend.memory(), {.shape = Shape({kBatch}, kRuns)});
       backend.memory().fill_zero(parameters.gradients().raw(), parameters.gradients().spec().bytes());
       Pass pass(backend, arena, Mode::kTrain);
-      differentiate(LeasedTensor::borrowed(x.view()), labels_there.view().shared_by(kRuns), losses.view(),
+      differentiate(LeasedTensor::borrowed(x.view()),
+                    Network::Target{
+                        .loss = {}, .labels = labels_there.view().shared_by(kRuns), .losses = losses.view()},
                     pass);
       EXPECT_TRUE(pass.is_empty());
       backend.synchronize();

@@ -37,6 +37,26 @@ TEST(SgdStep, Takes_Two_Steps_As_PyTorch_Does) {
   });
 }
 
+TEST(SgdStep, With_Nesterovs_Momentum_Looks_A_Step_Ahead) {
+  // As above with nesterov=True: step 1 goes along 3 + 0.5·3 = 4.5 to 1.75; step 2: d = 1 + 0.25·1.75
+  // = 1.4375, buffer = 0.5·3 + 1.4375 = 2.9375, along 1.4375 + 0.5·2.9375 = 2.90625, value = 1.75 − 1.453125.
+  for_each_backend([](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor values = bench.tensor({1}, {4}), buffer = bench.tensor({1}, {0});
+    for (const double gradient : {2.0, 1.0})
+      bench.run(SgdStep{.values = values,
+                        .gradients = bench.tensor({1}, {gradient}),
+                        .momentum_buffer = buffer,
+                        .learning_rate = 0.5F,
+                        .momentum = 0.5F,
+                        .weight_decay = 0.25F,
+                        .momentum_kind = MomentumKind::kNesterov});
+    EXPECT_EQ(bench.values(values), (std::vector<double>{0.296875}));
+    EXPECT_EQ(bench.values(buffer), (std::vector<double>{2.9375}));
+  });
+}
+
 TEST(SgdStep, Without_Momentum_And_Decay_Follows_The_Gradient) {
   for_each_backend([](Backend& backend) {
     SCOPED_TRACE(backend.name());

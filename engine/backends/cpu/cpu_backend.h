@@ -14,8 +14,11 @@ class CpuBackend;
 class PrimitiveCache;
 
 // One overload per op; each is defined in the file named as the op's header.
+void execute(CpuBackend& cpu, const Add& op);
+void execute(CpuBackend& cpu, const AugmentNormalize& op);
 void execute(CpuBackend& cpu, const AveragePoolBackward& op);
 void execute(CpuBackend& cpu, const AveragePoolForward& op);
+void execute(CpuBackend& cpu, const BatchNormApply& op);
 void execute(CpuBackend& cpu, const BatchNormBackward& op);
 void execute(CpuBackend& cpu, const BatchNormForward& op);
 void execute(CpuBackend& cpu, const BatchNormInference& op);
@@ -28,14 +31,19 @@ void execute(CpuBackend& cpu, const ConvertLayout& op);
 void execute(CpuBackend& cpu, const CorrelationDescent& op);
 void execute(CpuBackend& cpu, const CrossEntropy& op);
 void execute(CpuBackend& cpu, const FixedClassifierLoss& op);
+void execute(CpuBackend& cpu, const FocalLoss& op);
 void execute(CpuBackend& cpu, const GaussianChannel& op);
 void execute(CpuBackend& cpu, const Gemm& op);
 void execute(CpuBackend& cpu, const MaxPoolBackward& op);
 void execute(CpuBackend& cpu, const MaxPoolForward& op);
-void execute(CpuBackend& cpu, const NormalizeFlip& op);
+void execute(CpuBackend& cpu, const NormalizeRowsBackward& op);
+void execute(CpuBackend& cpu, const NormalizeRowsForward& op);
 void execute(CpuBackend& cpu, const ReluBackward& op);
 void execute(CpuBackend& cpu, const ReluForward& op);
 void execute(CpuBackend& cpu, const SgdStep& op);
+void execute(CpuBackend& cpu, const SquaredError& op);
+void execute(CpuBackend& cpu, const SubsampleBackward& op);
+void execute(CpuBackend& cpu, const SubsampleForward& op);
 void execute(CpuBackend& cpu, const UfmDescent& op);
 
 /// Runs every op in fp32, images in NHWC. Ops run on the calling thread's OpenMP team; one thread may call at

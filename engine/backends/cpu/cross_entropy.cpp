@@ -31,6 +31,7 @@ void execute(CpuBackend& cpu, const CrossEntropy& op) {
   static_cast<void>(cpu);
   require_fp32(op.kName, {{"logits", op.logits}});
   const int batch = op.logits.shape()[0], classes = op.logits.shape()[1];
+  const double smoothing = op.label_smoothing, share = smoothing / classes;
   for (int run = 0; run < op.logits.runs(); ++run) {
     const float* all_logits = op.logits.data<float>(run);
     const std::int32_t* labels = op.labels.data<std::int32_t>(run);
@@ -45,18 +46,22 @@ void execute(CpuBackend& cpu, const CrossEntropy& op) {
       const float maximum = row.logits[largest];
       const double label_logit =
           double{row.logits[label]} - double{maximum};  // before the gradient overwrites it
-      double sum = 0.0;
+      double sum = 0.0, distances = 0.0;
       for (int c = 0; c < classes; ++c) {
-        const float exponential = std::exp(row.logits[c] - maximum);
+        const float shifted = row.logits[c] - maximum, exponential = std::exp(shifted);
         sum += double{exponential};
+        distances -= double{shifted};
         if (gradient != nullptr) gradient[c] = exponential;
       }
-      losses[b] = static_cast<float>(std::log(sum) - label_logit);
+      double loss = std::log(sum) - (1 - smoothing) * label_logit;
+      if (smoothing > 0) loss += share * distances;  // which may be infinite, and is not to become 0·∞
+      losses[b] = static_cast<float>(loss);
       if (predictions != nullptr) predictions[b] = largest;
       if (gradient == nullptr) return;
       const double size = static_cast<double>(batch);
       for (int c = 0; c < classes; ++c)
-        gradient[c] = static_cast<float>((double{gradient[c]} / sum - (c == label ? 1.0 : 0.0)) / size);
+        gradient[c] = static_cast<float>(
+            (double{gradient[c]} / sum - (c == label ? 1 - smoothing : 0.0) - share) / size);
     });
   }
 }

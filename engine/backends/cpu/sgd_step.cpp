@@ -22,10 +22,19 @@ void execute(CpuBackend& cpu, const SgdStep& op) {
     const float* gradients = op.gradients.data<float>(run);
     Bf16* bf16_values = op.bf16_values ? op.bf16_values.data<Bf16>(run) : nullptr;
     parallel_for(chunks.count(), op.values.shape().elements(), [&](std::int64_t chunk) {
+      if (op.momentum_kind == MomentumKind::kNesterov) {
 #pragma omp simd
-      for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) {
-        momenta[i] = momentum * momenta[i] + (gradients[i] + weight_decay * values[i]);
-        values[i] -= learning_rate * momenta[i];
+        for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) {
+          const float step = gradients[i] + weight_decay * values[i];
+          momenta[i] = momentum * momenta[i] + step;
+          values[i] -= learning_rate * (step + momentum * momenta[i]);
+        }
+      } else {
+#pragma omp simd
+        for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) {
+          momenta[i] = momentum * momenta[i] + (gradients[i] + weight_decay * values[i]);
+          values[i] -= learning_rate * momenta[i];
+        }
       }
       if (bf16_values == nullptr) return;
       for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i)

@@ -15,8 +15,11 @@ inline namespace KERNEL_TARGET {
 class DeviceBackend;
 
 // One overload per op; each is defined in the file named as the op's header.
+void execute(DeviceBackend& device, const Add& op);
+void execute(DeviceBackend& device, const AugmentNormalize& op);
 void execute(DeviceBackend& device, const AveragePoolBackward& op);
 void execute(DeviceBackend& device, const AveragePoolForward& op);
+void execute(DeviceBackend& device, const BatchNormApply& op);
 void execute(DeviceBackend& device, const BatchNormBackward& op);
 void execute(DeviceBackend& device, const BatchNormForward& op);
 void execute(DeviceBackend& device, const BatchNormInference& op);
@@ -29,14 +32,19 @@ void execute(DeviceBackend& device, const ConvertLayout& op);
 void execute(DeviceBackend& device, const CorrelationDescent& op);
 void execute(DeviceBackend& device, const CrossEntropy& op);
 void execute(DeviceBackend& device, const FixedClassifierLoss& op);
+void execute(DeviceBackend& device, const FocalLoss& op);
 void execute(DeviceBackend& device, const GaussianChannel& op);
 void execute(DeviceBackend& device, const Gemm& op);
 void execute(DeviceBackend& device, const MaxPoolBackward& op);
 void execute(DeviceBackend& device, const MaxPoolForward& op);
-void execute(DeviceBackend& device, const NormalizeFlip& op);
+void execute(DeviceBackend& device, const NormalizeRowsBackward& op);
+void execute(DeviceBackend& device, const NormalizeRowsForward& op);
 void execute(DeviceBackend& device, const ReluBackward& op);
 void execute(DeviceBackend& device, const ReluForward& op);
 void execute(DeviceBackend& device, const SgdStep& op);
+void execute(DeviceBackend& device, const SquaredError& op);
+void execute(DeviceBackend& device, const SubsampleBackward& op);
+void execute(DeviceBackend& device, const SubsampleForward& op);
 void execute(DeviceBackend& device, const UfmDescent& op);
 
 /// Maps op values to kernel launchers. Images are NHWC or HWNC, weights O,KH,KW,I (kNHWC). Every op gives the

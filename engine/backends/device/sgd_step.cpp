@@ -20,7 +20,8 @@ void execute(DeviceBackend& device, const SgdStep& op) {
                      .runs = op.values.runs(),
                      .learning_rate = op.learning_rate,
                      .momentum = op.momentum,
-                     .weight_decay = op.weight_decay},
+                     .weight_decay = op.weight_decay,
+                     .is_nesterov = op.momentum_kind == MomentumKind::kNesterov},
                     device.stream());
 }
 

@@ -19,8 +19,11 @@ class ReferenceBackend final : public ImplementedBy<ReferenceBackend, AllOps> {
   HostMemory memory_;
 };
 
+void execute(ReferenceBackend&, const Add& op);
+void execute(ReferenceBackend&, const AugmentNormalize& op);
 void execute(ReferenceBackend&, const AveragePoolBackward& op);
 void execute(ReferenceBackend&, const AveragePoolForward& op);
+void execute(ReferenceBackend&, const BatchNormApply& op);
 void execute(ReferenceBackend&, const BatchNormBackward& op);
 void execute(ReferenceBackend&, const BatchNormForward& op);
 void execute(ReferenceBackend&, const BatchNormInference& op);
@@ -33,14 +36,19 @@ void execute(ReferenceBackend&, const ConvertLayout& op);
 void execute(ReferenceBackend&, const CorrelationDescent& op);
 void execute(ReferenceBackend&, const CrossEntropy& op);
 void execute(ReferenceBackend&, const FixedClassifierLoss& op);
+void execute(ReferenceBackend&, const FocalLoss& op);
 void execute(ReferenceBackend&, const GaussianChannel& op);
 void execute(ReferenceBackend&, const Gemm& op);
 void execute(ReferenceBackend&, const MaxPoolBackward& op);
 void execute(ReferenceBackend&, const MaxPoolForward& op);
-void execute(ReferenceBackend&, const NormalizeFlip& op);
+void execute(ReferenceBackend&, const NormalizeRowsBackward& op);
+void execute(ReferenceBackend&, const NormalizeRowsForward& op);
 void execute(ReferenceBackend&, const ReluBackward& op);
 void execute(ReferenceBackend&, const ReluForward& op);
 void execute(ReferenceBackend&, const SgdStep& op);
+void execute(ReferenceBackend&, const SquaredError& op);
+void execute(ReferenceBackend&, const SubsampleBackward& op);
+void execute(ReferenceBackend&, const SubsampleForward& op);
 void execute(ReferenceBackend&, const UfmDescent& op);
 
 }  // namespace gnc

@@ -13,8 +13,10 @@ void execute(ReferenceBackend&, const SgdStep& op) {
     for (std::size_t i = 0; i < values.values().size(); ++i) {
       double& value = values.values()[i];
       double& velocity = buffer.values()[i];
-      velocity = momentum * velocity + (gradients.values()[i] + weight_decay * value);
-      value -= learning_rate * velocity;
+      const double step = gradients.values()[i] + weight_decay * value;
+      velocity = momentum * velocity + step;
+      value -= learning_rate *
+               (op.momentum_kind == MomentumKind::kNesterov ? step + momentum * velocity : velocity);
     }
     values.store(op.values, run);
     buffer.store(op.momentum_buffer, run);

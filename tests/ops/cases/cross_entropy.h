@@ -17,6 +17,7 @@ struct CrossEntropyCase {
   bool has_ties = false;        // logits take 5 values only
   bool wants_gradient = true;
   bool wants_predictions = true;
+  float label_smoothing = 0;
   Aliasing aliasing = Aliasing::kNone;
 };
 
@@ -36,7 +37,15 @@ struct OpCases<CrossEntropy> {
         {.batch = 7, .classes = 100, .logit_scale = 20},
         {.batch = 129, .classes = 33, .logit_scale = 3, .aliasing = Aliasing::kInPlace},
         {.batch = 3, .classes = 1031, .logit_scale = 80},  // exp underflows in fp32 for most classes
-        {.batch = 1031, .classes = 10, .logit_scale = 8}};
+        {.batch = 1031, .classes = 10, .logit_scale = 8},
+        {.batch = 1, .classes = 2, .label_smoothing = 0.1F},
+        {.batch = 7,
+         .classes = 10,
+         .logit_scale = 5,
+         .label_smoothing = 0.1F,
+         .aliasing = Aliasing::kInPlace},
+        {.batch = 5, .classes = 100, .logit_scale = 20, .wants_gradient = false, .label_smoothing = 0.5F},
+        {.batch = 3, .classes = 1031, .logit_scale = 80, .label_smoothing = 0.1F}};
     return table;
   }
 
@@ -49,8 +58,10 @@ struct OpCases<CrossEntropy> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}x{}.scale{}{}{}{}{}", c.batch, c.classes, c.logit_scale, c.has_ties ? ".ties" : "",
-                       c.wants_gradient ? "" : ".no_gradient", c.wants_predictions ? "" : ".no_predictions",
+    return fmt::format("{}x{}.scale{}{}{}{}{}{}", c.batch, c.classes, c.logit_scale,
+                       c.has_ties ? ".ties" : "", c.wants_gradient ? "" : ".no_gradient",
+                       c.wants_predictions ? "" : ".no_predictions",
+                       c.label_smoothing > 0 ? fmt::format(".smoothing{}", c.label_smoothing) : "",
                        c.aliasing == Aliasing::kInPlace ? ".in_place" : "");
   }
 
@@ -86,24 +97,28 @@ struct OpCases<CrossEntropy> {
     return operands;
   }
 
-  static CrossEntropy bind(const Case&, const PlacedOperands& operands) {
+  static CrossEntropy bind(const Case& c, const PlacedOperands& operands) {
     return {.logits = operands["logits"],
             .labels = operands["labels"],
             .losses = operands["losses"],
             .logits_grad = operands["logits_grad"],
-            .predictions = operands["predictions"]};
+            .predictions = operands["predictions"],
+            .label_smoothing = c.label_smoothing};
   }
 
   /// With d = z − max z in [−2·scale, 0], rounded once: exp(d) is wrong by (|d| + 4)·u of itself (4 for exp),
   /// and as |d|·exp(d) <= 1/e, the sum by (growth(C) + 5)·u of itself. The loss log Σ − d_label adds two
   /// roundings of log C and two of |d_label|; the gradient (p − [label])/B is wrong by three roundings more
-  /// than p.
+  /// than p. Smoothing adds ε/C·Σ|d|, a sum of C terms of at most 2·scale·ε/C with three roundings each, and
+  /// a rounding of the target.
   static Tolerance tolerance(const Case& c, std::string_view output) {
     const double sum = (rounding_growth(c.classes) + 5) * kUnitRoundoff;
     if (output == "predictions") return {};
     if (output == "losses")
-      return {.absolute = sum + 2 * kUnitRoundoff * (std::log(c.classes) + 2 * c.logit_scale)};
-    return {.absolute = (sum + 7 * kUnitRoundoff) / c.batch};
+      return {.absolute = sum + 2 * kUnitRoundoff * (std::log(c.classes) + 2 * c.logit_scale) +
+                          (rounding_growth(c.classes) + 6) * kUnitRoundoff * double{c.label_smoothing} * 2 *
+                              c.logit_scale};
+    return {.absolute = (sum + (c.label_smoothing > 0 ? 10 : 7) * kUnitRoundoff) / c.batch};
   }
 
   /// Per logit: subtraction, exp, addition, and for the gradient a product and a subtraction.

@@ -15,6 +15,7 @@ struct SgdStepCase {
   float momentum = 0.9F;
   float weight_decay = 5e-4F;
   bool has_bf16_values = false;
+  MomentumKind momentum_kind = MomentumKind::kClassical;
 };
 
 template <>
@@ -22,16 +23,20 @@ struct OpCases<SgdStep> {
   using Case = SgdStepCase;
 
   static std::span<const Case> cases() {
-    static const std::vector<Case> table = {{.count = 1},
-                                            {.count = 1, .momentum = 0, .weight_decay = 0},
-                                            {.count = 7, .learning_rate = 0.01F},
-                                            {.count = 33, .weight_decay = 0},
-                                            {.count = 1031, .learning_rate = 1, .weight_decay = 0.5F},
-                                            {.count = 65537},
-                                            {.count = 1, .has_bf16_values = true},
-                                            {.count = 33, .has_bf16_values = true},
-                                            {.count = 1031, .has_bf16_values = true},
-                                            {.count = 65537, .has_bf16_values = true}};
+    static const std::vector<Case> table = {
+        {.count = 1},
+        {.count = 1, .momentum = 0, .weight_decay = 0},
+        {.count = 7, .learning_rate = 0.01F},
+        {.count = 33, .weight_decay = 0},
+        {.count = 1031, .learning_rate = 1, .weight_decay = 0.5F},
+        {.count = 65537},
+        {.count = 1, .momentum_kind = MomentumKind::kNesterov},
+        {.count = 1031, .momentum = 0.5F, .momentum_kind = MomentumKind::kNesterov},
+        {.count = 1031, .has_bf16_values = true, .momentum_kind = MomentumKind::kNesterov},
+        {.count = 1, .has_bf16_values = true},
+        {.count = 33, .has_bf16_values = true},
+        {.count = 1031, .has_bf16_values = true},
+        {.count = 65537, .has_bf16_values = true}};
     return table;
   }
 
@@ -44,8 +49,9 @@ struct OpCases<SgdStep> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}.lr{}.momentum{}.decay{}{}", c.count, c.learning_rate, c.momentum, c.weight_decay,
-                       c.has_bf16_values ? ".bf16" : "");
+    return fmt::format("{}.lr{}.momentum{}.decay{}{}{}", c.count, c.learning_rate, c.momentum, c.weight_decay,
+                       c.has_bf16_values ? ".bf16" : "",
+                       c.momentum_kind == MomentumKind::kNesterov ? ".nesterov" : "");
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
@@ -69,7 +75,8 @@ struct OpCases<SgdStep> {
             .bf16_values = operands["bf16_values"],
             .learning_rate = c.learning_rate,
             .momentum = c.momentum,
-            .weight_decay = c.weight_decay};
+            .weight_decay = c.weight_decay,
+            .momentum_kind = c.momentum_kind};
   }
 
   /// All operands are at most 1. The buffer, at most B = momentum + 1 + decay, takes four roundings; the
@@ -79,8 +86,16 @@ struct OpCases<SgdStep> {
     const double buffer = double{c.momentum} + 1 + double{c.weight_decay};
     const double buffer_error = 4 * kUnitRoundoff * buffer;
     if (output == "momentum_buffer") return {.absolute = buffer_error};
+    // Nesterov's direction, at most momentum·B + 1 + decay, adds a product and a sum to the errors of the
+    // buffer (times momentum) and of the step (two roundings).
+    const bool is_nesterov = c.momentum_kind == MomentumKind::kNesterov;
+    const double step = 1 + double{c.weight_decay};
+    const double direction = is_nesterov ? double{c.momentum} * buffer + step : buffer;
+    const double direction_error =
+        is_nesterov ? double{c.momentum} * buffer_error + 2 * kUnitRoundoff * (step + direction)
+                    : buffer_error;
     const double rate = c.learning_rate;
-    const double value_error = 2 * kUnitRoundoff * (1 + rate * buffer) + rate * buffer_error;
+    const double value_error = 2 * kUnitRoundoff * (1 + rate * direction) + rate * direction_error;
     if (output == "values") return {.absolute = value_error};
     const double u = kBf16UnitRoundoff;
     return {.absolute = (1 + u) * value_error, .relative = 2 * u / (1 - u)};
