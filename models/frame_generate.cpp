@@ -55,7 +55,8 @@ void search(const FrameOptions& options, const FrameProgress& progress, Frame& f
                                                .seed = options.seed,
                                                .restarts = options.restarts,
                                                .steps = options.steps > 0 ? options.steps : 1000,
-                                               .backend = options.backend},
+                                               .backend = options.backend,
+                                               .should_stop = options.should_stop},
                                               progress);
   frame.vectors = found.vectors;
   FrameProvenance& made = frame.provenance;
@@ -105,14 +106,18 @@ std::vector<UfmState> ends_of_descents(const FrameOptions& options, int restarts
   UnconstrainedFeatureModel model(own ? *own : *options.backend, config, restarts, options.seed);
   std::vector<UfmState> ends(static_cast<std::size_t>(restarts));
   int done = 0;
-  while (done < restarts && model.steps() < steps) {
+  bool is_stopped = false;
+  while (done < restarts && model.steps() < steps && !is_stopped) {
     constexpr int kStepsBetweenLooks = 100;
     const int left = steps - static_cast<int>(model.steps());
     model.descend(is_code1 ? left : std::min(left, kStepsBetweenLooks));
+    is_stopped = options.should_stop && options.should_stop();
     std::vector<UfmState> states = model.states();
     for (std::size_t i = 0; i < ends.size(); ++i) {
       const bool has_ended = ends[i].step > 0;
-      if (has_ended || (model.steps() < steps && !(states[i].gradient_norm < kGradientTolerance))) continue;
+      const bool is_end =
+          is_stopped || model.steps() >= steps || states[i].gradient_norm < kGradientTolerance;
+      if (has_ended || !is_end) continue;
       ends[i] = std::move(states[i]);
       ++done;
     }

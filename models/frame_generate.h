@@ -38,8 +38,10 @@ struct FrameOptions {
   std::uint64_t seed = 1;
   int restarts = 0;  ///< 0: for `kBest` until it is done, see optimize_frame(), else 1
   int steps = 0;     ///< 0: the method's own (equation3 at most 20000, code1 1000, best 1000 per stage)
-  Backend* backend = nullptr;  ///< where the starts descend; null: the processor
-  std::optional<double> norm;  ///< ρ; without it 1, and for `kCode1` the norms it ends with
+  Backend* backend = nullptr;       ///< where the starts descend; null: the processor
+  std::optional<double> norm = {};  ///< ρ; without it 1, and for `kCode1` the norms it ends with
+  /// Asked now and then; true ends the search, which gives the best it has. Not given: never.
+  std::function<bool()> should_stop = {};
 };
 
 /// Called after each restart, from one thread at a time; how many there will be is a guess for `kBest`.

@@ -7,34 +7,12 @@
 #include <numeric>
 
 #include "engine/linalg.h"
+#include "models/frame_dice.h"
 #include "models/frame_search.h"
+#include "models/frame_symmetry.h"
 
 namespace gnc {
 namespace {
-
-/// Random numbers in the order they are asked for.
-class Dice {
- public:
-  explicit Dice(const RandomStream& stream) : stream_(stream) {}
-  double uniform() { return stream_.uniform(position_++); }
-  int below(int bound) {
-    return static_cast<int>(stream_.below(position_++, static_cast<std::uint64_t>(bound)));
-  }
-  double log_uniform(double low, double high) { return low * std::pow(high / low, uniform()); }
-  Eigen::VectorXd direction(Eigen::Index dim) {
-    Eigen::VectorXd result(dim);
-    for (double& entry : result) entry = stream_.normal(position_++);
-    return result.normalized();
-  }
-
- private:
-  RandomStream stream_;
-  std::uint64_t position_ = 0;
-};
-
-double size_of_product(double product, FrameObjective objective) {
-  return objective == FrameObjective::kAbsolute ? std::abs(product) : product;
-}
 
 /// A direction that is far from all columns: the best of many random ones.
 Eigen::VectorXd hole(Dice& dice, const Eigen::MatrixXd& vectors, FrameObjective objective) {
@@ -100,62 +78,6 @@ void relocate(Dice& dice, Eigen::MatrixXd& vectors, int count, FrameObjective ob
 
 double hop_sharpness(Dice& dice) { return dice.log_uniform(64.0, 1024.0); }
 
-/// A generator of a random group: block rotations by multiples of 2π/order, or a signed permutation.
-Eigen::MatrixXd random_generator(Dice& dice, int dim, int order) {
-  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(dim, dim);
-  if (order > 0) {
-    int row = 0;
-    for (bool is_first = true; row + 1 < dim; row += 2, is_first = false) {
-      const int frequency = is_first ? 1 : dice.below(order / 2 + 1);
-      const double angle = 2.0 * std::numbers::pi * frequency / order;
-      result.block<2, 2>(row, row) << std::cos(angle), -std::sin(angle), std::sin(angle), std::cos(angle);
-    }
-    if (row < dim) result(row, row) = order % 2 == 0 && dice.uniform() < 0.5 ? -1.0 : 1.0;
-    return result;
-  }
-  std::vector<int> image(static_cast<std::size_t>(dim));
-  std::iota(image.begin(), image.end(), 0);
-  if (dice.uniform() < 0.8) {
-    for (int k = dim - 1; k > 0; --k)
-      std::swap(image[static_cast<std::size_t>(k)], image[static_cast<std::size_t>(dice.below(k + 1))]);
-  }
-  const bool has_signs = dice.uniform() < 0.6;
-  for (int k = 0; k < dim; ++k)
-    result(image[static_cast<std::size_t>(k)], k) = has_signs && dice.uniform() < 0.5 ? -1.0 : 1.0;
-  return result;
-}
-
-/// All products of the generators; empty when there are more than `most`.
-std::vector<Eigen::MatrixXd> closure(const std::vector<Eigen::MatrixXd>& generators, std::size_t most) {
-  const Eigen::Index dim = generators.front().rows();
-  std::vector<Eigen::MatrixXd> group = {Eigen::MatrixXd::Identity(dim, dim)};
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    for (const Eigen::MatrixXd& generator : generators) {
-      const Eigen::MatrixXd next = generator * group[i];
-      const bool is_known = std::any_of(group.begin(), group.end(), [&](const Eigen::MatrixXd& element) {
-        return (element - next).cwiseAbs().maxCoeff() < 1e-6;
-      });
-      if (is_known) continue;
-      if (group.size() == most) return {};
-      group.push_back(next);
-    }
-  }
-  return group;
-}
-
-std::vector<Eigen::VectorXd> orbit(const std::vector<Eigen::MatrixXd>& group, const Eigen::VectorXd& point,
-                                   FrameObjective objective) {
-  std::vector<Eigen::VectorXd> result;
-  for (const Eigen::MatrixXd& element : group) {
-    const Eigen::VectorXd image = element * point;
-    const bool is_known = std::any_of(result.begin(), result.end(), [&](const Eigen::VectorXd& other) {
-      return size_of_product(other.dot(image), objective) > 1.0 - 1e-9;
-    });
-    if (!is_known) result.push_back(image);
-  }
-  return result;
-}
-
 }  // namespace
 
 SearchStart cold_start(const RandomStream& stream, int dim, int classes) {
@@ -177,6 +99,20 @@ SearchStart hop(const RandomStream& stream, const Eigen::MatrixXd& vectors, Fram
     const double distance = dice.log_uniform(0.03, 0.6);
     for (Eigen::Index column = 0; column < vectors.cols(); ++column)
       start.vectors.col(column) += distance * dice.direction(vectors.rows());
+  }
+  return start;
+}
+
+SearchStart nudge(const RandomStream& stream, const Eigen::MatrixXd& vectors) {
+  Dice dice(stream);
+  constexpr double kNear = 0.4;
+  SearchStart start = {vectors, dice.log_uniform(256.0, 8192.0)};
+  const double distance = dice.log_uniform(0.005, 0.2);
+  const bool is_local = dice.uniform() < 0.5;
+  const Eigen::VectorXd axis = dice.direction(vectors.rows());
+  for (Eigen::Index column = 0; column < vectors.cols(); ++column) {
+    if (is_local && std::abs(axis.dot(vectors.col(column))) < kNear) continue;
+    start.vectors.col(column) += distance * dice.direction(vectors.rows());
   }
   return start;
 }
@@ -242,19 +178,9 @@ SearchStart resized(const RandomStream& stream, const Eigen::MatrixXd& vectors, 
 
 SearchStart symmetric_start(const RandomStream& stream, int dim, int classes, FrameObjective objective) {
   Dice dice(stream);
-  std::vector<Eigen::MatrixXd> group;
-  while (group.empty()) {
-    constexpr std::size_t kMost = 96;
-    std::vector<Eigen::MatrixXd> generators;
-    if (dim >= 2 && dice.uniform() < 0.5) {
-      const int most = std::max(2, std::min(classes, 2 * dim + 2));
-      generators = {random_generator(dice, dim, 2 + dice.below(most - 1))};
-    } else {
-      generators = {random_generator(dice, dim, 0)};
-      if (dice.uniform() < 0.5) generators.push_back(random_generator(dice, dim, 0));
-    }
-    group = closure(generators, std::min<std::size_t>(kMost, static_cast<std::size_t>(2 * classes)));
-  }
+  constexpr std::size_t kMostElements = 96;
+  const std::vector<Eigen::MatrixXd> group =
+      random_isometries(dice, dim, classes, std::min(kMostElements, static_cast<std::size_t>(2 * classes)));
   SearchStart start = {Eigen::MatrixXd(dim, classes), 0.0};
   start.first_sharpness = draw_sharpness(dice.uniform(), dim);
   Eigen::Index filled = 0;

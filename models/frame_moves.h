@@ -16,8 +16,13 @@ SearchStart cold_start(const RandomStream& stream, int dim, int classes);
 
 /// Basin hopping: a copy of `vectors` [d,C] (unit columns) of which one to three points are taken out and put
 /// back elsewhere (rattlers, those that press hardest on their neighbours, or any; into holes or anywhere),
-/// or all are shaken. Starts sharp, so that the rest stays near where it was.
+/// or all are shaken, or moved to an optimum next to this one. Starts sharp, so that the rest stays near
+/// where it was.
 SearchStart hop(const RandomStream& stream, const Eigen::MatrixXd& vectors, FrameObjective objective);
+
+/// A step to an optimum next to `vectors`, of which lines (8,24) have very many within 1e-5: all points, or
+/// those near a random line, move by 0.005 to 0.2. Starts so sharp that the descent stays there.
+SearchStart nudge(const RandomStream& stream, const Eigen::MatrixXd& vectors);
 
 /// Half of one frame and half of another: the points of `a` on one side of a hyperplane and those of a
 /// rotated `b` on the other, as many as make C. (Deaven and Ho, "Molecular geometry optimization with a
@@ -28,8 +33,8 @@ SearchStart cut_and_splice(const RandomStream& stream, const Eigen::MatrixXd& a,
 SearchStart resized(const RandomStream& stream, const Eigen::MatrixXd& vectors, int classes,
                     FrameObjective objective);
 
-/// `classes` vectors that a random group of isometries permutes: orbits of random points under a cyclic group
-/// or a group of signed permutations. Descent keeps the symmetry as long as rounding lets it, and optima are
+/// `classes` vectors that a random group of isometries permutes: orbits of random points
+/// (random_isometries()). Descent keeps the symmetry as long as rounding lets it, and optima are
 /// often symmetric.
 SearchStart symmetric_start(const RandomStream& stream, int dim, int classes, FrameObjective objective);
 

@@ -31,10 +31,11 @@ constexpr double kHopeful = 2e-4;
 /// Operations a core does in a second, about (FrameRestarts::evaluation_cost()).
 constexpr double kOperationsPerSecond = 2.5e10;
 
-enum class Origin : std::uint8_t { kRestart, kHop, kSplice, kSymmetry, kCode, kNeighbour };
+enum class Origin : std::uint8_t { kRestart, kHop, kNudge, kSplice, kSymmetry, kCode, kNeighbour };
 
 std::string_view to_string(Origin origin) {
-  constexpr std::string_view kNames[] = {"restarts", "hopping", "splice", "symmetry", "code", "neighbour"};
+  constexpr std::string_view kNames[] = {"restarts", "hopping", "nudge",    "splice",
+                                         "symmetry", "code",    "neighbour"};
   return kNames[static_cast<std::size_t>(origin)];
 }
 
@@ -305,10 +306,13 @@ class Optimizer {
 
   double budget() const {
     constexpr double kOpen = 50.0, kMost = 1000.0;  // seconds of one core
-    constexpr double kNearly =
-        9e-8;  // from a known value, it is as good as that, but some more time may help
-    const bool is_reached = main_.best_value() <= known_value_ + kNearly;
-    return kOperationsPerSecond * (known_value_ < 2.0 && !is_reached ? kMost : kOpen);
+    return kOperationsPerSecond * (known_value_ < 2.0 && !is_nearly_reached() ? kMost : kOpen);
+  }
+
+  /// As good as the known value, though some more time may help.
+  bool is_nearly_reached() const {
+    constexpr double kNearly = 9e-8;
+    return main_.best_value() <= known_value_ + kNearly;
   }
 
   double spent() const {
@@ -321,9 +325,13 @@ class Optimizer {
     const double best = main_.best_value();
     rounds_without_progress_ = best < last_best_ - kHit ? 0 : rounds_without_progress_ + 1;
     last_best_ = best;
+    if (settings_.should_stop && settings_.should_stop()) return true;
     if (settings_.restarts > 0) return main_.descents() >= settings_.restarts;
     const bool is_known = known_value_ < 2.0 && !is_open_;
-    if (is_known && main_.best_value() <= known_value_ + kReached) return true;
+    if (is_known && best <= known_value_ + kReached) return true;
+    // Where the optimum is not isolated, the ends stay a little above it.
+    constexpr int kPatience = 3;
+    if (is_known && is_nearly_reached() && rounds_without_progress_ >= kPatience) return true;
     if (main_.best_value() <= lower_bound_ + 1e-9) return true;
     if (!is_known && best <= known_value_ + kReached) {
       // As far as restarts and hops can tell.
@@ -361,7 +369,8 @@ class Optimizer {
       if (choice < 0.25 || population.is_empty()) return Origin::kRestart;
       if (choice < 0.45 && dim <= kWidestSymmetry) return Origin::kSymmetry;
       if (choice < 0.55 && !codes.empty()) return Origin::kCode;
-      return choice < 0.65 ? Origin::kSplice : Origin::kHop;
+      if (choice < 0.65) return Origin::kSplice;
+      return choice < 0.8 ? Origin::kNudge : Origin::kHop;
     };
     const auto start = [&](int i, Origin kind) {
       const RandomStream random = stream(i);
@@ -371,6 +380,8 @@ class Optimizer {
       switch (kind) {
         case Origin::kHop:
           return hop(random, population.pick(first), objective);
+        case Origin::kNudge:
+          return nudge(random, population.pick(first));
         case Origin::kSplice:
           return cut_and_splice(random, population.pick(first), population.pick(second));
         case Origin::kSymmetry:

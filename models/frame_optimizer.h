@@ -20,13 +20,15 @@ struct OptimizerSettings {
   int restarts = 0;            ///< 0: until the value known to be best is reached or the budget is spent
   int steps = 1000;            ///< iterations of a stage at most
   Backend* backend = nullptr;  ///< where the restarts run; null: the processor's lanes
+  /// Asked after each batch; true ends the search with what it has. Not given: never.
+  std::function<bool()> should_stop = {};
 };
 
 /// What the search found.
 struct OptimizedFrame {
   Eigen::MatrixXd vectors;  ///< [d,C], unit columns
   double value = 0.0;       ///< largest (absolute) inner product
-  std::string origin;       ///< of the start: restarts, hopping, splice, symmetry, code or neighbour
+  std::string origin;       ///< of the start: restarts, hopping, nudge, splice, symmetry, code or neighbour
   int restarts = 0;         ///< cold starts at this size; hops and their like come on top
   int hits = 0;             ///< of them, ends estimated (in fp32) to lie within 1e-4 of the value
   int iterations = 0;       ///< of the start that found it

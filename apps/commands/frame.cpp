@@ -11,6 +11,7 @@
 #include "apps/options.h"
 #include "apps/output_path.h"
 #include "apps/progress.h"
+#include "apps/stop_signal.h"
 #include "apps/table.h"
 #include "engine/error.h"
 #include "models/frame_equivalence.h"
@@ -102,11 +103,16 @@ void add_generate(CLI::App& frame) {
     display.label = "frame";
     display.unit = "starts";
     Progress progress(display);
+    const StopSignal stop_signal;
+    settings->frame.should_stop = [] { return StopSignal::received() != 0; };
     const Frame result =
         generate_frame(settings->frame, [&](int done, int total) { progress.update(done, total); });
     progress.finish();
     draw_pictures(settings->pictures, result);
     deliver(result, settings->out, settings->common);
+    if (StopSignal::received() != 0)
+      throw Interrupted("frame generate: stopped; this is the best frame that was found until then",
+                        StopSignal::received());
   });
 }
 

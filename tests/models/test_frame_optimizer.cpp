@@ -13,6 +13,7 @@
 #include "models/frame_moves.h"
 #include "models/frame_polish.h"
 #include "models/frame_restarts.h"
+#include "models/frame_symmetry.h"
 
 namespace gnc {
 namespace {
@@ -141,6 +142,33 @@ TEST(Optimizer, Finds_By_Hopping_What_As_Many_Cold_Starts_Miss) {
   EXPECT_NEAR(best.point.estimate, kBest, 1e-6);  // in fp32
 }
 
+TEST(Symmetry, Groups_Are_Closed_And_Orbits_Are_Invariant) {
+  for (int i = 0; i < 200; ++i) {
+    const int dim = 1 + i % 9;
+    Dice dice(RandomStream(4, "test", static_cast<std::uint64_t>(i)));
+    const std::vector<Eigen::MatrixXd> group = random_isometries(dice, dim, 20, 40);
+    ASSERT_GE(group.size(), 2U);
+    ASSERT_LE(group.size(), 40U);
+    const auto holds = [&](const Eigen::MatrixXd& element) {
+      return std::any_of(group.begin(), group.end(), [&](const Eigen::MatrixXd& other) {
+        return (other - element).cwiseAbs().maxCoeff() < 1e-9;
+      });
+    };
+    for (const Eigen::MatrixXd& a : group) {
+      ASSERT_LT((a.transpose() * a - Eigen::MatrixXd::Identity(dim, dim)).norm(), 1e-12);
+      ASSERT_TRUE(holds(a.transpose()));
+      ASSERT_TRUE(holds(a * group.back()));
+    }
+    const std::vector<Eigen::VectorXd> images = orbit(group, dice.direction(dim), kSigned);
+    ASSERT_EQ(group.size() % images.size(), 0U);  // orbit and stabiliser
+    for (const Eigen::VectorXd& image : images) {
+      const Eigen::VectorXd moved = group.back() * image;
+      ASSERT_TRUE(std::any_of(images.begin(), images.end(),
+                              [&](const Eigen::VectorXd& other) { return (other - moved).norm() < 1e-9; }));
+    }
+  }
+}
+
 TEST(Moves, Keep_What_They_Do_Not_Move) {
   const Eigen::MatrixXd frame = gaussian_matrix(RandomStream(1, "test"), 4, 12).colwise().normalized();
   int kept_most = 0;
@@ -153,6 +181,10 @@ TEST(Moves, Keep_What_They_Do_Not_Move) {
     for (Eigen::Index column = 0; column < 12; ++column)
       kept += hopped.col(column) == frame.col(column) ? 1 : 0;
     kept_most += kept >= 9 && kept < 12 ? 1 : 0;
+    const Eigen::VectorXd moves = (nudge(stream, frame).vectors - frame).colwise().norm();
+    EXPECT_GT(moves.maxCoeff(), 0.0049);
+    EXPECT_LT(moves.maxCoeff(), 0.201);
+    EXPECT_NEAR(moves.maxCoeff(), (moves.array() > 0.0).select(moves, 1.0).minCoeff(), 1e-12);  // or 0
     // Smaller and larger frames of the same points.
     EXPECT_EQ(resized(stream, frame, 15, kSigned).vectors.leftCols(12), frame);
     EXPECT_EQ(resized(stream, frame, 7, kAbsolute).vectors.cols(), 7);
