@@ -33,6 +33,8 @@ void ReluForward::check() const { check_alike(kName, {"y", y}, {{"x", x}}); }
 
 void ReluBackward::check() const { check_alike(kName, {"x_grad", x_grad}, {{"y", y}, {"y_grad", y_grad}}); }
 
+void Add::check() const { check_alike(kName, {"y", y}, {{"a", a}, {"b", b}}); }
+
 void BiasForward::check() const {
   check_bias(kName, {"bias", bias}, {"y", y});
   check_written(kName, {"y", y});
@@ -50,30 +52,6 @@ void ConvertLayout::check() const {
     for (const Operand& converted : {Operand{"x", x}, Operand{"y", y}}) check_image_dtype(kName, converted);
   check_written(kName, {"y", y});
   require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x", kName);
-}
-
-void NormalizeFlip::check() const {
-  check_operands(kName, y.runs(),
-                 {{"pixels", pixels},
-                  {"indices", indices},
-                  {"flips", flips},
-                  {"scale", scale},
-                  {"offset", offset},
-                  {"y", y}});
-  const Shape& image = pixels.shape();
-  const int batch = y.shape()[0];
-  check_shape(kName, {"y", y}, {batch, image[1], image[2], image[3]});
-  check_shape(kName, {"indices", indices}, {batch});
-  check_shape(kName, {"flips", flips}, {batch});
-  check_shape(kName, {"scale", scale}, {1, image[1], image[2], image[3]});
-  check_shape(kName, {"offset", offset}, {1, image[1], image[2], image[3]});
-  check_dtype(kName, {"pixels", pixels}, DType::kU8);
-  check_dtype(kName, {"indices", indices}, DType::kI32);
-  check_dtype(kName, {"flips", flips}, DType::kU8);
-  check_image_dtype(kName, {"y", y});
-  check_dtype(kName, {"scale", scale}, dtype_beside(y.dtype()));
-  check_dtype(kName, {"offset", offset}, dtype_beside(y.dtype()));
-  check_written(kName, {"y", y});
 }
 
 }  // namespace gnc

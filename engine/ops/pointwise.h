@@ -1,9 +1,9 @@
 #pragma once
-/// Element-by-element ops: ReLU, the linear layer's bias, change of layout, and what turns stored pictures
-/// into a batch.
+/// Element-by-element ops: ReLU, sums, the linear layer's bias and change of layout.
 
 #include <string_view>
 
+#include "engine/ops/batch_norm.h"
 #include "engine/tensor.h"
 
 namespace gnc {
@@ -22,6 +22,18 @@ struct ReluBackward {
   ConstTensor y_grad;
   Tensor x_grad;
   static constexpr std::string_view kName = "ReluBackward";
+  void check() const;
+};
+
+/// y = act(a + b): where two branches of a network meet, forward, and where their gradients do, backward.
+/// NaN stays NaN. Any shape; all fp32, fp64 or bf16 (the sum is then taken in fp32 and rounded once). y may
+/// be a, b or both. The backward pass of the activation is ReluBackward; that of the sum copies nothing.
+struct Add {
+  ConstTensor a;
+  ConstTensor b;
+  Tensor y;
+  Activation activation = Activation::kNone;
+  static constexpr std::string_view kName = "Add";
   void check() const;
 };
 
@@ -48,25 +60,6 @@ struct ConvertLayout {
   ConstTensor x;
   Tensor y;
   static constexpr std::string_view kName = "ConvertLayout";
-  void check() const;
-};
-
-/// Gathers a batch of stored pictures, flips some of them left to right and normalises them:
-///   y[b,c,h,w] = (pixels[indices[b], c, h, w'] / 255) · scale[c,h,w] + offset[c,h,w],  w' = flips[b] ? W−1−w
-///   : w.
-/// With scale = 1/std and offset = −mean/std this is flip, then normalise at the destination pixel, as
-/// torchvision's transforms do. pixels [M,C,H,W] uint8; indices [B] int32 in [0,M), checked on the host when
-/// the batch is made; flips [B] uint8 (0 or 1); scale, offset [1,C,H,W]; y [B,C,H,W] fp32, fp64 or bf16,
-/// scale and offset fp32 beside bf16. pixels, scale and offset are shared by the runs; indices and flips may
-/// be.
-struct NormalizeFlip {
-  ConstTensor pixels;
-  ConstTensor indices;
-  ConstTensor flips;
-  ConstTensor scale;
-  ConstTensor offset;
-  Tensor y;
-  static constexpr std::string_view kName = "NormalizeFlip";
   void check() const;
 };
 

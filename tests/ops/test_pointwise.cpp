@@ -1,4 +1,4 @@
-/// ReLU, bias, change of layout, normalisation of pictures: by hand, gradients, errors. Cases:
+/// ReLU, sums, bias, change of layout: by hand, gradients, errors. Cases:
 /// cases/pointwise.h.
 
 #include "engine/ops/pointwise.h"
@@ -41,6 +41,47 @@ TEST(ReluBackward, Passes_Only_Where_The_Output_Is_Positive) {
                            .x_grad = x_grad});
     EXPECT_EQ(bench.values(x_grad), (Doubles{0, 6, 0, -7}));
   });
+}
+
+TEST(Add, Cuts_Off_The_Sum_And_Keeps_NaN) {
+  for_each_backend([](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor a = bench.tensor({4}, {-1, 2, NAN, 3}), b = bench.tensor({4}, {0.5, -1, 1, -4});
+    const Tensor y = bench.empty({4});
+    bench.run(Add{.a = a, .b = b, .y = y, .activation = Activation::kRelu});
+    Doubles values = bench.values(y);
+    EXPECT_TRUE(std::isnan(values[2]));
+    values[2] = 0;
+    EXPECT_EQ(values, (Doubles{0, 1, 0, 0}));
+    bench.run(Add{.a = a, .b = b, .y = b});
+    values = bench.values(b);
+    EXPECT_TRUE(std::isnan(values[2]));
+    values[2] = 0;
+    EXPECT_EQ(values, (Doubles{-0.5, 1, 0, -1}));
+  });
+}
+
+TEST(Add, Gradient_Of_Both_Branches_Is_The_Masked_One) {
+  const Shape shape{41};
+  const Doubles b = random_doubles("b", shape), probe = random_doubles("probe", shape);
+  Doubles a = random_doubles("a", shape);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] += a[i] + b[i] > 0 ? 0.1 : -0.1;  // away from the kink
+  const auto sum = [&](Workbench& bench, Values at) {
+    const Tensor y = bench.empty(shape);
+    bench.run(Add{
+        .a = bench.tensor(shape, at), .b = bench.tensor(shape, b), .y = y, .activation = Activation::kRelu});
+    return y;
+  };
+  Workbench bench(oracle(), DType::kF64);
+  const Tensor gradient = bench.empty(shape);
+  bench.run(ReluBackward{.y = sum(bench, a), .y_grad = bench.tensor(shape, probe), .x_grad = gradient});
+  constexpr GradientCheck kShortStep = {.step = 0.05, .tolerance = {.absolute = 1e-13, .relative = 1e-13}};
+  const auto loss = [&](Values at) {
+    Workbench there(oracle(), DType::kF64);
+    return dot(there.values(sum(there, at)), probe);
+  };
+  expect_gradient(loss, a, bench.values(gradient), kShortStep);
 }
 
 TEST(Bias, Is_Added_To_Every_Row_And_Gathers_Every_Row) {
@@ -117,27 +158,6 @@ TEST(ConvertLayout, Clears_The_Padding_Of_Blocked_Layouts) {
   });
 }
 
-TEST(NormalizeFlip, Flips_Then_Normalises_The_Destination_Pixel) {
-  // Two stored pictures of 1x1x3; the batch takes the second flipped, the first as it is, the second as it
-  // is.
-  for_each_backend([](Backend& backend) {
-    SCOPED_TRACE(backend.name());
-    Workbench bench(backend);
-    const Tensor pixels = bench.integers({2, 1, 1, 3}, DType::kU8, {0, 51, 255, 102, 153, 204});
-    const Tensor y = bench.empty_image({3, 1, 1, 3});
-    bench.run(NormalizeFlip{.pixels = pixels,
-                            .indices = bench.integers({3}, DType::kI32, {1, 0, 1}),
-                            .flips = bench.integers({3}, DType::kU8, {1, 0, 0}),
-                            .scale = bench.tensor({1, 1, 1, 3}, {1, 10, 100}),
-                            .offset = bench.tensor({1, 1, 1, 3}, {0, 1, 2}),
-                            .y = y});
-    // 51/255 = 0.2 and so on; three roundings of numbers up to 102.
-    const Doubles expected = {0.8, 7, 42, 0, 3, 102, 0.4, 7, 82}, values = bench.values(y);
-    for (std::size_t i = 0; i < expected.size(); ++i)
-      EXPECT_NEAR(values[i], expected[i], 4 * kUnitRoundoff * 102) << i;
-  });
-}
-
 TEST(Pointwise, Names_What_Does_Not_Fit) {
   Workbench bench(oracle());
   const Tensor x = bench.empty({2, 3, 4, 4}), y = bench.empty_image({2, 3, 4, 4});
@@ -150,21 +170,16 @@ TEST(Pointwise, Names_What_Does_Not_Fit) {
       {"ReluBackward", "y_grad is [2,3]", "must be [2,3,4,4]"});
   expect_error<ShapeError>(
       [&] {
+        bench.run(Add{.a = x, .b = bench.empty({2, 3, 4}), .y = x});
+      },
+      {"Add", "b is [2,3,4]", "must be [2,3,4,4]"});
+  expect_error<ShapeError>(
+      [&] {
         bench.run(BiasForward{.bias = bench.empty({4}), .y = bench.empty({2, 3})});
       },
       {"BiasForward", "bias is [4]", "must be [3]"});
   expect_error<ShapeError>([&] { bench.run(ConvertLayout{.x = x, .y = x}); },
                            {"ConvertLayout", "y must not be x"});
-  expect_error<ShapeError>(
-      [&] {
-        bench.run(NormalizeFlip{.pixels = bench.blank({.shape = {9, 3, 4, 4}, .dtype = DType::kU8}),
-                                .indices = bench.integers({2}, DType::kI32, {0, 1}),
-                                .flips = bench.integers({2}, DType::kU8, {0, 1}),
-                                .scale = bench.empty({1, 3, 4, 5}),
-                                .offset = bench.empty({1, 3, 4, 4}),
-                                .y = y});
-      },
-      {"NormalizeFlip", "scale is [1,3,4,5]", "must be [1,3,4,4]"});
 }
 
 TEST(ReluForward, Names_A_Type_That_Is_No_Image) {

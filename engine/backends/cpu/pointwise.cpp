@@ -9,7 +9,6 @@ namespace {
 using cpu::Chunks;
 using cpu::parallel_for;
 using cpu::require_fp32;
-using cpu::require_nhwc;
 using cpu::sum_columns;
 
 /// Elements of one task of an elementwise loop.
@@ -95,6 +94,30 @@ void execute(CpuBackend& cpu, const ReluBackward& op) {
   }
 }
 
+void execute(CpuBackend& cpu, const Add& op) {
+  static_cast<void>(cpu);
+  require_fp32(op.kName, {{"y", op.y}});
+  const std::int64_t elements = op.y.spec().storage_elements();
+  const Chunks chunks(elements, kChunk);
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const float *a = op.a.data<float>(run), *b = op.b.data<float>(run);
+    float* y = op.y.data<float>(run);
+    if (op.activation == Activation::kRelu)
+      parallel_for(chunks.count(), elements, [&](std::int64_t chunk) {
+#pragma omp simd
+        for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) {
+          const float sum = a[i] + b[i];
+          y[i] = sum < 0.0F ? 0.0F : sum;
+        }
+      });
+    else
+      parallel_for(chunks.count(), elements, [&](std::int64_t chunk) {
+#pragma omp simd
+        for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) y[i] = a[i] + b[i];
+      });
+  }
+}
+
 void execute(CpuBackend& cpu, const BiasForward& op) {
   static_cast<void>(cpu);
   require_fp32(op.kName, {{"y", op.y}});
@@ -123,40 +146,6 @@ void execute(CpuBackend& cpu, const ConvertLayout& op) {
   if (op.x.dtype() == DType::kF32 && op.y.dtype() == DType::kBf16) return convert<float, Bf16>(cpu, op);
   require_fp32(op.kName, {{"x", op.x}, {"y", op.y}});
   convert<float, float>(cpu, op);
-}
-
-void execute(CpuBackend& cpu, const NormalizeFlip& op) {
-  static_cast<void>(cpu);
-  require_fp32(op.kName, {{"y", op.y}});
-  require_nhwc(op.kName, {{"pixels", op.pixels}, {"scale", op.scale}, {"offset", op.offset}, {"y", op.y}});
-  const Shape& shape = op.y.shape();
-  const std::int64_t channels = shape[1], height = shape[2], width = shape[3];
-  const std::int64_t line = width * channels, image = height * line;
-  for (int run = 0; run < op.y.runs(); ++run) {
-    const std::uint8_t *pixels = op.pixels.data<std::uint8_t>(run), *flips = op.flips.data<std::uint8_t>(run);
-    const std::int32_t* indices = op.indices.data<std::int32_t>(run);
-    const float *scale = op.scale.data<float>(run), *offset = op.offset.data<float>(run);
-    float* y = op.y.data<float>(run);
-    parallel_for(shape[0], shape.elements(), [&](std::int64_t b) {
-      for (std::int64_t h = 0; h < height; ++h) {
-        const std::uint8_t* from = pixels + indices[b] * image + h * line;
-        const float *line_scale = scale + h * line, *line_offset = offset + h * line;
-        float* to = y + b * image + h * line;
-        if (flips[b] == 0) {
-#pragma omp simd
-          for (std::int64_t i = 0; i < line; ++i)
-            to[i] = static_cast<float>(from[i]) / 255.0F * line_scale[i] + line_offset[i];
-        } else {
-          for (std::int64_t w = 0; w < width; ++w)
-            for (std::int64_t c = 0; c < channels; ++c) {
-              const std::int64_t i = w * channels + c;
-              to[i] = static_cast<float>(from[line - (w + 1) * channels + c]) / 255.0F * line_scale[i] +
-                      line_offset[i];
-            }
-        }
-      }
-    });
-  }
 }
 
 }  // namespace gnc

@@ -5,7 +5,6 @@
 #include "engine/backends/device/device_backend.h"
 #include "engine/backends/device/support.h"
 #include "kernels/convert.h"
-#include "kernels/normalize_flip.h"
 
 namespace gnc {
 inline namespace KERNEL_TARGET {
@@ -41,7 +40,7 @@ std::array<std::int64_t, 4> strides_of(std::string_view name, const ConstTensor&
   const Shape& shape = tensor.shape();
   if (tensor.layout() == Layout::kRowMajor)
     return {std::int64_t{shape[1]} * shape[2] * shape[3], std::int64_t{shape[2]} * shape[3], shape[3], 1};
-  const kernels::ImageStrides strides = image_strides(ConvertLayout::kName, name, tensor.spec());
+  const kernels::ImageStrides strides = image_strides(ConvertLayout::kName, name, tensor);
   return {strides.n, 1, strides.h, strides.w};
 }
 
@@ -72,6 +71,22 @@ void execute(DeviceBackend& device, const ReluBackward& op) {
                                .elements = op.x_grad.spec().storage_elements(),
                                .runs = op.x_grad.runs()},
                               device.stream());
+  });
+}
+
+void execute(DeviceBackend& device, const Add& op) {
+  with_image_type(op.kName, op.y, [&](auto zero) {
+    using T = decltype(zero);
+    kernels::add<T>({.a = pointer<T>(op.a),
+                     .b = pointer<T>(op.b),
+                     .y = pointer<T>(op.y),
+                     .a_run_stride = op.a.run_stride(),
+                     .b_run_stride = op.b.run_stride(),
+                     .y_run_stride = op.y.run_stride(),
+                     .elements = op.y.spec().storage_elements(),
+                     .runs = op.y.runs(),
+                     .is_cut_off = op.activation == Activation::kRelu},
+                    device.stream());
   });
 }
 
@@ -111,36 +126,6 @@ void execute(DeviceBackend& device, const ConvertLayout& op) {
     args.extents[i] = {
         .size = op.y.shape()[static_cast<int>(i)], .x_stride = x_strides[i], .y_stride = y_strides[i]};
   kernels::convert(args, device.stream());
-}
-
-void execute(DeviceBackend& device, const NormalizeFlip& op) {
-  require_dtype(op.kName, "scale", op.scale, DType::kF32);
-  const kernels::ImageStrides normalization = image_strides(op.kName, "scale", op.scale.spec());
-  require<BackendError>(op.offset.layout() == op.scale.layout(),
-                        "{}: offset is in layout {} but scale is in {}", op.kName,
-                        to_string(op.offset.layout()), to_string(op.scale.layout()));
-  with_image_type(op.kName, op.y, [&](auto zero) {
-    using T = decltype(zero);
-    const Shape& shape = op.y.shape();
-    kernels::normalize_flip<T>({.pixels = pointer<std::uint8_t>(op.pixels),
-                                .indices = pointer<std::int32_t>(op.indices),
-                                .flips = pointer<std::uint8_t>(op.flips),
-                                .scale = pointer<float>(op.scale),
-                                .offset = pointer<float>(op.offset),
-                                .y = pointer<T>(op.y),
-                                .pixels_strides = image_strides(op.kName, "pixels", op.pixels.spec()),
-                                .normalization_strides = normalization,
-                                .y_strides = image_strides(op.kName, "y", op.y.spec()),
-                                .indices_run_stride = op.indices.run_stride(),
-                                .flips_run_stride = op.flips.run_stride(),
-                                .y_run_stride = op.y.run_stride(),
-                                .batch = shape[0],
-                                .channels = shape[1],
-                                .height = shape[2],
-                                .width = shape[3],
-                                .runs = op.y.runs()},
-                               device.stream());
-  });
 }
 
 }  // namespace KERNEL_TARGET

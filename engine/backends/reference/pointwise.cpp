@@ -25,6 +25,18 @@ void execute(ReferenceBackend&, const ReluBackward& op) {
   }
 }
 
+void execute(ReferenceBackend&, const Add& op) {
+  for (int run = 0; run < op.y.runs(); ++run) {
+    const LogicalArray a(op.a, run), b(op.b, run);
+    LogicalArray y(op.y.shape());
+    for (std::size_t i = 0; i < y.values().size(); ++i) {
+      const double sum = a.values()[i] + b.values()[i];
+      y.values()[i] = op.activation == Activation::kRelu && sum < 0 ? 0 : sum;  // NaN stays NaN
+    }
+    y.store(op.y, run);
+  }
+}
+
 void execute(ReferenceBackend&, const BiasForward& op) {
   for (int run = 0; run < op.y.runs(); ++run) {
     const LogicalArray bias(op.bias, run);
@@ -58,23 +70,6 @@ void execute(ReferenceBackend&, const ConvertLayout& op) {
     for_each_element(op.y.shape(), [&](int n, int c, int h, int w) {
       std::memcpy(to + bytes_of(op.y.offset(n, c, h, w)), from + bytes_of(op.x.offset(n, c, h, w)), size);
     });
-  }
-}
-
-void execute(ReferenceBackend&, const NormalizeFlip& op) {
-  const int width = op.y.shape()[3];
-  for (int run = 0; run < op.y.runs(); ++run) {
-    const LogicalArray scale(op.scale, run), offset(op.offset, run);
-    const auto* pixels = op.pixels.data<std::uint8_t>(run);
-    const auto* indices = op.indices.data<std::int32_t>(run);
-    const auto* flips = op.flips.data<std::uint8_t>(run);
-    LogicalArray y(op.y.shape());
-    for_each_element(op.y.shape(), [&](int b, int c, int h, int w) {
-      const int source = flips[b] != 0 ? width - 1 - w : w;
-      const double pixel = pixels[op.pixels.offset(indices[b], c, h, source)] / 255.0;
-      y(b, c, h, w) = pixel * scale(0, c, h, w) + offset(0, c, h, w);
-    });
-    y.store(op.y, run);
   }
 }
 

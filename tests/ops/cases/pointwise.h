@@ -94,6 +94,94 @@ struct OpCases<ReluBackward> : ReluCases {
   }
 };
 
+/// Over which of its operands an Add writes.
+enum class Overwritten : std::uint8_t { kNeither, kA, kB, kBoth };
+
+struct AddCase {
+  std::string_view label = {};  // of benchmarks; the rest tells the others apart
+  Shape shape;                  // [N,C,H,W] or fewer extents
+  Activation activation = Activation::kNone;
+  Overwritten overwritten = Overwritten::kNeither;
+
+  Storage storage() const { return shape.rank() == 4 ? Storage::kImage : Storage::kPlain; }
+};
+
+template <>
+struct OpCases<Add> {
+  using Case = AddCase;
+
+  static std::span<const Case> cases() {
+    constexpr Activation kRelu = Activation::kRelu;
+    static const std::vector<Case> table = {
+        {.shape = {1}, .overwritten = Overwritten::kBoth},
+        {.shape = {7}},
+        {.shape = {7}, .activation = kRelu, .overwritten = Overwritten::kA},
+        {.shape = {33, 7}, .overwritten = Overwritten::kB},
+        {.shape = {2, 3, 5, 7}, .activation = kRelu},
+        {.shape = {1031, 33}, .activation = kRelu, .overwritten = Overwritten::kBoth},
+        {.shape = {3, 19, 28, 28}, .overwritten = Overwritten::kA},
+        {.shape = {3, 19, 28, 28}, .activation = kRelu, .overwritten = Overwritten::kB}};
+    return table;
+  }
+
+  /// The joins of ResNet-18's first stage.
+  static std::span<const Case> benchmarks() {
+    static const std::vector<Case> table = {
+        {.label = "resnet18.join1", .shape = {256, 64, 32, 32}, .activation = Activation::kRelu},
+        {.label = "resnet18.gradients1", .shape = {256, 64, 32, 32}, .overwritten = Overwritten::kA}};
+    return table;
+  }
+
+  static std::string name(const Case& c) {
+    if (!c.label.empty()) return std::string(c.label);
+    constexpr std::string_view kNames[] = {"", ".over_a", ".over_b", ".over_both"};
+    return fmt::format("{}{}{}", c.shape.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
+                       kNames[static_cast<int>(c.overwritten)]);
+  }
+
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    // Seven levels: sums of zero are among them.
+    const HostTensor a = draw.levels("a", c.shape, 7, 0.25), b = draw.levels("b", c.shape, 7, 0.25);
+    const auto operand = [&](std::string_view name, const HostTensor& values) {
+      return CaseOperand{.name = name, .values = values, .storage = c.storage(), .real = DType::kBf16};
+    };
+    const auto updated = [&](std::string_view alias, const HostTensor& values) {
+      CaseOperand y = operand("y", values);
+      y.access = Access::kUpdate;
+      y.alias = alias;
+      return y;
+    };
+    Operands operands{.runs = draw.runs(), .list = {}};
+    switch (c.overwritten) {
+      case Overwritten::kNeither:
+        operands.list = {operand("y", draw.nothing(c.shape)), operand("a", a), operand("b", b)};
+        operands.list.front().access = Access::kWrite;
+        break;
+      case Overwritten::kA:
+        operands.list = {updated("a", a), operand("b", b)};
+        break;
+      case Overwritten::kB:
+        operands.list = {updated("b", b), operand("a", a)};
+        break;
+      case Overwritten::kBoth:
+        operands.list = {updated("a", a)};
+        break;
+    }
+    return operands;
+  }
+
+  static Add bind(const Case& c, const PlacedOperands& operands) {
+    return {.a = operands["a"],
+            .b = operands[c.overwritten == Overwritten::kBoth ? "a" : "b"],
+            .y = operands["y"],
+            .activation = c.activation};
+  }
+
+  /// Multiples of 1/4 up to 3 in magnitude: their sums are exact in every precision.
+  static Tolerance tolerance(const Case&, std::string_view) { return {}; }
+  static double flops(const Case& c) { return static_cast<double>(c.shape.elements()); }
+};
+
 struct BiasCase {
   std::string_view label = {};  // of benchmarks; the sizes tell the others apart
   int rows = 1;                 // N
@@ -244,75 +332,6 @@ struct OpCases<ConvertLayout> {
   /// Copies, and one rounding to nearest even that has one right result.
   static Tolerance tolerance(const Case&, std::string_view) { return {}; }
   static double flops(const Case&) { return 0; }
-};
-
-struct NormalizeFlipCase {
-  std::string_view label = {};  // of benchmarks; the sizes tell the others apart
-  int stored = 1;               // M
-  Shape y;                      // [B,C,H,W]
-};
-
-template <>
-struct OpCases<NormalizeFlip> {
-  using Case = NormalizeFlipCase;
-
-  static std::span<const Case> cases() {
-    static const std::vector<Case> table = {
-        {.stored = 1, .y = {1, 1, 1, 1}},
-        {.stored = 3, .y = {2, 1, 1, 7}},
-        {.stored = 7, .y = {5, 3, 5, 7}},
-        {.stored = 2, .y = {7, 3, 4, 6}},  // pictures taken more than once
-        {.stored = 33, .y = {7, 1, 28, 28}},
-        {.stored = 19, .y = {33, 3, 32, 32}}};
-    return table;
-  }
-
-  static std::span<const Case> benchmarks() {
-    static const std::vector<Case> table = {{.label = "cifar10", .stored = 50'000, .y = {256, 3, 32, 32}}};
-    return table;
-  }
-
-  static std::string name(const Case& c) {
-    return c.label.empty() ? fmt::format("{}from{}", c.y.to_string(), c.stored) : std::string(c.label);
-  }
-
-  static Operands make_inputs(const Case& c, const Draw& draw) {
-    const int batch = c.y[0];
-    const Shape image = c.y.with_batch(1);
-    // Pictures and normalisation lie as the data set keeps them (engine/batch.h).
-    return {.runs = draw.runs(),
-            .list = {{.name = "pixels",
-                      .values = draw.shared().integers("pixels", c.y.with_batch(c.stored), DType::kU8, 256),
-                      .layout = Layout::kNHWC},
-                     {.name = "indices", .values = draw.integers("indices", {batch}, DType::kI32, c.stored)},
-                     {.name = "flips", .values = draw.integers("flips", {batch}, DType::kU8, 2)},
-                     {.name = "scale",
-                      .values = draw.shared().uniform("scale", image, 0.5, 4),
-                      .layout = Layout::kNHWC},
-                     {.name = "offset",
-                      .values = draw.shared().uniform("offset", image, -3, 3),
-                      .layout = Layout::kNHWC},
-                     {.name = "y",
-                      .values = draw.nothing(c.y),
-                      .access = Access::kWrite,
-                      .storage = Storage::kImage}}};
-  }
-
-  static NormalizeFlip bind(const Case&, const PlacedOperands& operands) {
-    return {.pixels = operands["pixels"],
-            .indices = operands["indices"],
-            .flips = operands["flips"],
-            .scale = operands["scale"],
-            .offset = operands["offset"],
-            .y = operands["y"]};
-  }
-
-  /// Two roundings of the pixel (of 1/255 and of the product), one of its product with a scale of at most 4,
-  /// one of the sum of at most 7.
-  static Tolerance tolerance(const Case&, std::string_view) {
-    return {.absolute = (3 * 4 + 7) * kUnitRoundoff};
-  }
-  static double flops(const Case& c) { return 3.0 * static_cast<double>(c.y.elements()); }
 };
 
 }  // namespace gnc::tests
