@@ -1,5 +1,6 @@
 #include "engine/modules/conv2d.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gnc {
@@ -16,6 +17,10 @@ Conv2d::Conv2d(const Options& options) : options_(options) {
       weights_.initializer = Initializer::normal(std::sqrt(2.0 / fan_out));
       bias_.initializer = Initializer::constant(0);
       break;
+    case ConvolutionInit::kKaimingNormalFanIn:
+      weights_.initializer = Initializer::normal(std::sqrt(2.0 / fan_in));
+      bias_.initializer = Initializer::constant(0);
+      break;
     case ConvolutionInit::kPyTorchDefault:
       weights_.initializer = Initializer::uniform(1.0 / std::sqrt(fan_in));
       bias_.initializer = weights_.initializer;
@@ -24,9 +29,11 @@ Conv2d::Conv2d(const Options& options) : options_(options) {
 }
 
 LeasedTensor Conv2d::forward(LeasedTensor x, Pass& pass) {
-  LeasedTensor y = pass.lease({.shape = options_.geometry.output_shape(x.shape(), options_.out_channels),
-                               .dtype = x.tensor().dtype(),
-                               .layout = pass.backend().image_layout()});
+  const int room = std::max(options_.room, options_.out_channels);
+  const LeasedTensor images = pass.lease({.shape = options_.geometry.output_shape(x.shape(), room),
+                                          .dtype = x.tensor().dtype(),
+                                          .layout = pass.backend().image_layout()});
+  LeasedTensor y = images.viewed_as(images.tensor().channels(0, options_.out_channels));
   pass.backend().run(Conv2dForward{.geometry = options_.geometry,
                                    .x = x.tensor(),
                                    .weights = weights_.value_beside_images(),

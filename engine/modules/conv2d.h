@@ -9,7 +9,8 @@ namespace gnc {
 /// How a convolution starts.
 enum class ConvolutionInit : std::uint8_t {
   kKaimingNormalFanOut,  ///< N(0, 2/(O·K·K)), bias 0: torchvision's VGG, ResNet
-  kPyTorchDefault,       ///< U(±1/√(C·K·K)) for weights and bias: torch.nn.Conv2d
+  kKaimingNormalFanIn,   ///< N(0, 2/(C·K·K)), bias 0: the narrow ResNets of CIFAR
+  kPyTorchDefault,  ///< U(±1/√(C·K·K)), kaiming_uniform(a=√5), for weights and bias: torch.nn.Conv2d
 };
 
 /// y = conv(x) + bias, parameters "weight" [O,C,K,K] and "bias" [O].
@@ -22,12 +23,17 @@ class Conv2d final : public Module {
     bool has_bias = true;
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
     InputGradient input_gradient = InputGradient::kCompute;
+    /// Channels of the tensor of which y is the first ones, for a DenseBlock that adds the others; 0: y alone.
+    int room = 0;
   };
   explicit Conv2d(const Options& options);
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
+
+  // For modules that run the ops of this layer themselves.
+  const Parameter& weights() const { return weights_; }
 
  private:
   Options options_;

@@ -29,6 +29,7 @@ LeasedTensor Flatten::forward(LeasedTensor x, Pass& pass) {
 
 LeasedTensor Flatten::backward(LeasedTensor y_grad, Pass& pass) {
   const TensorSpec x_spec = pass.take_spec();
+  if (!y_grad) return {};
   const Tensor& rows = y_grad.tensor();
   // One pixel an image lies alike in every layout, so the view may simply be called by the layout's name.
   if (lies_as_rows(x_spec) && x_spec.dtype == rows.dtype())

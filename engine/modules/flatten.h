@@ -7,7 +7,7 @@ namespace gnc {
 
 /// [N,C,H,W] to [N,C·H·W] in the order of torch.flatten (channel, row, column), whatever the images' layout.
 /// Rows of features are never narrower than fp32: images in bf16 are widened, and their gradients rounded on
-/// the way back.
+/// the way back. Where nobody behind it computed a gradient, nobody before it needs one.
 class Flatten final : public Module {
  public:
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;

@@ -7,8 +7,16 @@ namespace gnc {
 Linear::Linear(const Options& options) : options_(options) {
   weights_.shape = {options.out_features, options.in_features};
   bias_.shape = {options.out_features};
-  weights_.initializer = Initializer::uniform(1.0 / std::sqrt(static_cast<double>(options.in_features)));
-  bias_.initializer = weights_.initializer;
+  switch (options.init) {
+    case LinearInit::kPyTorchDefault:
+      weights_.initializer = Initializer::uniform(1.0 / std::sqrt(static_cast<double>(options.in_features)));
+      bias_.initializer = weights_.initializer;
+      break;
+    case LinearInit::kSmallNormal:
+      weights_.initializer = Initializer::normal(0.01);
+      bias_.initializer = Initializer::constant(0);
+      break;
+  }
 }
 
 LeasedTensor Linear::forward(LeasedTensor x, Pass& pass) {
@@ -27,6 +35,7 @@ LeasedTensor Linear::backward(LeasedTensor y_grad, Pass& pass) {
       Gemm{.a = y_grad.tensor(), .b = x.tensor(), .c = weights_.gradient, .transpose_a = Transpose::kYes});
   if (options_.bias == Bias::kYes)
     pass.backend().run(BiasBackward{.y_grad = y_grad.tensor(), .bias_grad = bias_.gradient});
+  if (options_.input_gradient == InputGradient::kSkip) return {};
   LeasedTensor x_grad = pass.lease(x.tensor().spec());
   pass.backend().run(Gemm{.a = y_grad.tensor(), .b = weights_.value, .c = x_grad.tensor()});
   return x_grad;

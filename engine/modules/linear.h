@@ -7,14 +7,21 @@ namespace gnc {
 
 enum class Bias : std::uint8_t { kNo, kYes };
 
-/// y = x·Wᵀ + b for x [N,in], parameters "weight" [out,in] and "bias" [out], both starting U(±1/√in) as
-/// torch.nn.Linear.
+/// How a linear layer starts.
+enum class LinearInit : std::uint8_t {
+  kPyTorchDefault,  ///< U(±1/√in), kaiming_uniform(a=√5), for weights and bias: torch.nn.Linear
+  kSmallNormal,     ///< N(0, 0.01²), bias 0: torchvision's VGG
+};
+
+/// y = x·Wᵀ + b for x [N,in], parameters "weight" [out,in] and "bias" [out].
 class Linear final : public Module {
  public:
   struct Options {
     int in_features = 0;
     int out_features = 0;
     Bias bias = Bias::kYes;
+    LinearInit init = LinearInit::kPyTorchDefault;
+    InputGradient input_gradient = InputGradient::kCompute;
   };
   explicit Linear(const Options& options);
 
