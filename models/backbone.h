@@ -1,6 +1,7 @@
 #pragma once
 /// Feature extractors by name.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,12 +26,18 @@ struct Backbone {
   int features = 0;
 };
 
+/// `channels` of the literature in a network of that width: rounded, at least 1.
+int scaled_channels(int channels, double width);
+
+/// Builds a backbone; throws UsageError for images it cannot take.
+using BackboneBuilder = std::function<Backbone(const BackboneOptions& options)>;
+
 /// A backbone of the registry.
 struct BackboneEntry {
   std::string_view name;
   std::string_view description;
   int minimum_image_size;  ///< pixels; smaller pictures are padded by the data side
-  Backbone (*build)(const BackboneOptions& options);
+  BackboneBuilder build;
 };
 
 /// All backbones, sorted by name.

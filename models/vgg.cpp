@@ -1,62 +1,116 @@
 #include "models/vgg.h"
 
-#include <algorithm>
-#include <cmath>
-#include <initializer_list>
+#include <span>
 
 #include "engine/modules/batch_norm.h"
 #include "engine/modules/conv2d.h"
 #include "engine/modules/flatten.h"
+#include "engine/modules/linear.h"
 #include "engine/modules/pooling.h"
+#include "engine/modules/relu.h"
 #include "engine/modules/sequential.h"
 
 namespace gnc {
 namespace {
 
 constexpr int kPool = 0;  // stands for M among the channel counts
+constexpr int kHeadFeatures = 4096;
 constexpr Conv2dGeometry kConvolution{.kernel = 3, .stride = 1, .padding = 1};
 constexpr Conv2dGeometry kHalving{.kernel = 2, .stride = 2, .padding = 0};
 
-Backbone build_vgg(std::initializer_list<int> layers, const BackboneOptions& options) {
+/// Channels of the convolutions, table 1 of the paper.
+std::span<const int> configuration(int depth) {
+  static constexpr int kA[] = {64, kPool, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool};
+  static constexpr int kB[] = {64,    64,  kPool, 128,   128, kPool, 256,  256,
+                               kPool, 512, 512,   kPool, 512, 512,   kPool};
+  static constexpr int kD[] = {64,    64,  kPool, 128, 128,   kPool, 256, 256, 256,
+                               kPool, 512, 512,   512, kPool, 512,   512, 512, kPool};
+  static constexpr int kE[] = {64,  64,  kPool, 128, 128,   kPool, 256, 256, 256, 256,  kPool,
+                               512, 512, 512,   512, kPool, 512,   512, 512, 512, kPool};
+  switch (depth) {
+    case 11:
+      return kA;
+    case 13:
+      return kB;
+    case 16:
+      return kD;
+    case 19:
+      return kE;
+    default:
+      throw Error(fmt::format("VGG of depth {}; expected 11, 13, 16 or 19", depth));
+  }
+}
+
+/// Names of a torch.nn.Sequential's children, in which every layer counts, fused or not.
+class Numbering {
+ public:
+  explicit Numbering(std::string_view prefix) : prefix_(prefix) {}
+  std::string next() { return fmt::format("{}.{}", prefix_, index_++); }
+  /// A layer without a name of its own.
+  void skip() { ++index_; }
+
+ private:
+  std::string_view prefix_;
+  int index_ = 0;
+};
+
+/// Batch norm and ReLU, or ReLU alone.
+void add_activation(Sequential& network, Numbering& names, const Vgg& kind, int channels) {
+  if (kind.norm == VggNorm::kBatchNorm) {
+    network.add(names.next(), std::make_unique<BatchNorm>(channels, Activation::kRelu));
+    names.skip();
+  } else {
+    network.add(names.next(), std::make_unique<Relu>());
+  }
+}
+
+Backbone build(const Vgg& kind, const BackboneOptions& options) {
   auto network = std::make_unique<Sequential>();
   int channels = options.image_channels, extent = options.image_size;
-  int index = 0;  // of torchvision's nn.Sequential, where batch norm and ReLU count as two
-  const auto name = [&index](int step) {
-    const std::string text = fmt::format("features.{}", index);
-    index += step;
-    return text;
-  };
-  for (const int layer : layers) {
+  InputGradient input_gradient = InputGradient::kSkip;
+  Numbering names("features");
+  for (const int layer : configuration(kind.depth)) {
     if (layer == kPool) {
-      network->add(name(1), std::make_unique<MaxPool>(kHalving));
+      network->add(names.next(), std::make_unique<MaxPool>(kHalving));
       extent = kHalving.output_extent(extent);
       require<UsageError>(extent >= 1,
                           "images of {0}x{0} pixels vanish in VGG's five pools; expected at least 32x32",
                           options.image_size);
       continue;
     }
-    const int out_channels = std::max(1, static_cast<int>(std::lround(layer * options.width)));
-    const bool is_first = index == 0;
-    network->add(name(1), std::make_unique<Conv2d>(Conv2d::Options{
-                              .in_channels = channels,
-                              .out_channels = out_channels,
-                              .geometry = kConvolution,
-                              .init = ConvolutionInit::kKaimingNormalFanOut,
-                              .input_gradient = is_first ? InputGradient::kSkip : InputGradient::kCompute}));
-    network->add(name(2), std::make_unique<BatchNorm>(out_channels, Activation::kRelu));
+    const int out_channels = scaled_channels(layer, options.width);
+    network->add(names.next(),
+                 std::make_unique<Conv2d>(Conv2d::Options{.in_channels = channels,
+                                                          .out_channels = out_channels,
+                                                          .geometry = kConvolution,
+                                                          .init = ConvolutionInit::kKaimingNormalFanOut,
+                                                          .input_gradient = input_gradient}));
+    add_activation(*network, names, kind, out_channels);
     channels = out_channels;
+    input_gradient = InputGradient::kCompute;
   }
   if (extent > 1)
     network->add(
         "", std::make_unique<AveragePool>(Conv2dGeometry{.kernel = extent, .stride = extent, .padding = 0}));
   network->add("", std::make_unique<Flatten>());
+  if (kind.head == VggHead::kHeadless) return {.module = std::move(network), .features = channels};
+
+  Numbering head("classifier");
+  const int width = scaled_channels(kHeadFeatures, options.width);
+  for (int layer = 0; layer < 2; ++layer) {
+    network->add(head.next(),
+                 std::make_unique<Linear>(Linear::Options{
+                     .in_features = channels, .out_features = width, .init = LinearInit::kSmallNormal}));
+    add_activation(*network, head, kind, width);
+    channels = width;
+  }
   return {.module = std::move(network), .features = channels};
 }
 
 }  // namespace
 
-Backbone build_vgg11_bn(const BackboneOptions& options) {
-  return build_vgg({64, kPool, 128, kPool, 256, 256, kPool, 512, 512, kPool, 512, 512, kPool}, options);
+BackboneBuilder vgg(const Vgg& network) {
+  return [network](const BackboneOptions& options) { return build(network, options); };
 }
 
 }  // namespace gnc
