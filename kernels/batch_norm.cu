@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   Moments<N> moments{};
   if (share.is_inside)
     for_each_row_group(share, [&](std::int64_t row, int count) {
-      const RowGroup group = load_rows<N>(x + row * chunks.channels, chunks.channels, count);
+      const RowGroup group = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
       moments = merged(moments, moments_of(group, count));
     });
   moments =
@@ -157,13 +157,15 @@ __device__ Affine<N> affine_of(const float* mean, const Floats<N>& invstd, const
   return affine;
 }
 
-/// y of one share of the matrix.
-template <int N, class T>
-__device__ void apply(const ColumnShare& share, int channels, const Affine<N>& affine, Activation activation,
-                      const T* x, T* y) {
+/// y of one share of the matrix of run blockIdx.y, for any of the three arguments.
+template <int N, class Args>
+__device__ void apply(const Args& args, const ColumnShare& share, int channels, const Affine<N>& affine) {
+  const std::int64_t run = blockIdx.y;
+  const auto* const x = args.x + run * args.x_run_stride + share.channel;
+  auto* const y = args.y + run * args.y_run_stride + share.channel;
+  const Activation activation = args.activation;
   for_each_row_group(share, [&](std::int64_t row, int count) {
-    const std::int64_t first = row * channels + share.channel;
-    const RowGroup group = load_rows<N>(x + first, channels, count);
+    const RowGroup group = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
     for (int j = 0; j < kRowsInFlight; ++j) {
       if (j >= count) break;
       Floats<N> values = to_floats(group.rows[j]);
@@ -171,14 +173,15 @@ __device__ void apply(const ColumnShare& share, int channels, const Affine<N>& a
         const float value = affine(i, values[i]);
         values[i] = activation == Activation::kRelu && value < 0.0f ? 0.0f : value;  // NaN stays NaN
       }
-      store_floats(values, y + first + std::int64_t{j} * kRowLanes * channels);
+      store_floats(values, y + (row + std::int64_t{j} * kRowLanes) * channels);
     }
   });
 }
 
-template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_forward_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
+/// Of batch_norm_forward, once the statistics are there, and of batch_norm_apply: one code, so that both give
+/// the same bits.
+template <int N, class Args>
+__global__ void __launch_bounds__(kColumnThreads) batch_norm_apply_v1(Args args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
   const std::int64_t run = blockIdx.y;
@@ -186,8 +189,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   const Affine<N> affine = affine_of(args.mean + run * args.mean_run_stride + share.channel, invstd,
                                      args.scale + run * args.scale_run_stride + share.channel,
                                      args.shift + run * args.shift_run_stride + share.channel);
-  apply(share, chunks.channels, affine, args.activation, args.x + run * args.x_run_stride,
-        args.y + run * args.y_run_stride);
+  apply(args, share, chunks.channels, affine);
 }
 
 template <int N, class T>
@@ -202,8 +204,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   const Affine<N> affine = affine_of(args.running_mean + run * args.running_mean_run_stride + share.channel,
                                      invstd, args.scale + run * args.scale_run_stride + share.channel,
                                      args.shift + run * args.shift_run_stride + share.channel);
-  apply(share, chunks.channels, affine, args.activation, args.x + run * args.x_run_stride,
-        args.y + run * args.y_run_stride);
+  apply(args, share, chunks.channels, affine);
 }
 
 /// Σ g and Σ g·(x − mean).
@@ -217,6 +218,7 @@ struct GradientSums {
 template <int N, class T>
 struct BackwardShare {
   ColumnShare share;
+  std::int64_t x_pitch;
   int channels;
   Activation activation;
   Affine<N> affine;
@@ -224,7 +226,10 @@ struct BackwardShare {
   const T* y_grad;
 
   __device__ BackwardShare(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks)
-      : share(share_of_thread<N>(chunks)), channels(chunks.channels), activation(args.activation) {
+      : share(share_of_thread<N>(chunks)),
+        x_pitch(args.x_pitch),
+        channels(chunks.channels),
+        activation(args.activation) {
     if (!share.is_inside) return;
     const std::int64_t run = blockIdx.y;
     const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + share.channel);
@@ -235,15 +240,14 @@ struct BackwardShare {
     y_grad = args.y_grad + run * args.y_grad_run_stride + share.channel;
   }
 
-  /// Calls `visit(element, deviation, gradient)` for the packs of the share in the order of their rows:
-  /// x − mean, and y_grad masked by the activation, of the N channels from `element`.
+  /// Calls `visit(row, deviation, gradient)` for the packs of the share in the order of their rows: x − mean,
+  /// and y_grad masked by the activation, of the share's N channels.
   template <class Visit>
   __device__ void for_each_pack(const Visit& visit) const {
     if (!share.is_inside) return;
     for_each_row_group(share, [&](std::int64_t row, int count) {
-      const std::int64_t first = row * channels;
-      const RowGroup values = load_rows<N>(x + first, channels, count);
-      const RowGroup gradients = load_rows<N>(y_grad + first, channels, count);
+      const RowGroup values = load_rows<N>(x + row * x_pitch, x_pitch, count);
+      const RowGroup gradients = load_rows<N>(y_grad + row * channels, channels, count);
       for (int j = 0; j < kRowsInFlight; ++j) {
         if (j >= count) break;
         Floats<N> deviation, gradient;
@@ -253,7 +257,7 @@ struct BackwardShare {
           deviation[i] = value - affine.mean[i];
           gradient[i] = is_off ? 0.0f : to_float(gradients.rows[j][i]);
         }
-        visit(first + std::int64_t{j} * kRowLanes * channels, deviation, gradient);
+        visit(row + std::int64_t{j} * kRowLanes, deviation, gradient);
       }
     });
   }
@@ -311,7 +315,7 @@ __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
   coefficients[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
 }
 
-template <int N, class T>
+template <GradientMode mode, int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_backward_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
   const BackwardShare<N, T> in(args, chunks);
@@ -321,11 +325,16 @@ __global__ void __launch_bounds__(kColumnThreads)
   const Floats<N> mean_grad = load_channels<N>(coefficients);
   const Floats<N> tilt = load_channels<N>(coefficients + chunks.channels);
   T* const x_grad = args.x_grad + run * args.x_grad_run_stride + in.share.channel;
-  in.for_each_pack([&](std::int64_t element, const Floats<N>& deviation, const Floats<N>& gradient) {
+  in.for_each_pack([&](std::int64_t row, const Floats<N>& deviation, const Floats<N>& gradient) {
+    T* const to = x_grad + row * args.x_grad_pitch;
     Floats<N> result;
     for (int i = 0; i < N; ++i)
       result[i] = in.affine.slope[i] * fmaf(-deviation[i], tilt[i], gradient[i] - mean_grad[i]);
-    store_floats(result, x_grad + element);
+    if constexpr (mode == GradientMode::kAccumulate) {
+      const Floats<N> others = load_floats<N>(to);
+      for (int i = 0; i < N; ++i) result[i] += others[i];
+    }
+    store_floats(result, to);
   });
 }
 
@@ -335,7 +344,14 @@ void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
   const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
   launch(shape, batch_norm_moments_v1<N, T>, args, chunks);
   launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_statistics_v1<T>, args, chunks);
-  launch(shape, batch_norm_forward_v1<N, T>, args, chunks);
+  launch(shape, batch_norm_apply_v1<N, BatchNormForwardArgs<T>>, args, chunks);
+}
+
+template <int N, class T>
+void apply(const BatchNormApplyArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_apply_v1<N, BatchNormApplyArgs<T>>,
+         args, chunks);
 }
 
 template <int N, class T>
@@ -350,7 +366,10 @@ void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
   const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
   launch(shape, batch_norm_gradient_sums_v1<N, T>, args, chunks);
   launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, chunks);
-  launch(shape, batch_norm_backward_v1<N, T>, args, chunks);
+  if (args.x_grad_mode == GradientMode::kAccumulate)
+    launch(shape, batch_norm_backward_v1<GradientMode::kAccumulate, N, T>, args, chunks);
+  else
+    launch(shape, batch_norm_backward_v1<GradientMode::kOverwrite, N, T>, args, chunks);
 }
 
 }  // namespace
@@ -363,30 +382,44 @@ std::size_t batch_norm_workspace(const BatchNormExtents& extents) {
 template <class T>
 void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream) {
   constexpr int kPack = kPackSize<T>;
-  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.extents.channels}) &&
-                         holds_packs<kPack>(args.y, {args.y_run_stride});
+  const bool is_packed =
+      holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+      holds_packs<kPack>(args.y, {args.y_run_stride});
   is_packed ? forward<kPack>(args, stream) : forward<1>(args, stream);
+}
+
+template <class T>
+void batch_norm_apply(const BatchNormApplyArgs<T>& args, Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed =
+      holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+      holds_packs<kPack>(args.y, {args.y_run_stride});
+  is_packed ? apply<kPack>(args, stream) : apply<1>(args, stream);
 }
 
 template <class T>
 void batch_norm_inference(const BatchNormInferenceArgs<T>& args, Stream stream) {
   constexpr int kPack = kPackSize<T>;
-  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.extents.channels}) &&
-                         holds_packs<kPack>(args.y, {args.y_run_stride});
+  const bool is_packed =
+      holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+      holds_packs<kPack>(args.y, {args.y_run_stride});
   is_packed ? inference<kPack>(args, stream) : inference<1>(args, stream);
 }
 
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
   constexpr int kPack = kPackSize<T>;
-  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.extents.channels}) &&
-                         holds_packs<kPack>(args.y_grad, {args.y_grad_run_stride}) &&
-                         holds_packs<kPack>(args.x_grad, {args.x_grad_run_stride});
+  const bool is_packed =
+      holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+      holds_packs<kPack>(args.y_grad, {args.y_grad_run_stride}) &&
+      holds_packs<kPack>(args.x_grad, {args.x_grad_run_stride, args.x_grad_pitch});
   is_packed ? backward<kPack>(args, stream) : backward<1>(args, stream);
 }
 
 template void batch_norm_forward(const BatchNormForwardArgs<float>&, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<Bf16>&, Stream);
+template void batch_norm_apply(const BatchNormApplyArgs<float>&, Stream);
+template void batch_norm_apply(const BatchNormApplyArgs<Bf16>&, Stream);
 template void batch_norm_inference(const BatchNormInferenceArgs<float>&, Stream);
 template void batch_norm_inference(const BatchNormInferenceArgs<Bf16>&, Stream);
 template void batch_norm_backward(const BatchNormBackwardArgs<float>&, Stream);

@@ -13,8 +13,12 @@ inline namespace KERNEL_TARGET {
 /// What follows the normalisation in the same pass.
 enum class Activation : std::uint8_t { kNone, kRelu };
 
+/// What becomes of the contents of a gradient.
+enum class GradientMode : std::uint8_t { kOverwrite, kAccumulate };
+
 /// x, y and their gradients are matrices [rows,channels], channels side by side: the pixels of a batch in any
-/// order. One matrix per run.
+/// order. Rows of x and x_grad may be further apart than they are long (a slice of the channels of wider
+/// images): by their pitch, in elements. One matrix per run.
 struct BatchNormExtents {
   std::int64_t rows;  ///< m, at least 1
   int channels;       ///< at least 1
@@ -38,6 +42,7 @@ struct BatchNormForwardArgs {
   T* y;                     ///< not x
   float* workspace;         ///< batch_norm_workspace()
   std::int64_t x_run_stride;
+  std::int64_t x_pitch;
   std::int64_t scale_run_stride;
   std::int64_t shift_run_stride;
   std::int64_t running_mean_run_stride;
@@ -58,6 +63,29 @@ template <class T>
 void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream);
 
 template <class T>
+struct BatchNormApplyArgs {
+  const T* x;
+  const float* scale;
+  const float* shift;
+  const float* mean;    ///< as batch_norm_forward left it
+  const float* invstd;  ///< likewise
+  T* y;                 ///< not x
+  std::int64_t x_run_stride;
+  std::int64_t x_pitch;
+  std::int64_t scale_run_stride;
+  std::int64_t shift_run_stride;
+  std::int64_t mean_run_stride;
+  std::int64_t invstd_run_stride;
+  std::int64_t y_run_stride;
+  BatchNormExtents extents;
+  Activation activation;
+};
+
+/// The y of batch_norm_forward once more, to the bit. Queues one kernel; throws LaunchError.
+template <class T>
+void batch_norm_apply(const BatchNormApplyArgs<T>& args, Stream stream);
+
+template <class T>
 struct BatchNormInferenceArgs {
   const T* x;
   const float* scale;
@@ -66,6 +94,7 @@ struct BatchNormInferenceArgs {
   const float* running_variance;
   T* y;  ///< may be x
   std::int64_t x_run_stride;
+  std::int64_t x_pitch;
   std::int64_t scale_run_stride;
   std::int64_t shift_run_stride;
   std::int64_t running_mean_run_stride;
@@ -89,25 +118,29 @@ struct BatchNormBackwardArgs {
   const float* mean;    ///< as the forward pass left it
   const float* invstd;  ///< likewise
   const T* y_grad;
-  T* x_grad;  ///< may be y_grad
+  T* x_grad;  ///< may be y_grad, unless it accumulates
   float* scale_grad;
   float* shift_grad;
   float* workspace;  ///< batch_norm_workspace()
   std::int64_t x_run_stride;
+  std::int64_t x_pitch;
   std::int64_t scale_run_stride;
   std::int64_t shift_run_stride;
   std::int64_t mean_run_stride;
   std::int64_t invstd_run_stride;
   std::int64_t y_grad_run_stride;
   std::int64_t x_grad_run_stride;
+  std::int64_t x_grad_pitch;
   std::int64_t scale_grad_run_stride;
   std::int64_t shift_grad_run_stride;
   BatchNormExtents extents;
   Activation activation;
+  GradientMode x_grad_mode;
 };
 
 /// With g = y_grad where the forward pass's ReLU (to the bit) let x through, else 0, and x̂ = (x−mean)·invstd:
-/// shift_grad = Σg, scale_grad = Σg·x̂, x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m). Overwrites.
+/// shift_grad = Σg, scale_grad = Σg·x̂, x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m). Overwrites
+/// them, or adds to x_grad.
 /// Queues three kernels; throws LaunchError.
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream);

@@ -92,12 +92,13 @@ struct RowGroup {
   Pack<T, N> rows[kRowsInFlight];
 };
 
-/// Loads the packs at `from` and `count` − 1 more, each kRowLanes rows of `channels` further.
+/// Loads the packs at `from` and `count` − 1 more, each kRowLanes rows further; rows start `pitch` elements
+/// apart.
 template <int N, class T>
-__device__ RowGroup<T, N> load_rows(const T* from, int channels, int count) {
+__device__ RowGroup<T, N> load_rows(const T* from, std::int64_t pitch, int count) {
   RowGroup<T, N> group{};
   for (int j = 0; j < kRowsInFlight; ++j)
-    if (j < count) group.rows[j] = load_pack<N>(from + std::int64_t{j} * kRowLanes * channels);
+    if (j < count) group.rows[j] = load_pack<N>(from + j * kRowLanes * pitch);
   return group;
 }
 

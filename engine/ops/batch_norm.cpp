@@ -30,7 +30,7 @@ void check_batch_norm(std::string_view op, std::initializer_list<Operand> images
 }  // namespace
 
 void BatchNormForward::check() const {
-  check_batch_norm(kName, {{"x", x}, {"y", y}},
+  check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y", y}},
                    {{"scale", scale},
                     {"shift", shift},
                     {"running_mean", running_mean},
@@ -44,8 +44,15 @@ void BatchNormForward::check() const {
   require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
 }
 
+void BatchNormApply::check() const {
+  check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y", y}},
+                   {{"scale", scale}, {"shift", shift}, {"mean", mean}, {"invstd", invstd}});
+  check_written(kName, {"y", y});
+  require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
+}
+
 void BatchNormInference::check() const {
-  check_batch_norm(kName, {{"x", x}, {"y", y}},
+  check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y", y}},
                    {{"scale", scale},
                     {"shift", shift},
                     {"running_mean", running_mean},
@@ -54,7 +61,7 @@ void BatchNormInference::check() const {
 }
 
 void BatchNormBackward::check() const {
-  check_batch_norm(kName, {{"x", x}, {"y_grad", y_grad}, {"x_grad", x_grad}},
+  check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y_grad", y_grad}, {"x_grad", x_grad, Slices::kTaken}},
                    {{"scale", scale},
                     {"shift", shift},
                     {"mean", mean},
@@ -64,6 +71,8 @@ void BatchNormBackward::check() const {
   for (const Operand& written :
        {Operand{"x_grad", x_grad}, Operand{"scale_grad", scale_grad}, Operand{"shift_grad", shift_grad}})
     check_written(kName, written);
+  require<ShapeError>(x_grad_mode == GradientMode::kOverwrite || x_grad.raw() != y_grad.raw(),
+                      "{}: x_grad must not be y_grad where it accumulates", kName);
 }
 
 }  // namespace gnc

@@ -1,7 +1,8 @@
 #pragma once
 /// Batch normalisation (Ioffe, Szegedy 2015) over [N,C,H,W] or [N,C], per channel, with an optional ReLU
 /// behind it. x, y and their gradients have one dtype: fp32, fp64 or bf16; what is per channel is fp32 beside
-/// bf16. What is written in bf16 is computed in fp32 or better and rounded once.
+/// bf16. What is written in bf16 is computed in fp32 or better and rounded once. x and x_grad may be slices
+/// of the channels of wider images.
 
 #include <string_view>
 
@@ -11,6 +12,9 @@ namespace gnc {
 
 /// What follows a normalisation in the same pass.
 enum class Activation : std::uint8_t { kNone, kRelu };
+
+/// What becomes of the contents of a gradient.
+enum class GradientMode : std::uint8_t { kOverwrite, kAccumulate };
 
 /// Training: normalises by the batch's own mean and biased variance over (N,H,W), and moves the running
 /// statistics:
@@ -36,6 +40,20 @@ struct BatchNormForward {
   void check() const;
 };
 
+/// The y of a BatchNormForward once more, to the bit, from the statistics that it left: for a backward pass
+/// that would rather compute y again than keep it. y = act(scale·(x−mean)·invstd + shift). y may not be x.
+struct BatchNormApply {
+  ConstTensor x;
+  ConstTensor scale;
+  ConstTensor shift;
+  ConstTensor mean;
+  ConstTensor invstd;
+  Tensor y;
+  Activation activation = Activation::kNone;
+  static constexpr std::string_view kName = "BatchNormApply";
+  void check() const;
+};
+
 /// Evaluation: y = act(scale·(x−running_mean)/√(running_variance+epsilon) + shift). y may be x.
 struct BatchNormInference {
   ConstTensor x;
@@ -54,7 +72,8 @@ struct BatchNormInference {
 /// pass.
 ///   g = y_grad masked by the activation,  x̂ = (x−mean)·invstd,
 ///   shift_grad = Σ g,  scale_grad = Σ g·x̂,  x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m).
-/// x_grad may be y_grad. Overwrites all three gradients.
+/// x_grad may be y_grad, unless it accumulates: then x_grad holds the gradient that other consumers of x have
+/// already given it, and this one is added (bf16 rounds the sum). Overwrites the other two gradients.
 struct BatchNormBackward {
   ConstTensor x;
   ConstTensor scale;
@@ -66,6 +85,7 @@ struct BatchNormBackward {
   Tensor scale_grad;
   Tensor shift_grad;
   Activation activation = Activation::kNone;
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
   static constexpr std::string_view kName = "BatchNormBackward";
   void check() const;
 };

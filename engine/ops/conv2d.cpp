@@ -8,7 +8,7 @@ namespace {
 /// `weights_dtype` is that of the weights, or of their gradient.
 void check_convolution(std::string_view op, const Conv2dGeometry& geometry, const Operand& x,
                        const Operand& weights, DType weights_dtype, const Operand& bias, const Operand& y) {
-  check_operands(op, y.tensor.runs(), {x, weights, y});
+  check_operands(op, y.tensor.runs(), {x, weights, {y.name, y.tensor, Slices::kTaken}});
   const Shape& input = x.tensor.shape();
   const Shape& kernel = weights.tensor.shape();
   require<ShapeError>(kernel[1] == input[1], "{}: {} have {} input channels but {} {} has {}", op,
@@ -51,7 +51,9 @@ void Conv2dBackwardWeights::check() const {
   check_convolution(kName, geometry, {"x", x}, {"weights_grad", weights_grad}, dtype_beside(x.dtype()),
                     {"bias_grad", bias_grad}, {"y_grad", y_grad});
   check_written(kName, {"weights_grad", weights_grad});
-  if (bias_grad) check_written(kName, {"bias_grad", bias_grad});
+  if (!bias_grad) return;
+  check_written(kName, {"bias_grad", bias_grad});
+  require_dense(kName, {"y_grad", y_grad});
 }
 
 }  // namespace gnc

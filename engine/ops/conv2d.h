@@ -1,7 +1,8 @@
 #pragma once
 /// Two-dimensional convolution (cross-correlation, as the field uses the word), forward and both gradients.
 /// Images and weights have one dtype: fp32, fp64 or bf16; biases and the gradients of weights and biases are
-/// fp32 beside bf16. Sums are accumulated in fp32 or better; what is written in bf16 is rounded once.
+/// fp32 beside bf16. Sums are accumulated in fp32 or better; what is written in bf16 is rounded once. y and
+/// its gradient may be slices of the channels of wider images (y_grad not where there is a bias_grad).
 
 #include <string_view>
 

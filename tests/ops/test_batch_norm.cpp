@@ -125,6 +125,27 @@ TEST(BatchNormForward, Keeps_NaN_Through_The_Relu) {
   });
 }
 
+TEST(BatchNormApply, Gives_The_Bits_Of_The_Forward_Pass) {
+  const Shape shape{3, 19, 6, 7};
+  for_each_backend([&](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    Doubles x;
+    for (std::int64_t i = 0; i < shape.elements(); ++i) x.push_back(std::sin(static_cast<double>(i)));
+    const Doubles scale(19, 1.7), shift(19, 0.3);
+    const Normalization forward(bench, shape, x, scale, shift, 1e-5F, Activation::kRelu);
+    const Tensor y = bench.blank(forward.y.spec());
+    bench.run(BatchNormApply{.x = forward.x,
+                             .scale = forward.scale,
+                             .shift = forward.shift,
+                             .mean = forward.mean,
+                             .invstd = forward.invstd,
+                             .y = y,
+                             .activation = Activation::kRelu});
+    EXPECT_EQ(bench.values(y), bench.values(forward.y));
+  });
+}
+
 TEST(BatchNormInference, Uses_The_Running_Statistics) {
   for_each_backend([&](Backend& backend) {
     SCOPED_TRACE(backend.name());

@@ -91,6 +91,25 @@ TEST(Sentinels, See_One_Byte_Before_Behind_And_Between_The_Runs) {
   EXPECT_EQ(guarded.faults().size(), 1U);
 }
 
+TEST(Sentinels, See_A_Change_Of_The_Channels_Beside_A_Slice) {
+  HostMemory memory;
+  const HostTensor contents =
+      HostTensor(Shape({1, 2, 1, 3}, 2), std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+          .in_layout(Layout::kNHWC);
+  for (const int place : {-1, 2, 3, 7}) {  // of channels 1 and 2 of four: the others of pixels 0 and 1
+    const GuardedTensor guarded(memory, contents, 2, Access::kUpdate, SliceOf{.channels = 4, .first = 1});
+    EXPECT_TRUE(guarded.faults().empty());
+    EXPECT_TRUE(compare_bits(contents, guarded.contents()));
+    EXPECT_TRUE(compare_bits(contents, download(guarded.view())));
+    guarded.view().data<float>(1)[place] = 7;
+    EXPECT_EQ(guarded.faults().size(), 1U) << place;
+  }
+  const GuardedTensor guarded(memory, contents, 2, Access::kUpdate, SliceOf{.channels = 4, .first = 1});
+  guarded.view().data<float>(1)[5] = 7;  // of pixel 1
+  EXPECT_TRUE(guarded.faults().empty());
+  EXPECT_EQ(guarded.contents().values<float>()[9], 7);
+}
+
 TEST(Sentinels, See_A_Change_Of_A_Read_Only_Operand) {
   HostMemory memory;
   const GuardedTensor guarded(memory, floats({1, 2, 3}), 1, Access::kRead);

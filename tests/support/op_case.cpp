@@ -87,9 +87,12 @@ HostTensor Draw::nothing(const Shape& shape, DType dtype) const {
 
 PlacedOperands::PlacedOperands(Backend& backend, const Operands& operands, const Placing& placing) {
   for (const CaseOperand& operand : operands.list) {
-    const HostTensor contents = as_real(operand.values, placed_dtype(operand, placing.real))
-                                    .in_layout(layout_of(operand, backend, placing));
-    tensors_.emplace(operand.name, GuardedTensor(backend.memory(), contents, operands.runs, operand.access));
+    const Layout layout = layout_of(operand, backend, placing);
+    const HostTensor contents =
+        as_real(operand.values, placed_dtype(operand, placing.real)).in_layout(layout);
+    const bool has_slices = layout == Layout::kNHWC || layout == Layout::kHWNC;
+    tensors_.emplace(operand.name, GuardedTensor(backend.memory(), contents, operands.runs, operand.access,
+                                                 has_slices ? operand.slice : std::nullopt));
     if (!operand.alias.empty()) aliases_.emplace(operand.alias, operand.name);
   }
 }

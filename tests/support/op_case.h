@@ -55,6 +55,7 @@ struct CaseOperand {
   Access access = Access::kRead;
   Storage storage = Storage::kPlain;
   std::optional<Layout> layout = {};  // set: lies in this layout, whatever the backend prefers
+  std::optional<SliceOf> slice = {};  // set: is a slice of wider images, in layouts that have slices
   std::string_view alias = {};        // set: a second name by which the op gets the same memory
   // set: its dtype where images are bf16; left alone, images and weights are bf16 there and all else is fp32
   std::optional<DType> real = {};

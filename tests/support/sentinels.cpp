@@ -11,35 +11,54 @@ std::byte pattern_at(std::size_t position) { return static_cast<std::byte>((posi
 
 }  // namespace
 
-GuardedTensor::GuardedTensor(MemoryResource& memory, const HostTensor& contents, int runs, Access access)
+GuardedTensor::GuardedTensor(MemoryResource& memory, const HostTensor& contents, int runs, Access access,
+                             std::optional<SliceOf> slice)
     : stored_(contents.spec()),
-      run_stride_(stored_.storage_elements() + (stored_.shape.runs() > 1 ? kGapElements : 0)),
+      slice_(slice.value_or(SliceOf{.channels = stored_.shape[1]})),
+      is_slice_(slice.has_value()),
       access_(access) {
   const std::size_t element = size_of(stored_.dtype);
-  const auto stored_runs = static_cast<std::size_t>(stored_.shape.runs());
-  const std::size_t run_bytes = contents.bytes().size() / stored_runs;
-  const std::size_t stride_bytes = static_cast<std::size_t>(run_stride_) * element;
+  const int runs_stored = stored_.shape.runs();
+  TensorSpec whole = stored_;
+  if (is_slice_)
+    whole.shape = Shape({stored_.shape[0], slice_.channels, stored_.shape[2], stored_.shape[3]}, runs_stored);
+  run_stride_ = whole.storage_elements() + (runs_stored > 1 ? kGapElements : 0);
 
-  image_.resize(kGuardBytes + stride_bytes * stored_runs + kGuardBytes);
+  image_.resize(2 * kGuardBytes + static_cast<std::size_t>(run_stride_ * runs_stored) * element);
   is_payload_.resize(image_.size());
   for (std::size_t i = 0; i < image_.size(); ++i) image_[i] = pattern_at(i);
-  for (std::size_t run = 0; run < stored_runs; ++run) {
-    const std::size_t start = kGuardBytes + run * stride_bytes;
+  for_each_stretch([&](std::size_t at, std::size_t from, std::size_t bytes) {
     if (access == Access::kWrite)
-      std::memset(image_.data() + start, 0xFF, run_bytes);  // NaN in fp32, fp64 and bf16
-    else if (run_bytes != 0)
-      std::memcpy(image_.data() + start, contents.bytes().data() + run * run_bytes, run_bytes);
-    std::fill_n(is_payload_.begin() + static_cast<std::ptrdiff_t>(start), run_bytes, true);
-  }
+      std::memset(image_.data() + at, 0xFF, bytes);  // NaN in fp32, fp64 and bf16
+    else if (bytes != 0)
+      std::memcpy(image_.data() + at, contents.bytes().data() + from, bytes);
+    std::fill_n(is_payload_.begin() + static_cast<std::ptrdiff_t>(at), bytes, true);
+  });
 
   buffer_ = Buffer(memory, image_.size());
   memory.upload(buffer_.data(), image_.data(), image_.size());
-  TensorSpec seen = stored_;
-  seen.shape = stored_.shape.with_runs(runs);
-  const bool is_shared = runs != stored_.shape.runs();
-  require<ShapeError>(!is_shared || stored_runs == 1, "contents {} for {} runs", stored_.to_string(), runs);
-  view_ = Tensor(seen, static_cast<std::byte*>(buffer_.data()) + kGuardBytes, memory,
+  whole.shape = whole.shape.with_runs(runs);
+  const bool is_shared = runs != runs_stored;
+  require<ShapeError>(!is_shared || runs_stored == 1, "contents {} for {} runs", stored_.to_string(), runs);
+  view_ = Tensor(whole, static_cast<std::byte*>(buffer_.data()) + kGuardBytes, memory,
                  is_shared ? 0 : run_stride_);
+  if (is_slice_) view_ = view_.channels(slice_.first, stored_.shape[1]);
+}
+
+template <class Visit>
+void GuardedTensor::for_each_stretch(const Visit& visit) const {
+  const std::size_t element = size_of(stored_.dtype);
+  const auto runs = static_cast<std::size_t>(stored_.shape.runs());
+  const std::size_t run_bytes = static_cast<std::size_t>(stored_.storage_elements()) * element;
+  const std::size_t pitch = static_cast<std::size_t>(slice_.channels) * element;
+  const std::size_t stretch = is_slice_ ? static_cast<std::size_t>(stored_.shape[1]) * element : run_bytes;
+  for (std::size_t run = 0; run < runs; ++run) {
+    const std::size_t start = kGuardBytes + static_cast<std::size_t>(run_stride_) * run * element +
+                              static_cast<std::size_t>(slice_.first) * element;
+    const std::size_t stretches = is_slice_ ? run_bytes / stretch : 1;
+    for (std::size_t i = 0; i < stretches; ++i)
+      visit(start + i * pitch, run * run_bytes + i * stretch, stretch);
+  }
 }
 
 std::vector<std::byte> GuardedTensor::downloaded() const {
@@ -51,12 +70,10 @@ std::vector<std::byte> GuardedTensor::downloaded() const {
 HostTensor GuardedTensor::contents() const {
   const std::vector<std::byte> now = downloaded();
   HostTensor result(stored_);
-  const auto runs = static_cast<std::size_t>(stored_.shape.runs());
-  const std::size_t run_bytes = result.bytes().size() / runs;
-  const std::size_t stride_bytes = static_cast<std::size_t>(run_stride_) * size_of(stored_.dtype);
-  for (std::size_t run = 0; run < runs; ++run)
-    std::copy_n(now.begin() + static_cast<std::ptrdiff_t>(kGuardBytes + run * stride_bytes), run_bytes,
-                result.bytes().begin() + static_cast<std::ptrdiff_t>(run * run_bytes));
+  for_each_stretch([&](std::size_t at, std::size_t to, std::size_t bytes) {
+    std::copy_n(now.begin() + static_cast<std::ptrdiff_t>(at), bytes,
+                result.bytes().begin() + static_cast<std::ptrdiff_t>(to));
+  });
   return result;
 }
 

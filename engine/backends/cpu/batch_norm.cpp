@@ -35,7 +35,7 @@ Chunks chunks_of(const Extents& extents) {
 }
 
 /// Chunks for passes without sums.
-Chunks rows_of(const Extents& extents) {
+Chunks pass_chunks_of(const Extents& extents) {
   return {extents.rows, std::max<std::int64_t>(1, 16384 / extents.channels)};
 }
 
@@ -59,46 +59,56 @@ inline float masked(float gradient, float value) {
   return gradient;
 }
 
-/// Calls visit(at, c) for every element `at` of rows [begin, end), c its channel.
+/// The rows of a matrix; of a slice of channels they are further apart than they are long.
+template <class Float>
+struct Rows {
+  Float* data;
+  std::int64_t pitch;
+  Float& operator()(std::int64_t r, std::int64_t c) const { return data[r * pitch + c]; }
+};
+
+Rows<const float> rows_of(const ConstTensor& tensor, int run) {
+  return {tensor.data<float>(run), tensor.pixel_pitch()};
+}
+Rows<float> rows_of(const Tensor& tensor, int run) { return {tensor.data<float>(run), tensor.pixel_pitch()}; }
+
+/// Calls visit(r, c) for every element of rows [begin, end).
 template <class Visit>
 inline void for_each_element(std::int64_t begin, std::int64_t end, std::int64_t channels,
                              const Visit& visit) {
   for (std::int64_t r = begin; r < end; ++r) {
-    const std::int64_t first = r * channels;
 #pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) visit(first + c, c);
+    for (std::int64_t c = 0; c < channels; ++c) visit(r, c);
   }
 }
 
-/// sums[c] += Σ term(at, c) over the elements of rows [begin, end).
+/// sums[c] += Σ term(r, c) over rows [begin, end).
 template <class Term>
 inline void add_rows(std::int64_t begin, std::int64_t end, std::int64_t channels, float* sums,
                      const Term& term) {
   std::int64_t r = begin;
   for (; r + 4 <= end; r += 4) {
-    const std::int64_t first = r * channels;
 #pragma omp simd
     for (std::int64_t c = 0; c < channels; ++c)
-      sums[c] += (term(first + c, c) + term(first + channels + c, c)) +
-                 (term(first + 2 * channels + c, c) + term(first + 3 * channels + c, c));
+      sums[c] += (term(r, c) + term(r + 1, c)) + (term(r + 2, c) + term(r + 3, c));
   }
-  for_each_element(r, end, channels, [=](std::int64_t at, std::int64_t c) { sums[c] += term(at, c); });
+  for_each_element(r, end, channels, [=](std::int64_t row, std::int64_t c) { sums[c] += term(row, c); });
 }
 
 /// y = act((x − mean)·slope + shift), all rows.
 template <Activation kActivation>
-void normalize(const Extents& extents, const float* x, const float* mean, const float* slope,
-               const float* shift, float* y) {
-  const Chunks chunks = rows_of(extents);
+void normalize(const Extents& extents, Rows<const float> x, const float* mean, const float* slope,
+               const float* shift, Rows<float> y) {
+  const Chunks chunks = pass_chunks_of(extents);
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t at, std::int64_t c) {
-      y[at] = activated<kActivation>(normalized(x[at], mean[c], slope[c], shift[c]));
+    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t r, std::int64_t c) {
+      y(r, c) = activated<kActivation>(normalized(x(r, c), mean[c], slope[c], shift[c]));
     });
   });
 }
 
-void normalize(Activation activation, const Extents& extents, const float* x, const float* mean,
-               const float* slope, const float* shift, float* y) {
+void normalize(Activation activation, const Extents& extents, Rows<const float> x, const float* mean,
+               const float* slope, const float* shift, Rows<float> y) {
   if (activation == Activation::kRelu) {
     normalize<Activation::kRelu>(extents, x, mean, slope, shift, y);
   } else {
@@ -107,18 +117,18 @@ void normalize(Activation activation, const Extents& extents, const float* x, co
 }
 
 /// Per chunk [2][C]: the chunk's mean and its sum of squared deviations from that mean.
-void chunk_moments(const Extents& extents, const Chunks& chunks, const float* x, float* moments) {
+void chunk_moments(const Extents& extents, const Chunks& chunks, Rows<const float> x, float* moments) {
   const std::int64_t channels = extents.channels;
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
     float* mean = moments + 2 * i * channels;
     float* squares = mean + channels;
     std::fill_n(mean, 2 * channels, 0.0F);
     add_rows(chunks.begin(i), chunks.end(i), channels, mean,
-             [=](std::int64_t at, std::int64_t) { return x[at]; });
+             [=](std::int64_t r, std::int64_t c) { return x(r, c); });
     const float size = static_cast<float>(chunks.end(i) - chunks.begin(i));
     for (std::int64_t c = 0; c < channels; ++c) mean[c] /= size;
-    add_rows(chunks.begin(i), chunks.end(i), channels, squares, [=](std::int64_t at, std::int64_t c) {
-      const float deviation = x[at] - mean[c];
+    add_rows(chunks.begin(i), chunks.end(i), channels, squares, [=](std::int64_t r, std::int64_t c) {
+      const float deviation = x(r, c) - mean[c];
       return deviation * deviation;
     });
   });
@@ -147,8 +157,8 @@ Moments combined_moments(const Extents& extents, const Chunks& chunks, const flo
 }
 
 struct BackwardOperands {
-  const float* x;
-  const float* y_grad;
+  Rows<const float> x;
+  Rows<const float> y_grad;
   const float* mean;
   const float* slope;  // scale·invstd
   const float* shift;
@@ -162,38 +172,39 @@ void chunk_gradients(const Extents& extents, const Chunks& chunks, const Backwar
     float* shift_grad = sums + 2 * i * channels;
     float* scale_grad = shift_grad + channels;
     std::fill_n(shift_grad, 2 * channels, 0.0F);
-    const auto gradient = [in](std::int64_t at, std::int64_t c) {
-      return masked<kActivation>(in.y_grad[at], normalized(in.x[at], in.mean[c], in.slope[c], in.shift[c]));
+    const auto gradient = [in](std::int64_t row, std::int64_t c) {
+      return masked<kActivation>(in.y_grad(row, c),
+                                 normalized(in.x(row, c), in.mean[c], in.slope[c], in.shift[c]));
     };
-    const auto deviation = [in](std::int64_t at, std::int64_t c) { return in.x[at] - in.mean[c]; };
+    const auto deviation = [in](std::int64_t row, std::int64_t c) { return in.x(row, c) - in.mean[c]; };
     std::int64_t r = chunks.begin(i);
     for (; r + 2 <= chunks.end(i); r += 2) {
-      const std::int64_t first = r * channels, second = first + channels;
 #pragma omp simd
       for (std::int64_t c = 0; c < channels; ++c) {
-        const float g0 = gradient(first + c, c), g1 = gradient(second + c, c);
+        const float g0 = gradient(r, c), g1 = gradient(r + 1, c);
         shift_grad[c] += g0 + g1;
-        scale_grad[c] += g0 * deviation(first + c, c) + g1 * deviation(second + c, c);
+        scale_grad[c] += g0 * deviation(r, c) + g1 * deviation(r + 1, c);
       }
     }
-    for_each_element(r, chunks.end(i), channels, [=](std::int64_t at, std::int64_t c) {
-      const float g = gradient(at, c);
+    for_each_element(r, chunks.end(i), channels, [=](std::int64_t row, std::int64_t c) {
+      const float g = gradient(row, c);
       shift_grad[c] += g;
-      scale_grad[c] += g * deviation(at, c);
+      scale_grad[c] += g * deviation(row, c);
     });
   });
 }
 
 /// x_grad = slope·(g − mean_grad − (x − mean)·tilt), all rows; tilt = invstd·scale_grad/m.
-template <Activation kActivation>
+template <Activation kActivation, GradientMode kMode>
 void input_gradient(const Extents& extents, const BackwardOperands& in, const float* mean_grad,
-                    const float* tilt, float* x_grad) {
-  const Chunks chunks = rows_of(extents);
+                    const float* tilt, Rows<float> x_grad) {
+  const Chunks chunks = pass_chunks_of(extents);
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t at, std::int64_t c) {
+    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t r, std::int64_t c) {
       const float g =
-          masked<kActivation>(in.y_grad[at], normalized(in.x[at], in.mean[c], in.slope[c], in.shift[c]));
-      x_grad[at] = in.slope[c] * (g - mean_grad[c] - (in.x[at] - in.mean[c]) * tilt[c]);
+          masked<kActivation>(in.y_grad(r, c), normalized(in.x(r, c), in.mean[c], in.slope[c], in.shift[c]));
+      const float gradient = in.slope[c] * (g - mean_grad[c] - (in.x(r, c) - in.mean[c]) * tilt[c]);
+      x_grad(r, c) = kMode == GradientMode::kAccumulate ? x_grad(r, c) + gradient : gradient;
     });
   });
 }
@@ -208,8 +219,8 @@ void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
   float *mean_grad = slope + channels, *tilt = mean_grad + channels, *sums = tilt + channels;
   const float *scale = op.scale.data<float>(run), *invstd = op.invstd.data<float>(run);
   for (std::int64_t c = 0; c < channels; ++c) slope[c] = scale[c] * invstd[c];
-  const BackwardOperands in{op.x.data<float>(run), op.y_grad.data<float>(run), op.mean.data<float>(run),
-                            slope, op.shift.data<float>(run)};
+  const BackwardOperands in{rows_of(op.x, run), rows_of(op.y_grad, run), op.mean.data<float>(run), slope,
+                            op.shift.data<float>(run)};
   chunk_gradients<kActivation>(extents, chunks, in, sums);
 
   float *scale_grad = op.scale_grad.data<float>(run), *shift_grad = op.shift_grad.data<float>(run);
@@ -229,7 +240,12 @@ void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
       tilt[c] = static_cast<float>(weighted * double{invstd[c]} / size);
     }
   });
-  input_gradient<kActivation>(extents, in, mean_grad, tilt, op.x_grad.data<float>(run));
+  const Rows<float> x_grad = rows_of(op.x_grad, run);
+  if (op.x_grad_mode == GradientMode::kAccumulate) {
+    input_gradient<kActivation, GradientMode::kAccumulate>(extents, in, mean_grad, tilt, x_grad);
+  } else {
+    input_gradient<kActivation, GradientMode::kOverwrite>(extents, in, mean_grad, tilt, x_grad);
+  }
 }
 
 }  // namespace
@@ -245,7 +261,8 @@ void execute(CpuBackend& cpu, const BatchNormForward& op) {
       cpu.workspace(static_cast<std::size_t>((1 + 2 * chunks.count()) * channels) * sizeof(float)));
   float* moments = slope + channels;
   for (int run = 0; run < op.x.runs(); ++run) {
-    const float *x = op.x.data<float>(run), *scale = op.scale.data<float>(run);
+    const Rows<const float> x = rows_of(op.x, run);
+    const float* scale = op.scale.data<float>(run);
     float *mean = op.mean.data<float>(run), *invstd = op.invstd.data<float>(run);
     float *running_mean = op.running_mean.data<float>(run),
           *running_variance = op.running_variance.data<float>(run);
@@ -264,7 +281,21 @@ void execute(CpuBackend& cpu, const BatchNormForward& op) {
             static_cast<float>((1.0 - momentum) * double{running_variance[c]} + momentum * unbiased);
       }
     });
-    normalize(op.activation, extents, x, mean, slope, op.shift.data<float>(run), op.y.data<float>(run));
+    normalize(op.activation, extents, x, mean, slope, op.shift.data<float>(run), rows_of(op.y, run));
+  }
+}
+
+void execute(CpuBackend& cpu, const BatchNormApply& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  require_nhwc(op.kName, {{"x", op.x}});
+  const Extents extents = extents_of(op.x.shape());
+  float* slope =
+      static_cast<float*>(cpu.workspace(static_cast<std::size_t>(extents.channels) * sizeof(float)));
+  for (int run = 0; run < op.x.runs(); ++run) {
+    const float *scale = op.scale.data<float>(run), *invstd = op.invstd.data<float>(run);
+    for (std::int64_t c = 0; c < extents.channels; ++c) slope[c] = scale[c] * invstd[c];
+    normalize(op.activation, extents, rows_of(op.x, run), op.mean.data<float>(run), slope,
+              op.shift.data<float>(run), rows_of(op.y, run));
   }
 }
 
@@ -278,8 +309,8 @@ void execute(CpuBackend& cpu, const BatchNormInference& op) {
     const float *scale = op.scale.data<float>(run), *variance = op.running_variance.data<float>(run);
     for (std::int64_t c = 0; c < extents.channels; ++c)
       slope[c] = scale[c] * static_cast<float>(1.0 / std::sqrt(double{variance[c]} + double{op.epsilon}));
-    normalize(op.activation, extents, op.x.data<float>(run), op.running_mean.data<float>(run), slope,
-              op.shift.data<float>(run), op.y.data<float>(run));
+    normalize(op.activation, extents, rows_of(op.x, run), op.running_mean.data<float>(run), slope,
+              op.shift.data<float>(run), rows_of(op.y, run));
   }
 }
 

@@ -25,14 +25,14 @@ int block_of(Layout layout) {
   return 0;
 }
 
-/// Images [N,H,W,C] as [H,W,N,C]: then all images' pixels of one row of an image are one block of rows of a
-/// matrix.
-void to_pixel_major(const float* images, const Shape& shape, float* pixels) {
+/// Images [N,H,W,C], pixels `pitch` apart, as [H,W,N,C]: then all images' pixels of one row of an image are
+/// one block of rows of a matrix.
+void to_pixel_major(const float* images, std::int64_t pitch, const Shape& shape, float* pixels) {
   const std::int64_t channels = shape[1], area = std::int64_t{shape[2]} * shape[3];
   parallel_for(area, shape.elements(), [&](std::int64_t pixel) {
     float* to = pixels + pixel * shape[0] * channels;
     for (int n = 0; n < shape[0]; ++n)
-      std::copy_n(images + (n * area + pixel) * channels, channels, to + n * channels);
+      std::copy_n(images + (n * area + pixel) * pitch, channels, to + n * channels);
   });
 }
 
@@ -115,8 +115,8 @@ void weights_gradient_of_small_images(CpuBackend& cpu, const Conv2dBackwardWeigh
   float* taps = y + y_shape.elements();
   const Chunks blocks(inputs, kBlockInputs);
   for (int run = 0; run < op.weights_grad.runs(); ++run) {
-    to_pixel_major(op.x.data<float>(run), x_shape, x);
-    to_pixel_major(op.y_grad.data<float>(run), y_shape, y);
+    to_pixel_major(op.x.data<float>(run), op.x.pixel_pitch(), x_shape, x);
+    to_pixel_major(op.y_grad.data<float>(run), op.y_grad.pixel_pitch(), y_shape, y);
     parallel_tasks(kernel * kernel * blocks.count(), [&](std::int64_t task, int) {
       const int tap = static_cast<int>(task / blocks.count());
       const std::int64_t block = task % blocks.count();

@@ -9,7 +9,7 @@ namespace {
 
 /// The images as the matrix [N·H·W, C] that they are in every layout with channels side by side.
 kernels::BatchNormExtents extents_of(std::string_view op, const ConstTensor& x) {
-  static_cast<void>(image_strides(op, "x", x.spec()));  // refuses other layouts
+  static_cast<void>(image_strides(op, "x", x));  // refuses other layouts
   const Shape& shape = x.shape();
   return {.rows = shape.elements() / shape[1], .channels = shape[1], .runs = x.runs()};
 }
@@ -36,6 +36,7 @@ void execute(DeviceBackend& device, const BatchNormForward& op) {
          .y = pointer<T>(op.y),
          .workspace = static_cast<float*>(device.workspace(kernels::batch_norm_workspace(extents))),
          .x_run_stride = op.x.run_stride(),
+         .x_pitch = op.x.pixel_pitch(),
          .scale_run_stride = op.scale.run_stride(),
          .shift_run_stride = op.shift.run_stride(),
          .running_mean_run_stride = op.running_mean.run_stride(),
@@ -51,6 +52,29 @@ void execute(DeviceBackend& device, const BatchNormForward& op) {
   });
 }
 
+void execute(DeviceBackend& device, const BatchNormApply& op) {
+  require_dtype(op.kName, "scale", op.scale, DType::kF32);
+  with_image_type(op.kName, op.x, [&](auto zero) {
+    using T = decltype(zero);
+    kernels::batch_norm_apply<T>({.x = pointer<T>(op.x),
+                                  .scale = pointer<float>(op.scale),
+                                  .shift = pointer<float>(op.shift),
+                                  .mean = pointer<float>(op.mean),
+                                  .invstd = pointer<float>(op.invstd),
+                                  .y = pointer<T>(op.y),
+                                  .x_run_stride = op.x.run_stride(),
+                                  .x_pitch = op.x.pixel_pitch(),
+                                  .scale_run_stride = op.scale.run_stride(),
+                                  .shift_run_stride = op.shift.run_stride(),
+                                  .mean_run_stride = op.mean.run_stride(),
+                                  .invstd_run_stride = op.invstd.run_stride(),
+                                  .y_run_stride = op.y.run_stride(),
+                                  .extents = extents_of(op.kName, op.x),
+                                  .activation = activation_of(op.activation)},
+                                 device.stream());
+  });
+}
+
 void execute(DeviceBackend& device, const BatchNormInference& op) {
   require_dtype(op.kName, "scale", op.scale, DType::kF32);
   with_image_type(op.kName, op.x, [&](auto zero) {
@@ -62,6 +86,7 @@ void execute(DeviceBackend& device, const BatchNormInference& op) {
                                       .running_variance = pointer<float>(op.running_variance),
                                       .y = pointer<T>(op.y),
                                       .x_run_stride = op.x.run_stride(),
+                                      .x_pitch = op.x.pixel_pitch(),
                                       .scale_run_stride = op.scale.run_stride(),
                                       .shift_run_stride = op.shift.run_stride(),
                                       .running_mean_run_stride = op.running_mean.run_stride(),
@@ -91,16 +116,20 @@ void execute(DeviceBackend& device, const BatchNormBackward& op) {
          .shift_grad = pointer<float>(op.shift_grad),
          .workspace = static_cast<float*>(device.workspace(kernels::batch_norm_workspace(extents))),
          .x_run_stride = op.x.run_stride(),
+         .x_pitch = op.x.pixel_pitch(),
          .scale_run_stride = op.scale.run_stride(),
          .shift_run_stride = op.shift.run_stride(),
          .mean_run_stride = op.mean.run_stride(),
          .invstd_run_stride = op.invstd.run_stride(),
          .y_grad_run_stride = op.y_grad.run_stride(),
          .x_grad_run_stride = op.x_grad.run_stride(),
+         .x_grad_pitch = op.x_grad.pixel_pitch(),
          .scale_grad_run_stride = op.scale_grad.run_stride(),
          .shift_grad_run_stride = op.shift_grad.run_stride(),
          .extents = extents,
-         .activation = activation_of(op.activation)},
+         .activation = activation_of(op.activation),
+         .x_grad_mode = op.x_grad_mode == GradientMode::kAccumulate ? kernels::GradientMode::kAccumulate
+                                                                    : kernels::GradientMode::kOverwrite},
         device.stream());
   });
 }

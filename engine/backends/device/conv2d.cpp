@@ -23,11 +23,11 @@ kernels::Conv2dShape shape_of(const Conv2dGeometry& geometry, const Shape& x, co
 
 template <class T>
 kernels::Images<const T> images(std::string_view op, std::string_view name, const ConstTensor& tensor) {
-  return {pointer<T>(tensor), tensor.run_stride(), image_strides(op, name, tensor.spec())};
+  return {pointer<T>(tensor), tensor.run_stride(), image_strides(op, name, tensor)};
 }
 template <class T>
 kernels::Images<T> images(std::string_view op, std::string_view name, const Tensor& tensor) {
-  return {pointer<T>(tensor), tensor.run_stride(), image_strides(op, name, tensor.spec())};
+  return {pointer<T>(tensor), tensor.run_stride(), image_strides(op, name, tensor)};
 }
 
 template <class T>

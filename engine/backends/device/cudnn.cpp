@@ -205,6 +205,7 @@ std::string obstacle(const ConstTensor& x, const ConstTensor& weights, const Con
   if (bias) return "a bias";
   if (x.layout() != Layout::kNHWC || y.layout() != Layout::kNHWC || weights.layout() != Layout::kNHWC)
     return "a layout other than NHWC";
+  if (x.is_slice() || y.is_slice()) return "a slice of channels";
   if (weights.dtype() != x.dtype()) return "weights in another dtype than the images";
   if (x.shape()[0] == 0) return "an empty batch";
   if (!runs_are_aligned(x) || !runs_are_aligned(weights) || !runs_are_aligned(y))

@@ -50,18 +50,17 @@ inline bool runs_are_aligned(const ConstTensor& tensor) {
          is_multiple_of_16(tensor.spec().storage_elements());
 }
 
-/// Strides of images whose channels lie side by side. Throws BackendError for other layouts.
+/// Strides of images whose channels lie side by side, slices included. Throws BackendError for other layouts.
 inline kernels::ImageStrides image_strides(std::string_view op, std::string_view name,
-                                           const TensorSpec& spec) {
-  const Shape& shape = spec.shape;
-  const std::int64_t batch = shape[0], channels = shape[1], height = shape[2], width = shape[3];
-  if (spec.layout == Layout::kHWNC)
-    return {.n = channels, .h = width * batch * channels, .w = batch * channels};
-  const bool lies_as_nhwc = spec.layout == Layout::kNHWC ||
-                            (spec.layout == Layout::kRowMajor && (channels == 1 || height * width == 1));
+                                           const ConstTensor& images) {
+  const Shape& shape = images.shape();
+  const std::int64_t batch = shape[0], height = shape[2], width = shape[3], pitch = images.pixel_pitch();
+  if (images.layout() == Layout::kHWNC) return {.n = pitch, .h = width * batch * pitch, .w = batch * pitch};
+  const bool lies_as_nhwc = images.layout() == Layout::kNHWC ||
+                            (images.layout() == Layout::kRowMajor && (shape[1] == 1 || height * width == 1));
   require<BackendError>(lies_as_nhwc, "{}: {} is {} in layout {}, but the kernels take NHWC and HWNC", op,
-                        name, shape.to_string(), to_string(spec.layout));
-  return {.n = height * width * channels, .h = width * channels, .w = channels};
+                        name, shape.to_string(), to_string(images.layout()));
+  return {.n = height * width * pitch, .h = width * pitch, .w = pitch};
 }
 
 }  // namespace KERNEL_TARGET

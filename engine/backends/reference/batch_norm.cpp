@@ -15,6 +15,20 @@ double activated(double value, Activation activation) {
   return activation == Activation::kRelu && value < 0 ? 0.0 : value;  // NaN stays NaN
 }
 
+/// y = act(scale·(x−mean)·invstd + shift) of one run, for an op that has these operands. From the statistics
+/// as they are stored: the backward pass has only those, and must find the same ReLU mask.
+template <class Op>
+void normalize(const Op& op, int run) {
+  const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
+  const LogicalArray mean(op.mean, run), invstd(op.invstd, run);
+  LogicalArray y(op.y.shape());
+  for_each_element(op.y.shape(), [&](int n, int c, int h, int w) {
+    const double normalized = (x(n, c, h, w) - mean(c)) * invstd(c);
+    y(n, c, h, w) = activated(scale(c) * normalized + shift(c), op.activation);
+  });
+  y.store(op.y, run);
+}
+
 }  // namespace
 
 void execute(ReferenceBackend&, const BatchNormForward& op) {
@@ -23,7 +37,7 @@ void execute(ReferenceBackend&, const BatchNormForward& op) {
   const double count = elements_per_channel(shape);
   const double momentum = op.momentum;
   for (int run = 0; run < op.y.runs(); ++run) {
-    const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
+    const LogicalArray x(op.x, run);
     LogicalArray mean(op.mean.shape()), variance(op.mean.shape()), invstd(op.mean.shape());
     for_each_element(shape, [&](int n, int c, int h, int w) { mean(c) += x(n, c, h, w) / count; });
     for_each_element(shape, [&](int n, int c, int h, int w) {
@@ -41,17 +55,12 @@ void execute(ReferenceBackend&, const BatchNormForward& op) {
     invstd.store(op.invstd, run);
     running_mean.store(op.running_mean, run);
     running_variance.store(op.running_variance, run);
-
-    // From the statistics as they were stored: the backward pass has only those, and must find the same ReLU
-    // mask.
-    const LogicalArray stored_mean(op.mean, run), stored_invstd(op.invstd, run);
-    LogicalArray y(shape);
-    for_each_element(shape, [&](int n, int c, int h, int w) {
-      const double normalized = (x(n, c, h, w) - stored_mean(c)) * stored_invstd(c);
-      y(n, c, h, w) = activated(scale(c) * normalized + shift(c), op.activation);
-    });
-    y.store(op.y, run);
+    normalize(op, run);
   }
+}
+
+void execute(ReferenceBackend&, const BatchNormApply& op) {
+  for (int run = 0; run < op.y.runs(); ++run) normalize(op, run);
 }
 
 void execute(ReferenceBackend&, const BatchNormInference& op) {
@@ -83,9 +92,10 @@ void execute(ReferenceBackend&, const BatchNormBackward& op) {
       shift_grad(c) += gradient(n, c, h, w);
       scale_grad(c) += gradient(n, c, h, w) * normalized(n, c, h, w);
     });
-    LogicalArray x_grad(shape);
+    LogicalArray x_grad =
+        op.x_grad_mode == GradientMode::kAccumulate ? LogicalArray(op.x_grad, run) : LogicalArray(shape);
     for_each_element(shape, [&](int n, int c, int h, int w) {
-      x_grad(n, c, h, w) =
+      x_grad(n, c, h, w) +=
           scale(c) * invstd(c) *
           (gradient(n, c, h, w) - shift_grad(c) / count - normalized(n, c, h, w) * scale_grad(c) / count);
     });

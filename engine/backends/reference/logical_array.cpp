@@ -48,7 +48,8 @@ LogicalArray::LogicalArray(const ConstTensor& tensor, int run) : LogicalArray(te
 void LogicalArray::store(const Tensor& tensor, int run) const {
   with_element_type(tensor, [&](auto zero) {
     auto* data = tensor.data<decltype(zero)>(run);
-    std::fill_n(data, tensor.spec().storage_elements(), zero);
+    // Only what is not a slice may have padding.
+    if (!tensor.is_slice()) std::fill_n(data, tensor.spec().storage_elements(), zero);
     for_each_element(tensor.shape(), [&](int n, int c, int h, int w) {
       data[tensor.offset(n, c, h, w)] = rounded<decltype(zero)>((*this)(n, c, h, w));
     });

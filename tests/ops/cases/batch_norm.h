@@ -17,6 +17,8 @@ struct BatchNormCase {
   double mean_ratio = 1;              // |mean| of a channel over its standard deviation
   bool has_constant_channel = false;  // channel 0 has one value everywhere: its variance is 0
   Aliasing aliasing = Aliasing::kNone;
+  std::optional<SliceOf> slice = {};  // of which x, and x_grad unless it is y_grad, are channels
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
 
   /// Elements per channel, m.
   double count() const { return static_cast<double>(x.elements()) / x[1]; }
@@ -111,6 +113,9 @@ struct OpCases<BatchNormForward> {
         {.x = {33, 19}},
         {.x = {2, 3, 5, 7}},
         {.x = {2, 3, 5, 7}, .activation = kRelu, .has_constant_channel = true},
+        {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}},
+        {.x = {2, 24, 4, 4}, .slice = SliceOf{40, 8}},  // in packs of 16 bytes
+        {.x = {2, 12, 4, 4}, .activation = kRelu, .slice = SliceOf{36, 0}},
         {.x = {7, 33, 3, 3}, .activation = kRelu},
         {.x = {1031, 7}, .activation = kRelu},
         {.x = {3, 19, 28, 28}, .activation = kRelu},
@@ -132,10 +137,12 @@ struct OpCases<BatchNormForward> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}{}{}{}{}", c.x.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
+    return fmt::format("{}{}{}{}{}{}{}", c.x.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
                        c.mean_ratio == 1 ? "" : fmt::format(".mean{}", c.mean_ratio),
                        c.has_constant_channel ? ".constant" : "",
-                       c.aliasing == Aliasing::kInPlace ? ".in_place" : "");
+                       c.aliasing == Aliasing::kInPlace ? ".in_place" : "",
+                       c.slice ? fmt::format(".of{}", c.slice->channels) : "",
+                       c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "");
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
@@ -144,7 +151,7 @@ struct OpCases<BatchNormForward> {
     return {
         .runs = draw.runs(),
         .list = {
-            {.name = "x", .values = batch.x, .storage = c.storage()},
+            {.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
             {.name = "scale", .values = batch.scale},
             {.name = "shift", .values = batch.shift},
             {.name = "running_mean",
@@ -200,6 +207,62 @@ struct OpCases<BatchNormForward> {
 };
 
 template <>
+struct OpCases<BatchNormApply> {
+  using Case = BatchNormCase;
+  using Batch = BatchNormBatch;
+
+  static std::span<const Case> cases() {
+    constexpr Activation kRelu = Activation::kRelu;
+    static const std::vector<Case> table = {
+        {.x = {1, 1, 1, 1}},
+        {.x = {7, 3}},
+        {.x = {2, 3, 5, 7}, .activation = kRelu},
+        {.x = {3, 19, 3, 5}, .slice = SliceOf{31, 5}},
+        {.x = {2, 24, 4, 4}, .activation = kRelu, .slice = SliceOf{40, 8}},
+        {.x = {3, 19, 28, 28}, .activation = kRelu, .mean_ratio = 10}};
+    return table;
+  }
+
+  static std::span<const Case> benchmarks() { return OpCases<BatchNormForward>::benchmarks(); }
+  static std::string name(const Case& c) { return OpCases<BatchNormForward>::name(c); }
+
+  static Operands make_inputs(const Case& c, const Draw& draw) {
+    const Batch batch(c, draw);
+    const Shape channels{c.x[1]};
+    return {
+        .runs = draw.runs(),
+        .list = {
+            {.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
+            {.name = "scale", .values = batch.scale},
+            {.name = "shift", .values = batch.shift},
+            {.name = "mean", .values = draw.uniform("mean", channels)},
+            {.name = "invstd", .values = draw.uniform("invstd", channels, 0.25, 2)},
+            {.name = "y", .values = draw.nothing(c.x), .access = Access::kWrite, .storage = c.storage()}}};
+  }
+
+  static BatchNormApply bind(const Case& c, const PlacedOperands& operands) {
+    return {.x = operands["x"],
+            .scale = operands["scale"],
+            .shift = operands["shift"],
+            .mean = operands["mean"],
+            .invstd = operands["invstd"],
+            .y = operands["y"],
+            .activation = c.activation};
+  }
+
+  /// scale·(x − mean)·invstd is at most 1.5·(max |x| + 1)·2 and takes five roundings (as x·a + b: one each of
+  /// x·a, mean·a and a, and of the difference); the sum with the shift takes one more.
+  static Tolerance tolerance(const Case& c, std::string_view) {
+    const double normalized = Batch::kScale * (Batch::magnitude(c) + 1) * 2;
+    return {.absolute = 5 * kUnitRoundoff * normalized + 2 * kUnitRoundoff * Batch::kShift,
+            .relative = kUnitRoundoff};
+  }
+
+  /// Per element: subtraction, two products, addition.
+  static double flops(const Case& c) { return 4.0 * static_cast<double>(c.x.elements()); }
+};
+
+template <>
 struct OpCases<BatchNormInference> {
   using Case = BatchNormCase;
   using Batch = BatchNormBatch;
@@ -211,6 +274,8 @@ struct OpCases<BatchNormInference> {
         {.x = {7, 3}, .aliasing = Aliasing::kInPlace},
         {.x = {2, 3, 5, 7}, .activation = kRelu},
         {.x = {2, 33, 5, 7}, .activation = kRelu, .aliasing = Aliasing::kInPlace},
+        {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}},
+        {.x = {2, 24, 4, 4}, .slice = SliceOf{40, 8}},
         {.x = {3, 19, 28, 28}, .activation = kRelu, .mean_ratio = 10}};
     return table;
   }
@@ -231,7 +296,7 @@ struct OpCases<BatchNormInference> {
       operands.list.push_back(
           {.name = "y", .values = batch.x, .access = Access::kUpdate, .storage = c.storage(), .alias = "x"});
     } else {
-      operands.list.push_back({.name = "x", .values = batch.x, .storage = c.storage()});
+      operands.list.push_back({.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice});
       operands.list.push_back(
           {.name = "y", .values = draw.nothing(c.x), .access = Access::kWrite, .storage = c.storage()});
     }
@@ -275,6 +340,14 @@ struct OpCases<BatchNormBackward> {
         {.x = {7, 3}, .activation = kRelu, .aliasing = Aliasing::kInPlace},
         {.x = {2, 3, 5, 7}},
         {.x = {2, 3, 5, 7}, .activation = kRelu, .has_constant_channel = true},
+        {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}},
+        {.x = {2, 24, 4, 4}, .activation = kRelu, .slice = SliceOf{40, 8}},
+        {.x = {3, 19, 3, 5},
+         .activation = kRelu,
+         .slice = SliceOf{31, 5},
+         .x_grad_mode = GradientMode::kAccumulate},
+        {.x = {2, 24, 4, 4}, .slice = SliceOf{40, 8}, .x_grad_mode = GradientMode::kAccumulate},
+        {.x = {7, 3}, .activation = kRelu, .x_grad_mode = GradientMode::kAccumulate},
         {.x = {7, 33, 3, 3}, .activation = kRelu, .aliasing = Aliasing::kInPlace},
         {.x = {1031, 7}, .activation = kRelu},
         {.x = {3, 19, 28, 28}, .activation = kRelu},
@@ -294,7 +367,7 @@ struct OpCases<BatchNormBackward> {
     const HostTensor y_grad = draw.uniform("y_grad", c.x);
     Operands operands{
         .runs = draw.runs(),
-        .list = {{.name = "x", .values = batch.x, .storage = c.storage()},
+        .list = {{.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
                  {.name = "scale", .values = batch.scale},
                  {.name = "shift", .values = batch.shift},
                  {.name = "mean", .values = mean},
@@ -312,10 +385,12 @@ struct OpCases<BatchNormBackward> {
                                .alias = "y_grad"});
     } else {
       operands.list.push_back({.name = "y_grad", .values = y_grad, .storage = c.storage()});
+      const bool accumulates = c.x_grad_mode == GradientMode::kAccumulate;
       operands.list.push_back({.name = "x_grad",
-                               .values = draw.nothing(c.x),
-                               .access = Access::kWrite,
+                               .values = accumulates ? draw.uniform("x_grad", c.x) : draw.nothing(c.x),
+                               .access = accumulates ? Access::kUpdate : Access::kWrite,
                                .storage = c.storage(),
+                               .slice = c.slice,
                                .zero_reference = zeros});
     }
     return operands;
@@ -331,7 +406,8 @@ struct OpCases<BatchNormBackward> {
             .x_grad = operands["x_grad"],
             .scale_grad = operands["scale_grad"],
             .shift_grad = operands["shift_grad"],
-            .activation = c.activation};
+            .activation = c.activation,
+            .x_grad_mode = c.x_grad_mode};
   }
 
   /// Gradients g are uniform in [−1, 1), or 0 where masked; x̂ has variance 1 and is independent of them.
@@ -349,7 +425,9 @@ struct OpCases<BatchNormBackward> {
     // Three terms of at most 1, 1 and |x̂|, four roundings each, the errors of both sums over m, and of x̂.
     const double bracket = 4 * u * (2 + Batch::deviation(c)) + shift_grad / m +
                            Batch::deviation(c) * scale_grad / m + normalized;
-    return {.absolute = Batch::kScale * Batch::largest_invstd(c) * bracket};
+    // Where it is added to another gradient, the sum is rounded as well.
+    return {.absolute = Batch::kScale * Batch::largest_invstd(c) * bracket,
+            .relative = c.x_grad_mode == GradientMode::kAccumulate ? u : 0};
   }
 
   /// Per element: four operations for the sums, six for x_grad.

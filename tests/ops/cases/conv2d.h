@@ -14,6 +14,7 @@ struct Conv2dCase {
   int out_channels = 1;
   Conv2dGeometry geometry = {};
   bool has_bias = false;
+  std::optional<SliceOf> slice = {};  // of which y, or its gradient, are channels
 
   Shape y() const { return geometry.output_shape(x, out_channels); }
   Shape weights() const { return {out_channels, x[1], geometry.kernel, geometry.kernel}; }
@@ -45,6 +46,12 @@ struct Conv2dCases {
         {.x = {2, 7, 6, 11}, .out_channels = 3, .geometry = k5x5},
         {.x = {1, 3, 33, 31}, .out_channels = 7, .geometry = k7x7Stride2},
         {.x = {2, 16, 8, 8}, .out_channels = 16},
+        {.x = {2, 5, 5, 4}, .out_channels = 3, .slice = SliceOf{11, 7}},
+        {.x = {3, 48, 4, 4}, .out_channels = 12, .slice = SliceOf{48, 24}},  // of DenseNet-BC
+        {.x = {2, 16, 5, 5}, .out_channels = 32, .slice = SliceOf{64, 16}},
+        {.x = {3, 24, 4, 4}, .out_channels = 17, .slice = SliceOf{20, 0}},  // of small images
+        {.x = {1, 3, 7, 6}, .out_channels = 24, .slice = SliceOf{36, 0}},
+        {.x = {2, 19, 6, 3}, .out_channels = 10, .geometry = k1x1, .slice = SliceOf{13, 1}},
         {.x = {7, 33, 2, 2}, .out_channels = 65, .has_bias = true},
         {.x = {5, 19, 4, 4}, .out_channels = 33, .geometry = k5x5},
         {.x = {2, 131, 3, 3}, .out_channels = 17},
@@ -80,8 +87,9 @@ struct Conv2dCases {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}to{}.k{}s{}p{}{}", c.x.to_string(), c.out_channels, c.geometry.kernel,
-                       c.geometry.stride, c.geometry.padding, c.has_bias ? ".bias" : "");
+    return fmt::format("{}to{}.k{}s{}p{}{}{}", c.x.to_string(), c.out_channels, c.geometry.kernel,
+                       c.geometry.stride, c.geometry.padding, c.has_bias ? ".bias" : "",
+                       c.slice ? fmt::format(".of{}", c.slice->channels) : "");
   }
 
   /// Products of the sum, padding counted.
@@ -105,7 +113,8 @@ struct OpCases<Conv2dForward> : Conv2dCases {
                                {.name = "y",
                                 .values = draw.nothing(c.y()),
                                 .access = Access::kWrite,
-                                .storage = Storage::kImage}}};
+                                .storage = Storage::kImage,
+                                .slice = c.slice}}};
     if (c.has_bias)
       operands.list.push_back({.name = "bias", .values = draw.uniform("bias", {c.out_channels})});
     return operands;
@@ -137,6 +146,7 @@ struct OpCases<Conv2dBackwardInput> : Conv2dCases {
                      {.name = "y_grad",
                       .values = draw.uniform("y_grad", c.y()),
                       .storage = Storage::kImage,
+                      .slice = c.slice,
                       .is_multiplied = true},
                      {.name = "x_grad",
                       .values = draw.nothing(c.x),
@@ -170,6 +180,7 @@ struct OpCases<Conv2dBackwardWeights> : Conv2dCases {
                                {.name = "y_grad",
                                 .values = draw.uniform("y_grad", c.y()),
                                 .storage = Storage::kImage,
+                                .slice = c.slice,
                                 .is_multiplied = true},
                                {.name = "weights_grad",
                                 .values = draw.nothing(c.weights()),
