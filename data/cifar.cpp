@@ -267,9 +267,11 @@ fs::path locate(const CifarSet& set, const fs::path& source) {
   if (has(source / set.python_folder, first)) return source / set.python_folder;
   for (const std::string_view archive : {set.binary_archive, set.python_archive})
     if (is_file(source / archive)) return source / archive;
-  throw FileError(fmt::format("{}: expected {}.bin or {} in it, in its folder {} or {}, or {} or {}",
-                              source.string(), first, first, set.binary_folder, set.python_folder,
-                              set.binary_archive, set.python_archive));
+  throw FileError(fmt::format(
+      "{}: expected {}.bin or {} in it, in its folder {} or {}, or {} or {}; `gnc data fetch {}` downloads "
+      "the first of these archives",
+      source.string(), first, first, set.binary_folder, set.python_folder, set.binary_archive,
+      set.python_archive, set.name));
 }
 
 void read_folder(const CifarSet& set, const fs::path& folder, CifarReader& reader) {

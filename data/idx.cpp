@@ -167,14 +167,16 @@ ImageSet read_idx(const fs::path& images, const fs::path& labels, int num_classe
 }
 
 Dataset load_mnist(const fs::path& directory) {
-  return load(directory, "mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, "");
+  return load(directory, "mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+              "; `gnc data fetch mnist` downloads them");
 }
 
 Dataset load_fashion_mnist(const fs::path& directory) {
   return load(directory.empty() ? fs::path(kDebianFashionMnist) : directory, "fashion-mnist",
               {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
                "Ankle boot"},
-              "; install Debian's package dataset-fashion-mnist, or name the folder: fashion-mnist:DIR");
+              "; install Debian's package dataset-fashion-mnist, or name the folder: fashion-mnist:DIR "
+              "(`gnc data fetch fashion-mnist` makes one)");
 }
 
 std::string encode_idx_images(const ImageSet& images) {

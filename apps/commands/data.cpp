@@ -1,4 +1,4 @@
-/// gnc data info|convert.
+/// gnc data info|convert|fetch.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,6 +12,9 @@
 #include "apps/commands/commands.h"
 #include "apps/data_options.h"
 #include "apps/options.h"
+#include "apps/progress.h"
+#include "data/cifar.h"
+#include "data/fetch.h"
 #include "data/idx.h"
 #include "data/parallel.h"
 #include "data/picture.h"
@@ -22,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Format : std::uint8_t { kIdx, kImages };
+enum class Format : std::uint8_t { kCifar, kIdx, kImages };
 
 struct Options {
   CommonOptions common;
@@ -128,6 +131,10 @@ void write_idx(const Dataset& dataset, const NewDirectory& out) {
   write_split("t10k", dataset.test);
 }
 
+void write_cifar(const Dataset& dataset, const NewDirectory& out) {
+  encode_cifar(dataset, [&](const std::string& name, std::string_view bytes) { out.write(name, bytes); });
+}
+
 /// Class names as folders: a slash cannot be in one, and a leading dot would hide it.
 std::vector<std::string> folder_names(const std::vector<std::string>& class_names) {
   std::vector<std::string> folders;
@@ -157,15 +164,67 @@ void write_images(const Dataset& dataset, const NewDirectory& out, int threads) 
 void convert(Options& options) {
   const NewDirectory out(options.out);
   const Dataset dataset = options.load();
-  if (options.format == Format::kIdx)
-    write_idx(dataset, out);
-  else
-    write_images(dataset, out, options.common.threads);
+  switch (options.format) {
+    case Format::kCifar:
+      write_cifar(dataset, out);
+      break;
+    case Format::kIdx:
+      write_idx(dataset, out);
+      break;
+    case Format::kImages:
+      write_images(dataset, out, options.common.threads);
+      break;
+  }
   out.finish();
   if (options.common.is_json)
     print_json({{"out", options.out.string()},
                 {"train_pictures", dataset.train.size()},
                 {"test_pictures", dataset.test.size()}});
+}
+
+struct FetchOptions {
+  CommonOptions common;  // --json alone
+  std::string name;
+  fs::path into;
+  std::string url;
+};
+
+void fetch(const FetchOptions& options) {
+  const PublishedSet& set = published_set(options.name);
+  const fs::path into = options.into.empty() ? fs::path(options.name) : options.into;
+  const std::string url = options.url.empty() ? std::string(set.url) : options.url;
+  nlohmann::ordered_json files = nlohmann::ordered_json::array();
+  for (const PublishedFile& file : set.files) {
+    Progress progress({.label = std::string(file.name), .unit = "MB", .units_per_step = 1e-6, .seconds = {}});
+    const FetchOutcome outcome =
+        fetch_file(file, url, into, [&](std::int64_t bytes) { progress.update(bytes, file.bytes); });
+    progress.finish();
+    const bool is_new = outcome == FetchOutcome::kDownloaded;
+    if (!options.common.is_json)
+      fmt::print("{}: {}, {} bytes, MD5 {} as published\n", (into / file.name).string(),
+                 is_new ? "downloaded" : "there already", file.bytes, file.md5);
+    files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"md5", file.md5}, {"downloaded", is_new}});
+  }
+  const std::string spec = fmt::format("{}:{}", options.name, into.string());
+  if (options.common.is_json)
+    print_json({{"data", spec}, {"into", into.string()}, {"files", files}});
+  else
+    fmt::print("use it as --data {}\n", spec);
+}
+
+void add_fetch_command(CLI::App& data) {
+  const auto options = std::make_shared<FetchOptions>();
+  CLI::App* command =
+      data.add_subcommand("fetch", "Download a public data set, checked against the published checksums");
+  command->add_option("NAME", options->name, fmt::format("{}", fmt::join(published_set_names(), ", ")))
+      ->required();
+  command->add_option("--into", options->into, "Folder for the files; default: NAME")->type_name("DIR");
+  command
+      ->add_option("--url", options->url,
+                   "Where the files are instead of at their publisher's: a mirror's folder, http or https")
+      ->type_name("URL");
+  add_json_option(*command, options->common);
+  command->callback([options] { fetch(*options); });
 }
 
 CLI::App* add_subcommand(CLI::App& data, const std::string& name, const std::string& description,
@@ -181,7 +240,7 @@ CLI::App* add_subcommand(CLI::App& data, const std::string& name, const std::str
 }  // namespace
 
 void add_data_command(CLI::App& app) {
-  CLI::App* data = app.add_subcommand("data", "What a data set is; one format to another");
+  CLI::App* data = app.add_subcommand("data", "What a data set is; one format to another; download");
   data->require_subcommand(1);
   const auto options = std::make_shared<Options>();
 
@@ -198,10 +257,13 @@ void add_data_command(CLI::App& app) {
   CLI::App* conversion = add_subcommand(*data, "convert", "Write a data set in another format", options);
   conversion->add_option("--out", options->out, "New folder for the files")->required()->type_name("DIR");
   add_choice_option(
-      *conversion, "--format", options->format, {{"images", Format::kImages}, {"idx", Format::kIdx}},
+      *conversion, "--format", options->format,
+      {{"images", Format::kImages}, {"idx", Format::kIdx}, {"cifar", Format::kCifar}},
       "images: train/CLASS/*.png and test/CLASS/*.png, labels in the order of the sorted class names; idx: "
-      "MNIST's files (grey pictures, ten classes)");
+      "MNIST's files (grey pictures, ten classes); cifar: the binary version of CIFAR-10 or, with its coarse "
+      "labels, CIFAR-100 (as many 32x32x3 pictures and classes as these have)");
   conversion->callback([options] { convert(*options); });
+  add_fetch_command(*data);
 }
 
 }  // namespace gnc

@@ -83,6 +83,24 @@ TEST(DataCli, Converted_Pictures_Are_The_Same_Data) {
   EXPECT_EQ(info({"mnist:" + idx})["train_channels"], info({ten})["train_channels"]);
 }
 
+TEST(DataCli, Cifar_Is_Written_As_It_Is_Read) {
+  const TempDir folder;
+  const std::string out = folder / "cifar";
+  const std::string ten = "synthetic:classes=10,size=32,train=50000,test=10000,channels=3";
+  ASSERT_EQ(data({"convert", ten, "--out", out, "--format", "cifar"}).exit_status, 0);
+  nlohmann::json original = info({ten}), converted = info({"cifar10:" + out});
+  for (const std::string key : {"data", "name"}) {
+    original.erase(key);
+    converted.erase(key);
+  }
+  EXPECT_EQ(original, converted);
+  expect_error(
+      data({"convert", "cifar10:" + out, "--out", folder / "x", "--format", "cifar", "--train-limit", "100"}),
+      2, {"--format cifar", "100 training", "50000"});
+  expect_error(data({"info", "cifar100:" + out}), 1, {out, "train.bin"});
+  expect_error(data({"info", "cifar100:" + out + ",labels=corse"}), 2, {"'corse'", "coarse"});
+}
+
 TEST(DataCli, A_Failed_Conversion_Leaves_Nothing_And_Overwrites_Nothing) {
   const TempDir folder;
   const std::string out = folder / "new";
