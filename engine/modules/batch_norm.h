@@ -17,6 +17,12 @@ class BatchNorm final : public Module {
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
+  // For modules that run the ops of this layer themselves.
+  const Parameter& scale() const { return scale_; }
+  const Parameter& shift() const { return shift_; }
+  const Parameter& running_mean() const { return running_mean_; }
+  const Parameter& running_variance() const { return running_variance_; }
+
  private:
   Activation activation_;
   Parameter scale_;

@@ -1,0 +1,184 @@
+#include "engine/modules/dense_block.h"
+
+#include <utility>
+
+#include "engine/ops/op.h"
+#include "engine/ops/pointwise.h"
+
+namespace gnc {
+namespace {
+
+constexpr Conv2dGeometry k1x1{.kernel = 1, .stride = 1, .padding = 0};
+constexpr Conv2dGeometry k3x3{.kernel = 3, .stride = 1, .padding = 1};
+
+Conv2d::Options convolution(const DenseBlock::Options& options, int in_channels, int out_channels,
+                            const Conv2dGeometry& geometry) {
+  return {.in_channels = in_channels,
+          .out_channels = out_channels,
+          .geometry = geometry,
+          .has_bias = false,
+          .init = options.init};
+}
+
+/// The same images with another number of channels.
+TensorSpec with_channels(TensorSpec spec, int channels) {
+  const Shape& shape = spec.shape;
+  spec.shape = Shape({shape[0], channels, shape[2], shape[3]}, shape.runs());
+  return spec;
+}
+
+void convolve(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x, const Tensor& y,
+              Pass& pass) {
+  pass.backend().run(
+      Conv2dForward{.geometry = geometry, .x = x, .weights = layer.weights().value_beside_images(), .y = y});
+}
+
+/// Both gradients; that of the input takes the place of the input.
+void backward_in_place(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
+                       const Tensor& y_grad, Pass& pass) {
+  pass.backend().run(Conv2dBackwardWeights{
+      .geometry = geometry, .x = x, .y_grad = y_grad, .weights_grad = layer.weights().gradient});
+  pass.backend().run(Conv2dBackwardInput{
+      .geometry = geometry, .weights = layer.weights().value_beside_images(), .y_grad = y_grad, .x_grad = x});
+}
+
+}  // namespace
+
+DenseBlock::Layer::Layer(const Options& options, int in_channels)
+    : in_channels_(in_channels),
+      growth_(options.growth),
+      first_geometry_(options.bottleneck == 0 ? k3x3 : k1x1),
+      first_norm_(in_channels, Activation::kRelu),
+      first_convolution_(convolution(options, in_channels,
+                                     options.bottleneck == 0 ? options.growth : options.bottleneck,
+                                     first_geometry_)) {
+  if (options.bottleneck == 0) return;
+  second_norm_ = std::make_unique<BatchNorm>(options.bottleneck, Activation::kRelu);
+  second_convolution_ =
+      std::make_unique<Conv2d>(convolution(options, options.bottleneck, options.growth, k3x3));
+}
+
+/// ReLU(BN(before)); in training, its statistics are saved, and it itself is not.
+LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, Pass& pass) {
+  LeasedTensor y = pass.lease(before.spec());
+  if (!pass.is_training()) {
+    pass.backend().run(BatchNormInference{.x = before,
+                                          .scale = first_norm_.scale().value,
+                                          .shift = first_norm_.shift().value,
+                                          .running_mean = first_norm_.running_mean().value,
+                                          .running_variance = first_norm_.running_variance().value,
+                                          .y = y.tensor(),
+                                          .activation = Activation::kRelu});
+    return y;
+  }
+  const TensorSpec channel{.shape = first_norm_.scale().value.shape(), .dtype = dtype_beside(before.dtype())};
+  LeasedTensor mean = pass.lease(channel), invstd = pass.lease(channel);
+  pass.backend().run(BatchNormForward{.x = before,
+                                      .scale = first_norm_.scale().value,
+                                      .shift = first_norm_.shift().value,
+                                      .running_mean = first_norm_.running_mean().value,
+                                      .running_variance = first_norm_.running_variance().value,
+                                      .mean = mean.tensor(),
+                                      .invstd = invstd.tensor(),
+                                      .y = y.tensor(),
+                                      .activation = Activation::kRelu});
+  pass.save(std::move(mean));
+  pass.save(std::move(invstd));
+  return y;
+}
+
+void DenseBlock::Layer::forward(const LeasedTensor& channels, Pass& pass) {
+  const Tensor added = channels.tensor().channels(in_channels_, growth_);
+  LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), pass);
+  if (second_norm_ == nullptr) {
+    convolve(k3x3, first_convolution_, normalized.tensor(), added, pass);
+    return;
+  }
+  LeasedTensor bottleneck =
+      pass.lease(with_channels(normalized.tensor().spec(), second_norm_->scale().shape[0]));
+  convolve(k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(), pass);
+  normalized = {};
+  LeasedTensor activated = second_norm_->forward(std::move(bottleneck), pass);
+  convolve(k3x3, *second_convolution_, activated.tensor(), added, pass);
+  pass.save(std::move(activated));
+}
+
+void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass) {
+  const Tensor before = channels.tensor().channels(0, in_channels_);
+  const Tensor added_grad = gradient.tensor().channels(in_channels_, growth_);
+  LeasedTensor bottleneck_grad;
+  if (second_norm_ != nullptr) {
+    LeasedTensor activated = pass.take();
+    backward_in_place(k3x3, *second_convolution_, activated.tensor(), added_grad, pass);
+    bottleneck_grad = second_norm_->backward(std::move(activated), pass);
+  }
+  const LeasedTensor invstd = pass.take();
+  const LeasedTensor mean = pass.take();
+  const LeasedTensor normalized = pass.lease(before.spec());
+  pass.backend().run(BatchNormApply{.x = before,
+                                    .scale = first_norm_.scale().value,
+                                    .shift = first_norm_.shift().value,
+                                    .mean = mean.tensor(),
+                                    .invstd = invstd.tensor(),
+                                    .y = normalized.tensor(),
+                                    .activation = Activation::kRelu});
+  backward_in_place(first_geometry_, first_convolution_, normalized.tensor(),
+                    bottleneck_grad ? bottleneck_grad.tensor() : added_grad, pass);
+  bottleneck_grad = {};
+  pass.backend().run(BatchNormBackward{.x = before,
+                                       .scale = first_norm_.scale().value,
+                                       .shift = first_norm_.shift().value,
+                                       .mean = mean.tensor(),
+                                       .invstd = invstd.tensor(),
+                                       .y_grad = normalized.tensor(),
+                                       .x_grad = gradient.tensor().channels(0, in_channels_),
+                                       .scale_grad = first_norm_.scale().gradient,
+                                       .shift_grad = first_norm_.shift().gradient,
+                                       .activation = Activation::kRelu,
+                                       .x_grad_mode = GradientMode::kAccumulate});
+}
+
+void DenseBlock::Layer::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  first_norm_.visit(prefix + ".norm1", visitor);
+  first_convolution_.visit(prefix + ".conv1", visitor);
+  if (second_norm_ == nullptr) return;
+  second_norm_->visit(prefix + ".norm2", visitor);
+  second_convolution_->visit(prefix + ".conv2", visitor);
+}
+
+DenseBlock::DenseBlock(const Options& options) : options_(options) {
+  for (int i = 0; i < options.layers; ++i)
+    layers_.push_back(std::make_unique<Layer>(options, options.in_channels + i * options.growth));
+}
+
+LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
+  const Tensor& first = x.tensor();
+  require<ShapeError>(
+      first.shape()[1] == options_.in_channels && first.pixel_pitch() == options_.out_channels(),
+      "a dense block got {} at a pitch of {} channels, but takes {} channels with room for {}",
+      first.to_string(), first.pixel_pitch(), options_.in_channels, options_.out_channels());
+  const LeasedTensor channels = x.viewed_as(Tensor(with_channels(first.spec(), options_.out_channels()),
+                                                   first.raw(), *first.memory(), first.run_stride()));
+  for (const auto& layer : layers_) layer->forward(channels, pass);
+  pass.save(channels);
+  return channels;
+}
+
+LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
+  if (!y_grad.is_sole_owner()) {  // the layers add to it
+    LeasedTensor copy = pass.lease(y_grad.tensor().spec());
+    pass.backend().run(ConvertLayout{.x = y_grad.tensor(), .y = copy.tensor()});
+    y_grad = std::move(copy);
+  }
+  const LeasedTensor channels = pass.take();
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
+    (*layer)->backward(channels, y_grad, pass);
+  return y_grad.viewed_as(y_grad.tensor().channels(0, options_.in_channels));
+}
+
+void DenseBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  for (std::size_t i = 0; i < layers_.size(); ++i)
+    layers_[i]->visit(fmt::format("{}.denselayer{}", prefix, i + 1), visitor);
+}
+
+}  // namespace gnc

@@ -1,0 +1,71 @@
+#pragma once
+/// Dense blocks: every layer sees the channels of all layers before it (Huang, Liu, van der Maaten,
+/// Weinberger, "Densely connected convolutional networks", 2017).
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/modules/batch_norm.h"
+#include "engine/modules/conv2d.h"
+#include "engine/modules/module.h"
+
+namespace gnc {
+
+/// `layers` layers, each of which adds `growth` channels to the images that it got from the one before:
+///   [x, layer_1, …, layer_L],  layer_l = conv3x3(ReLU(BN(conv1x1(ReLU(BN(all channels before it)))))),
+/// or conv3x3(ReLU(BN(·))) without a bottleneck; no biases. Parameters are named as torchvision's:
+/// "denselayer1.norm1", "denselayer1.conv1", ".norm2", ".conv2".
+///
+/// All layers write into one tensor, and read slices of it: nothing is concatenated, forward or backward. So
+/// the input has to be the first channels of a tensor with room for all (Conv2d::Options::room), and the
+/// gradient of the output becomes, with all consumers' shares added from the last layer to the first, that of
+/// the input. What a layer's first normalisation gave is not kept but computed again in backward from the
+/// channels, mean and variance: kept are, a layer, the bottleneck before and after its normalisation.
+class DenseBlock final : public Module {
+ public:
+  struct Options {
+    int in_channels = 0;
+    int layers = 0;
+    int growth = 0;
+    int bottleneck = 0;  ///< channels of the 1x1 convolution; 0: there is none
+    ConvolutionInit init = ConvolutionInit::kKaimingNormalFanIn;
+
+    int out_channels() const { return in_channels + layers * growth; }
+  };
+  explicit DenseBlock(const Options& options);
+
+  /// x [N,in_channels,H,W], a slice of images of out_channels; y [N,out_channels,H,W] is those images.
+  /// Throws ShapeError for an x without that room.
+  LeasedTensor forward(LeasedTensor x, Pass& pass) override;
+  LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
+
+ private:
+  /// One layer; `channels` are the images with the channels of all.
+  class Layer {
+   public:
+    Layer(const Options& options, int in_channels);
+
+    void forward(const LeasedTensor& channels, Pass& pass);
+    /// Reads the gradient of its own channels, adds to that of the channels before them.
+    void backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
+    void visit(const std::string& prefix, const ParameterVisitor& visitor);
+
+   private:
+    LeasedTensor normalize(const Tensor& before, Pass& pass);
+
+    int in_channels_;
+    int growth_;
+    Conv2dGeometry first_geometry_;
+    BatchNorm first_norm_;
+    Conv2d first_convolution_;
+    std::unique_ptr<BatchNorm> second_norm_;  // null: no bottleneck, the first convolution is the only one
+    std::unique_ptr<Conv2d> second_convolution_;
+  };
+
+  Options options_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+}  // namespace gnc
