@@ -51,6 +51,17 @@ std::vector<std::string> fields(const EpochRow& row, int epoch, double learning_
 
 }  // namespace
 
+Eigen::MatrixXd trained_classifier(Trainer& trainer, int run) {
+  const ParameterArena& parameters = trainer.parameters();
+  const HostTensor weights = parameters.read(parameters.find("classifier.weight").parameter->value, run);
+  const int classes = weights.shape()[0], dim = weights.shape()[1];
+  Eigen::MatrixXd vectors(dim, classes);
+  for (int y = 0; y < classes; ++y)
+    for (int i = 0; i < dim; ++i)
+      vectors(i, y) = double{weights.values<float>()[static_cast<std::size_t>(y * dim + i)]};
+  return vectors;
+}
+
 Ensemble::Ensemble(const Shared& shared, Trainer& trainer, std::span<const PlannedRun* const> runs,
                    std::vector<nlohmann::ordered_json> settings)
     : shared_(shared), trainer_(trainer), runs_(runs.begin(), runs.end()), settings_(std::move(settings)) {
@@ -63,7 +74,7 @@ void Ensemble::begin_or_resume(const Position& start) {
     const RunDirectory& directory = runs_[i]->directory;
     if (start == Position{}) {
       directory.begin(runs_[i]->config, runs_[i]->frame);
-      install_frame(trainer_, index, runs_[i]->frame);
+      if (runs_[i]->frame) install_frame(trainer_, index, *runs_[i]->frame);
     } else {
       seconds_ = directory.load_checkpoint(trainer_, index);
       tables_[i] = directory.read_metrics(start.epoch);
@@ -107,9 +118,14 @@ void Ensemble::train(Progress& progress) {
 }
 
 std::int64_t Ensemble::images_between(const Position& before, const Position& after) const {
-  const int size = shared_.data.train->images().size(), batch = trainer_.settings().batch_size;
-  const std::int64_t end = after.epoch > before.epoch ? size : std::int64_t{after.step} * batch;
+  const int batch = trainer_.settings().batch_size;
+  const std::int64_t end =
+      after.epoch > before.epoch ? trainer_.samples_per_epoch() : std::int64_t{after.step} * batch;
   return (end - std::int64_t{before.step} * batch) * trainer_.runs();
+}
+
+Eigen::MatrixXd Ensemble::classifier_of(std::size_t i) {
+  return runs_[i]->frame ? runs_[i]->frame->vectors : trained_classifier(trainer_, static_cast<int>(i));
 }
 
 std::vector<EpochRow> Ensemble::evaluate() {
@@ -121,12 +137,12 @@ std::vector<EpochRow> Ensemble::evaluate() {
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
-      const Frame& frame = runs_[i]->frame;
+      const Eigen::MatrixXd classifier = classifier_of(i);
       rows[i].collapse = measure_collapse(FeatureView{.features = train[i].features,
                                                       .labels = train_labels,
-                                                      .feature_dim = frame.dim(),
-                                                      .num_classes = frame.classes()},
-                                          frame.vectors);
+                                                      .feature_dim = static_cast<int>(classifier.rows()),
+                                                      .num_classes = static_cast<int>(classifier.cols())},
+                                          classifier);
     }
   }
   const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest, Features::kDrop);
@@ -196,6 +212,7 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
   for (const auto& [name, value] : columns(row.collapse)) result[name] = value;
   if (const auto choices = shared_.backend.choices(); !choices.empty()) result["implementations"] = choices;
   result["settings"] = settings_[i];
+  if (!runs_[i]->frame) runs_[i]->directory.write_classifier({.vectors = classifier_of(i), .provenance = {}});
   runs_[i]->directory.write_result(result);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ namespace gnc {
 struct PlannedRun {
   std::string name;  ///< "run 3", for messages
   RunDirectory directory;
-  Frame frame;
+  std::optional<Frame> frame;  ///< none: the classifier is learned
   std::string
       transformation;      ///< what was done to the base frame: "identity", "permutation 2,0,1", "rotation 7"
   std::uint64_t seed = 0;  ///< of initial weights, batches and flips
@@ -35,6 +36,9 @@ struct EpochRow {
   ClassificationScore test;
   CollapseReport collapse;
 };
+
+/// The classifier as it stands in run `run` of a trainer: [d,C], column y = M_y.
+Eigen::MatrixXd trained_classifier(Trainer& trainer, int run);
 
 /// Trains the runs of one Trainer epoch by epoch: evaluates them on both splits, writes metrics.csv and
 /// checkpoints, and at the end result.json.
@@ -52,8 +56,8 @@ class Ensemble {
   Ensemble(const Shared& shared, Trainer& trainer, std::span<const PlannedRun* const> runs,
            std::vector<nlohmann::ordered_json> settings);
 
-  /// From the very beginning: fills the folders and freezes the frames. Otherwise restores the checkpoints,
-  /// all at `start`.
+  /// From the very beginning: fills the folders and installs the frozen frames. Otherwise restores the
+  /// checkpoints, all at `start`.
   void begin_or_resume(const Position& start);
   /// Trains to the end. Throws Interrupted after SIGINT or SIGTERM, when the checkpoints are written;
   /// DivergenceError, when the last good ones are left as they are.
@@ -63,6 +67,8 @@ class Ensemble {
   std::int64_t images_between(const Position& before, const Position& after) const;
   bool train_epoch(Progress& progress);
   std::vector<EpochRow> evaluate();
+  /// The frame as it was given or, of a learned classifier, what it is now.
+  Eigen::MatrixXd classifier_of(std::size_t i);
   void check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const;
   void record(const std::vector<EpochRow>& rows, int epoch, Progress& progress);
   void save_checkpoints();

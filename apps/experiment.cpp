@@ -4,7 +4,7 @@
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
-#include "models/frozen_network.h"
+#include "models/classification_network.h"
 
 namespace gnc {
 namespace {
@@ -28,6 +28,20 @@ std::string mebibytes(std::size_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
+/// Throws UsageError for a frame of other classes than the data's, or beyond float32.
+void check_frame_fits(const Frame& frame, int num_classes) {
+  require<UsageError>(frame.classes() == num_classes,
+                      "--classifier: the frame has {} classes but the data have {}", frame.classes(),
+                      num_classes);
+  const double largest = frame.vectors.cwiseAbs().maxCoeff();
+  const double shortest = frame.vectors.colwise().stableNorm().minCoeff();
+  require<UsageError>(
+      largest < kLargestWeight && shortest > 1 / kLargestWeight,
+      "--classifier: the frame's vectors have norms from {:g} on and entries up to {:g}; float32 "
+      "weights take {:g} to {:g}",
+      shortest, largest, 1 / kLargestWeight, kLargestWeight);
+}
+
 }  // namespace
 
 Experiment::Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training)
@@ -46,17 +60,22 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   settings_["conv"] = common_.convolution;
 }
 
+BackboneOptions Experiment::backbone_options() const {
+  return {.image_channels = data_.train->images().pixels.shape()[1],
+          .image_size = data_.train->images().pixels.shape()[2],
+          .width = training_.width};
+}
+
+int Experiment::default_feature_dim() const { return feature_dim_of(training_, backbone_options()); }
+
+std::optional<Frame> Experiment::classifier(std::optional<Frame> file) const {
+  if (file || is_learned(training_)) return file;
+  return equiangular_frame(default_feature_dim(), num_classes());
+}
+
 std::vector<std::pair<std::string, std::string>> Experiment::description() const {
   std::vector<std::pair<std::string, std::string>> rows = data_.description;
-  std::string steps;
-  for (const int epoch : training_.learning_rate_steps)
-    steps += fmt::format("{}{}", steps.empty() ? "" : ", ", epoch);
-  rows.emplace_back("model", fmt::format("{}, width {}", training_.model, training_.width));
-  rows.emplace_back("optimiser",
-                    fmt::format("SGD, lr {} (a tenth from epochs {}), momentum {}, weight decay {}",
-                                training_.learning_rate, steps.empty() ? "none" : steps, training_.momentum,
-                                training_.weight_decay));
-  rows.emplace_back("epochs", fmt::format("{} of batches of {}", training_.epochs, training_.batch_size));
+  for (auto& row : described(training_)) rows.push_back(std::move(row));
   rows.emplace_back("device", fmt::format("{}, {}", backend_->name(), common_.precision));
   return rows;
 }
@@ -65,7 +84,7 @@ nlohmann::ordered_json Experiment::settings_of(const PlannedRun& run) const {
   nlohmann::ordered_json settings = settings_;
   settings["seed"] = run.seed;
   settings["transformation"] = run.transformation;
-  settings["frame"] = digest(run.frame);
+  settings["frame"] = run.frame ? digest(*run.frame) : "learned";
   // As the files hold it, so that what is read back compares equal.
   return nlohmann::ordered_json::parse(to_text(settings));
 }
@@ -73,16 +92,7 @@ nlohmann::ordered_json Experiment::settings_of(const PlannedRun& run) const {
 void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble) const {
   require<UsageError>(ensemble >= 1, "--ensemble {}; expected at least 1", ensemble);
   for (const PlannedRun& run : runs) {
-    require<UsageError>(run.frame.classes() == num_classes(),
-                        "--classifier: the frame has {} classes but the data have {}", run.frame.classes(),
-                        num_classes());
-    const double largest = run.frame.vectors.cwiseAbs().maxCoeff();
-    const double shortest = run.frame.vectors.colwise().stableNorm().minCoeff();
-    require<UsageError>(
-        largest < kLargestWeight && shortest > 1 / kLargestWeight,
-        "--classifier: the frame's vectors have norms from {:g} on and entries up to {:g}; float32 "
-        "weights take {:g} to {:g}",
-        shortest, largest, 1 / kLargestWeight, kLargestWeight);
+    if (run.frame) check_frame_fits(*run.frame, num_classes());
     require<UsageError>(training_.is_resume || !run.directory.is_in_use(),
                         "--out: {} already holds a run; give --resume to continue it, or another folder",
                         run.directory.path().string());
@@ -122,11 +132,10 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
 }
 
 void Experiment::train_together(std::span<const PlannedRun* const> runs, Position start) {
-  const BackboneOptions options{.image_channels = data_.train->images().pixels.shape()[1],
-                                .image_size = data_.train->images().pixels.shape()[2],
-                                .width = training_.width};
-  const std::unique_ptr<Network> network =
-      build_frozen_network(find_backbone(training_.model), options, runs.front()->frame.dim(), num_classes());
+  const std::optional<Frame>& frame = runs.front()->frame;
+  const std::unique_ptr<Network> network = build_classification_network(
+      find_backbone(training_.model), backbone_options(),
+      head_options(training_, frame ? frame->dim() : default_feature_dim(), num_classes()));
   std::vector<std::uint64_t> seeds;
   std::vector<nlohmann::ordered_json> settings;
   for (const PlannedRun* run : runs) {

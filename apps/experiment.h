@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "apps/options.h"
 #include "apps/training_options.h"
 #include "engine/backend.h"
+#include "models/backbone.h"
 
 namespace gnc {
 
@@ -34,11 +36,17 @@ class Experiment {
   }
 
   int num_classes() const { return data_.num_classes; }
+  /// The frame that --classifier means for these data and this model: `file`, what read_classifier() gave;
+  /// without one the simplex of `etf`, or nothing where the classifier is learned.
+  std::optional<Frame> classifier(std::optional<Frame> file) const;
   Backend& backend() { return *backend_; }
   /// The settings table that is printed first.
   std::vector<std::pair<std::string, std::string>> description() const;
 
  private:
+  BackboneOptions backbone_options() const;
+  /// d where no frame says it.
+  int default_feature_dim() const;
   nlohmann::ordered_json settings_of(const PlannedRun& run) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
 

@@ -71,10 +71,14 @@ Position RunDirectory::position(const nlohmann::ordered_json& settings) const {
   return info.position;
 }
 
-void RunDirectory::begin(const std::string& config, const Frame& frame) const {
+void RunDirectory::begin(const std::string& config, const std::optional<Frame>& frame) const {
   make_writable_directory(path_);
-  write_frame(path_ / "frame.npy", frame);
+  if (frame) write_classifier(*frame);
   write_atomically(path_ / "config.toml", config);
+}
+
+void RunDirectory::write_classifier(const Frame& classifier) const {
+  write_frame(path_ / "frame.npy", classifier);
 }
 
 CsvTable RunDirectory::read_metrics(int epochs) const {

@@ -31,8 +31,10 @@ class RunDirectory {
   /// Where an unfinished run stands: the checkpoint's position, or the very beginning. Throws like result().
   Position position(const nlohmann::ordered_json& settings) const;
 
-  /// Makes the folder and writes config.toml and frame.npy.
-  void begin(const std::string& config, const Frame& frame) const;
+  /// Makes the folder and writes config.toml and, where the classifier is frozen, frame.npy.
+  void begin(const std::string& config, const std::optional<Frame>& frame) const;
+  /// Writes frame.npy: the classifier that a run has learned.
+  void write_classifier(const Frame& classifier) const;
   /// The table of epochs, as far as the first `epochs` of them.
   CsvTable read_metrics(int epochs) const;
   void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }

@@ -15,14 +15,14 @@ namespace {
 /// The sweep's settings as those of one of its runs: flags that only a sweep has are dropped, and what is the
 /// run's own is replaced.
 std::string config_of_run(const std::string& sweep_config, const std::filesystem::path& directory,
-                          std::uint64_t seed) {
+                          std::uint64_t seed, bool has_frame) {
   std::istringstream lines(sweep_config);
   std::string result, line;
   while (std::getline(lines, line)) {
     const std::string key = line.substr(0, line.find_first_of(" ="));
     if (key == "frames" || key == "vary" || key == "rotation" || key == "ensemble" || key == "shard")
       continue;
-    if (key == "classifier") line = "classifier = " + as_toml(directory / "frame.npy");
+    if (key == "classifier" && has_frame) line = "classifier = " + as_toml(directory / "frame.npy");
     if (key == "out") line = "out = " + as_toml(directory);
     if (key == "seed") line = fmt::format("seed = {}", seed);
     if (line.starts_with("# gnc")) line = "# gnc train";
@@ -83,21 +83,25 @@ std::string_view to_string(Vary vary) {
 std::vector<PlannedRun> plan_sweep(const SweepPlan& plan) {
   require<UsageError>(plan.runs >= 1, "--frames {}; expected at least 1", plan.runs);
   const bool permutes = plan.vary == Vary::kPermutation || plan.vary == Vary::kBoth;
-  DistinctPermutations permutations(plan.seed, plan.base.classes(), permutes ? plan.runs : 1);
+  require<UsageError>(plan.base || plan.vary == Vary::kSeed,
+                      "--vary {}: a learned classifier has no frame to transform; --vary seed",
+                      to_string(plan.vary));
+  DistinctPermutations permutations(plan.seed, plan.base ? plan.base->classes() : 1,
+                                    permutes ? plan.runs : 1);
   std::vector<PlannedRun> runs;
   for (int i = 0; i < plan.runs; ++i) {
-    Frame frame = plan.base;
+    std::optional<Frame> frame = plan.base;
     std::string transformation;
     std::uint64_t seed = plan.seed;
     if (i > 0 && plan.vary == Vary::kSeed) seed += static_cast<std::uint64_t>(i);
     if (i > 0 && (plan.vary == Vary::kRotation || plan.vary == Vary::kBoth)) {
       const std::uint64_t draw = transformation_seed(plan.seed, "sweep rotation", i);
-      frame = rotated(frame, draw, plan.rotation);
+      frame = rotated(*frame, draw, plan.rotation);
       transformation = fmt::format("{} rotation {}", to_string(plan.rotation), draw);
     }
     if (i > 0 && permutes) {
       const std::vector<int> permutation = permutations.next();
-      frame = permuted(frame, permutation);
+      frame = permuted(*frame, permutation);
       transformation +=
           fmt::format("{}permutation {}", transformation.empty() ? "" : "; ", fmt::join(permutation, " "));
     }
@@ -107,7 +111,7 @@ std::vector<PlannedRun> plan_sweep(const SweepPlan& plan) {
                     .frame = std::move(frame),
                     .transformation = transformation.empty() ? "identity" : transformation,
                     .seed = seed,
-                    .config = config_of_run(plan.config, directory, seed)});
+                    .config = config_of_run(plan.config, directory, seed, plan.base.has_value())});
   }
   return runs;
 }

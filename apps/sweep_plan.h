@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ std::string_view to_string(Vary vary);
 
 /// What a sweep is made from.
 struct SweepPlan {
-  Frame base;
+  std::optional<Frame> base;  ///< none: the classifier is learned, and only seeds can vary
   Vary vary = Vary::kPermutation;
   int runs = 10;
   std::uint64_t seed = 1;

@@ -7,14 +7,15 @@
 #include "apps/commands/commands.h"
 #include "apps/config_file.h"
 #include "apps/data_options.h"
+#include "apps/ensemble.h"
 #include "apps/options.h"
 #include "apps/table.h"
 #include "apps/training_options.h"
 #include "engine/metrics/accuracy.h"
 #include "engine/metrics/neural_collapse.h"
 #include "engine/training_state.h"
+#include "models/classification_network.h"
 #include "models/frame_io.h"
-#include "models/frozen_network.h"
 
 namespace gnc {
 namespace {
@@ -71,18 +72,19 @@ void check_frame_is_classifier(const std::filesystem::path& directory, Trainer& 
 
 /// The collapse metrics by name; null where the pictures lack a class, for then there is no class mean.
 nlohmann::ordered_json collapse_of(const Evaluation& evaluation, const ImageSet& pictures,
-                                   const Frame& frame) {
+                                   const Eigen::MatrixXd& classifier) {
   nlohmann::ordered_json result;
   const std::vector<std::int64_t> counts = class_counts(pictures);
   if (std::ranges::find(counts, 0) != counts.end()) {
     for (const std::string& name : collapse_column_names()) result[name] = nullptr;
     return result;
   }
-  const CollapseReport report = measure_collapse(FeatureView{.features = evaluation.features,
-                                                             .labels = pictures.labels,
-                                                             .feature_dim = frame.dim(),
-                                                             .num_classes = frame.classes()},
-                                                 frame.vectors);
+  const CollapseReport report =
+      measure_collapse(FeatureView{.features = evaluation.features,
+                                   .labels = pictures.labels,
+                                   .feature_dim = static_cast<int>(classifier.rows()),
+                                   .num_classes = static_cast<int>(classifier.cols())},
+                       classifier);
   for (const auto& [name, value] : columns(report)) result[name] = value;
   return result;
 }
@@ -110,19 +112,23 @@ void run_eval(const EvalCommand& command) {
           std::make_shared<const ImageSet>((replaced.*loader)->images()), normalization,
           Loader::Config{.sample_order = SampleOrder::kPlain, .augmentation = Augmentation::kNone});
   }
-  const Frame frame = read_frame(directory / "frame.npy");
+  std::optional<Frame> frame;  // none: the classifier is learned, and lies in the checkpoint
+  if (!is_learned(stored.training)) frame = read_frame(directory / "frame.npy");
   const ImageSet& images = (command.split == Split::kTrain ? data.train : data.test)->images();
-  const std::unique_ptr<Network> network = build_frozen_network(backbone,
-                                                                {.image_channels = images.pixels.shape()[1],
-                                                                 .image_size = images.pixels.shape()[2],
-                                                                 .width = stored.training.width},
-                                                                frame.dim(), frame.classes());
+  const BackboneOptions backbone_options{.image_channels = images.pixels.shape()[1],
+                                         .image_size = images.pixels.shape()[2],
+                                         .width = stored.training.width};
+  const std::unique_ptr<Network> network = build_classification_network(
+      backbone, backbone_options,
+      head_options(stored.training, frame ? frame->dim() : feature_dim_of(stored.training, backbone_options),
+                   frame ? frame->classes() : data.num_classes));
   const std::string& precision = command.precision.empty() ? stored.common.precision : command.precision;
   const std::unique_ptr<Backend> backend = open_backend(
       {.device = command.common.device, .precision = precision, .convolution = command.common.convolution});
   Trainer trainer(*backend, *network, *data.train, *data.test, trainer_settings(stored.training), {0});
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
-  check_frame_is_classifier(directory, trainer, frame);
+  if (frame) check_frame_is_classifier(directory, trainer, *frame);
+  const Eigen::MatrixXd classifier = frame ? frame->vectors : trained_classifier(trainer, 0);
 
   nlohmann::ordered_json collapse;
   nlohmann::ordered_json result = {{"model", stored.training.model},
@@ -137,7 +143,7 @@ void run_eval(const EvalCommand& command) {
     sum.add(evaluation.losses, evaluation.predictions, pictures.labels);
     result[fmt::format("{}_ce", name)] = sum.score().cross_entropy;
     result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
-    if (split == command.split) collapse = collapse_of(evaluation, pictures, frame);
+    if (split == command.split) collapse = collapse_of(evaluation, pictures, classifier);
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result["seconds"] = seconds;

@@ -60,7 +60,11 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   use_threads(command.common);
   const Shard shard = parse_shard(command.shard);
   const std::filesystem::path out = command.training.out;
-  const SweepPlan plan{.base = read_classifier(command.training),
+  const std::optional<Frame> file = read_classifier(command.training);
+  DataOptions data = command.data;
+  data.threads = command.common.threads;
+  Experiment experiment(command.common, data, command.training);
+  const SweepPlan plan{.base = experiment.classifier(file),
                        .vary = command.vary,
                        .runs = command.frames,
                        .seed = command.common.seed,
@@ -68,9 +72,6 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
                        .out = out,
                        .config = resolved_config(app)};
   const std::vector<PlannedRun> runs = plan_sweep(plan);
-  DataOptions data = command.data;
-  data.threads = command.common.threads;
-  Experiment experiment(command.common, data, command.training);
   std::vector<std::pair<std::string, std::string>> description = experiment.description();
   description.emplace_back(
       "sweep", fmt::format("{} runs, vary {}, {} at a time", command.frames, to_string(command.vary),

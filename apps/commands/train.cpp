@@ -1,4 +1,4 @@
-/// gnc train: one network against one fixed classifier.
+/// gnc train: one network against one fixed or learned classifier.
 
 #include <memory>
 
@@ -18,14 +18,14 @@ struct TrainCommand {
 
 void run_train(const TrainCommand& command, const CLI::App& app) {
   use_threads(command.common);
-  const Frame frame = read_classifier(command.training);
+  const std::optional<Frame> file = read_classifier(command.training);
   DataOptions data = command.data;
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
   print_settings(experiment.description());
   const PlannedRun run{.name = "run",
                        .directory = RunDirectory(command.training.out),
-                       .frame = frame,
+                       .frame = experiment.classifier(file),
                        .transformation = "identity",
                        .seed = command.common.seed,
                        .config = resolved_config(app)};
@@ -43,7 +43,7 @@ void run_train(const TrainCommand& command, const CLI::App& app) {
 }  // namespace
 
 void add_train_command(CLI::App& app) {
-  CLI::App* train = app.add_subcommand("train", "Train one network against one fixed classifier");
+  CLI::App* train = app.add_subcommand("train", "Train one network against one fixed or learned classifier");
   const auto command = std::make_shared<TrainCommand>();
   add_data_options(*train, command->data);
   add_training_options(*train, command->training);
