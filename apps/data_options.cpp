@@ -23,7 +23,17 @@ std::string name_of(NormalizationKind kind) {
 }
 
 std::string name_of(Augmentation augmentation) {
-  return augmentation == Augmentation::kFlip ? "flip" : "none";
+  switch (augmentation) {
+    case Augmentation::kNone:
+      return "none";
+    case Augmentation::kFlip:
+      return "flip";
+    case Augmentation::kCrop:
+      return "crop";
+    case Augmentation::kFlipCrop:
+      return "flip-crop";
+  }
+  return "?";
 }
 
 /// CLI11's form of a check: an empty string or what is wrong.
@@ -64,7 +74,10 @@ std::string preparation_text(const PictureShape& stored, const PictureShape& use
       text += "not normalised";
       break;
   }
-  return text + (options.augment == Augmentation::kFlip ? "; random horizontal flips" : "; not augmented");
+  if (options.augment == Augmentation::kNone) return text + "; not augmented";
+  if (has_crops(options.augment))
+    text += fmt::format("; random crops with {} black pixels around", kCropPadding);
+  return has_flips(options.augment) ? text + "; random horizontal flips" : text;
 }
 
 int padded_size(const PictureShape& shape, const DataOptions& options, int minimum_image_size) {
@@ -109,9 +122,14 @@ void add_data_options(CLI::App& app, DataOptions& options) {
                      {"channel", NormalizationKind::kChannel},
                      {"none", NormalizationKind::kNone}},
                     "What has mean 0 and standard deviation 1 over the training set");
-  add_choice_option(app, "--augment", options.augment,
-                    {{"flip", Augmentation::kFlip}, {"none", Augmentation::kNone}},
-                    "Random change of training pictures: flipped left to right or not");
+  add_choice_option(
+      app, "--augment", options.augment,
+      {{"flip", Augmentation::kFlip},
+       {"crop", Augmentation::kCrop},
+       {"flip-crop", Augmentation::kFlipCrop},
+       {"none", Augmentation::kNone}},
+      "Random change of training pictures: flipped left to right or not, cropped from four black "
+      "pixels around them");
   app.add_option("--image-size", options.image_size,
                  "Pixels a side to which pictures are padded with black; 0: to what the backbone needs")
       ->capture_default_str()

@@ -8,6 +8,14 @@
 
 namespace gnc {
 
+bool has_flips(Augmentation augmentation) {
+  return augmentation == Augmentation::kFlip || augmentation == Augmentation::kFlipCrop;
+}
+
+bool has_crops(Augmentation augmentation) {
+  return augmentation == Augmentation::kCrop || augmentation == Augmentation::kFlipCrop;
+}
+
 Loader::Loader(std::shared_ptr<const ImageSet> images, std::shared_ptr<const Normalization> normalization,
                const Config& config)
     : images_(std::move(images)), normalization_(std::move(normalization)), config_(config) {
@@ -44,11 +52,21 @@ EpochOrder Loader::make_order(std::uint64_t seed, int epoch) const {
     std::iota(order.indices.begin(), order.indices.end(), 0);
   }
   order.flips.resize(order.indices.size());
-  if (config_.augmentation == Augmentation::kFlip) {
+  if (has_flips(config_.augmentation)) {
     const RandomStream coins(seed, "flip", stream);
     for (std::size_t i = 0; i < order.flips.size(); ++i)
       order.flips[i] =
           static_cast<std::uint8_t>(coins.bits(static_cast<std::uint64_t>(order.indices[i]))[0] & 1u);
+  }
+  if (has_crops(config_.augmentation)) {
+    constexpr int kPlaces = 2 * kCropPadding + 1;  // along each axis
+    const RandomStream crops(seed, "crop", stream);
+    order.shifts.reserve(order.indices.size());
+    for (const std::int32_t index : order.indices) {
+      const auto place = static_cast<int>(crops.below(static_cast<std::uint64_t>(index), kPlaces * kPlaces));
+      order.shifts.push_back(
+          {.rows = place / kPlaces - kCropPadding, .columns = place % kPlaces - kCropPadding});
+    }
   }
   return order;
 }

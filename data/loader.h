@@ -11,11 +11,23 @@
 namespace gnc {
 
 enum class SampleOrder : std::uint8_t { kShuffled, kPlain };
-enum class Augmentation : std::uint8_t { kNone, kFlip };
+/// What happens to a picture anew every epoch.
+enum class Augmentation : std::uint8_t {
+  kNone,
+  kFlip,      ///< left to right, every second one
+  kCrop,      ///< cut, in its own size, from a surround of kCropPadding black pixels
+  kFlipCrop,  ///< both: cropped, then flipped
+};
+bool has_flips(Augmentation augmentation);
+bool has_crops(Augmentation augmentation);
 
-/// Decoded pixels are uploaded once (by the trainer); all that an epoch needs anew is its order, five bytes a
-/// picture. The order of epoch e+1 is made in a background thread while the trainer works on epoch e, so it
-/// never waits.
+/// Black pixels on each side of a picture that is cropped: the usual ones of CIFAR (He et al. 2016, section
+/// 4.2).
+inline constexpr int kCropPadding = 4;
+
+/// Decoded pixels are uploaded once (by the trainer); all that an epoch needs anew is its order, thirteen
+/// bytes a picture. The order of epoch e+1 is made in a background thread while the trainer works on epoch e,
+/// so it never waits.
 class Loader final : public BatchSource {
  public:
   struct Config {
@@ -33,8 +45,9 @@ class Loader final : public BatchSource {
   const Normalization& normalization() const override { return *normalization_; }
 
   /// Shuffled: a uniformly random permutation of (seed, epoch). Flips: one fair coin for (seed, epoch,
-  /// picture), wherever the picture comes in the order. Plain: 0, 1, 2, …, and no flips unless the config has
-  /// them. Thread-safe.
+  /// picture), wherever the picture comes in the order. Crops: a shift of −4 to 4 rows and one of −4 to 4
+  /// columns for (seed, epoch, picture), all 81 pairs alike, independent of the coin. Plain: 0, 1, 2, …;
+  /// flips and crops only if the config has them. Thread-safe.
   EpochOrder order(std::uint64_t seed, int epoch) const override;
 
  private:

@@ -26,11 +26,20 @@ struct Normalization {
   HostTensor offset;
 };
 
-/// The order of one epoch: which pictures, in which order, which of them flipped. Step s of a batch size B
+/// Where a crop of a picture starts, relative to the picture itself: what lies outside of it is black.
+struct CropShift {
+  std::int32_t rows = 0;
+  std::int32_t columns = 0;
+  friend bool operator==(const CropShift&, const CropShift&) = default;
+};
+
+/// The order of one epoch: which pictures, in which order, which of them flipped, and how far their crops are
+/// shifted (as many as pictures, or none: no crops). Step s of a batch size B
 /// holds the positions [s·B, min((s+1)·B, M)), so the last batch may be short.
 struct EpochOrder {
   std::vector<std::int32_t> indices;
   std::vector<std::uint8_t> flips;
+  std::vector<CropShift> shifts = {};
 };
 
 /// Supplies a training or test set to the trainer.

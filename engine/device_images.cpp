@@ -1,6 +1,7 @@
 #include "engine/device_images.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "engine/ops/op.h"
@@ -8,7 +9,7 @@
 namespace gnc {
 namespace {
 
-/// The float array of a Normalization in the dtype that NormalizeFlip wants it in.
+/// The float array of a Normalization in the dtype that AugmentNormalize wants it in.
 HostTensor as_dtype(const HostTensor& values, DType dtype) {
   if (dtype == DType::kF32) return values;
   HostTensor result(TensorSpec{.shape = values.shape(), .dtype = dtype, .layout = values.spec().layout});
@@ -43,13 +44,16 @@ DeviceImages::DeviceImages(Backend& backend, const BatchSource& source, const Op
 DeviceImages::Samples DeviceImages::samples(int count) const {
   MemoryResource& memory = backend_.memory();
   const Shape shape({count}, options_.max_orders);
-  return {.indices = DeviceTensor(memory, {.shape = shape, .dtype = DType::kI32}),
-          .flips = DeviceTensor(memory, {.shape = shape, .dtype = DType::kU8}),
-          .labels = DeviceTensor(memory, {.shape = shape, .dtype = DType::kI32})};
+  return {
+      .indices = DeviceTensor(memory, {.shape = shape, .dtype = DType::kI32}),
+      .flips = DeviceTensor(memory, {.shape = shape, .dtype = DType::kU8}),
+      .shifts = DeviceTensor(memory, {.shape = Shape({count, 2}, options_.max_orders), .dtype = DType::kI32}),
+      .labels = DeviceTensor(memory, {.shape = shape, .dtype = DType::kI32})};
 }
 
 std::size_t DeviceImages::Samples::bytes() const {
-  return indices.view().spec().bytes() + flips.view().spec().bytes() + labels.view().spec().bytes();
+  return indices.view().spec().bytes() + flips.view().spec().bytes() + shifts.view().spec().bytes() +
+         labels.view().spec().bytes();
 }
 
 void DeviceImages::set_plain_order() {
@@ -66,10 +70,18 @@ void DeviceImages::set_orders(const std::vector<EpochOrder>& orders) {
   require<Error>(orders_ >= 1 && orders_ <= options_.max_orders, "{} orders where there is room for {}",
                  orders_, options_.max_orders);
   std::vector<std::int32_t> labels(static_cast<std::size_t>(size()));
+  const std::vector<CropShift> no_shifts(labels.size());
+  const int height = images.pixels.shape()[2], width = images.pixels.shape()[3];
   for (int run = 0; run < orders_; ++run) {
     const EpochOrder& order = orders[static_cast<std::size_t>(run)];
     require<Error>(order.indices.size() == labels.size() && order.flips.size() == labels.size(),
                    "an order of {} samples for a data set of {}", order.indices.size(), labels.size());
+    require<Error>(order.shifts.empty() || order.shifts.size() == labels.size(),
+                   "an order of {} samples with {} shifts", labels.size(), order.shifts.size());
+    for (const CropShift& shift : order.shifts)
+      require<Error>(std::abs(shift.rows) <= height && std::abs(shift.columns) <= width,
+                     "a crop is shifted by {} rows and {} columns of pictures of {}x{}", shift.rows,
+                     shift.columns, height, width);
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const std::int32_t index = order.indices[i];
       require<Error>(index >= 0 && index < size(), "position {} of an order asks for sample {} of {}", i,
@@ -81,12 +93,16 @@ void DeviceImages::set_orders(const std::vector<EpochOrder>& orders) {
                   order.indices.size() * sizeof(std::int32_t));
     memory.upload(epoch_.labels.view().run(run).raw(), labels.data(), labels.size() * sizeof(std::int32_t));
     memory.upload(epoch_.flips.view().run(run).raw(), order.flips.data(), order.flips.size());
+    static_assert(sizeof(CropShift) == 2 * sizeof(std::int32_t));
+    memory.upload(epoch_.shifts.view().run(run).raw(),
+                  (order.shifts.empty() ? no_shifts : order.shifts).data(),
+                  labels.size() * sizeof(CropShift));
   }
 }
 
 ConstTensor DeviceImages::first(const DeviceTensor& samples, int count) const {
   const Tensor& whole = samples.view();
-  const TensorSpec spec{.shape = Shape({count}, orders_), .dtype = whole.dtype()};
+  const TensorSpec spec{.shape = whole.shape().with_batch(count).with_runs(orders_), .dtype = whole.dtype()};
   return ConstTensor(spec, whole.raw(), *whole.memory(), whole.run_stride());
 }
 
@@ -96,15 +112,18 @@ int DeviceImages::select(int step) {
   require<Error>(step >= 0 && count > 0, "batch {} of {} samples in batches of {}", step, size(),
                  options_.batch_size);
   const auto take = [&](const DeviceTensor& from, const DeviceTensor& to) {
-    const std::size_t element = size_of(from.view().dtype());
+    const Shape& shape = from.view().shape();
+    const std::size_t sample =
+        size_of(from.view().dtype()) * static_cast<std::size_t>(shape.elements() / shape[0]);
     for (int run = 0; run < orders_; ++run)
       backend_.memory().copy(to.view().run(run).raw(),
                              static_cast<const std::byte*>(from.view().run(run).raw()) +
-                                 static_cast<std::size_t>(first_sample) * element,
-                             static_cast<std::size_t>(count) * element);
+                                 static_cast<std::size_t>(first_sample) * sample,
+                             static_cast<std::size_t>(count) * sample);
   };
   take(epoch_.indices, current_.indices);
   take(epoch_.flips, current_.flips);
+  take(epoch_.shifts, current_.shifts);
   take(epoch_.labels, current_.labels);
   return count;
 }
@@ -117,12 +136,13 @@ DeviceImages::Batch DeviceImages::batch(int count, int runs, Pass& pass) const {
   LeasedTensor images = pass.lease({.shape = pixels_.shape().with_batch(count).with_runs(orders),
                                     .dtype = options_.dtype,
                                     .layout = backend_.image_layout()});
-  pass.backend().run(NormalizeFlip{.pixels = pixels_.shared_by(orders),
-                                   .indices = first(current_.indices, count),
-                                   .flips = first(current_.flips, count),
-                                   .scale = scale_.view().shared_by(orders),
-                                   .offset = offset_.view().shared_by(orders),
-                                   .y = images.tensor()});
+  pass.backend().run(AugmentNormalize{.pixels = pixels_.shared_by(orders),
+                                      .indices = first(current_.indices, count),
+                                      .flips = first(current_.flips, count),
+                                      .shifts = first(current_.shifts, count),
+                                      .scale = scale_.view().shared_by(orders),
+                                      .offset = offset_.view().shared_by(orders),
+                                      .y = images.tensor()});
   const ConstTensor labels = first(current_.labels, count);
   if (orders == runs) return {std::move(images), labels};
   return {images.viewed_as(images.tensor().shared_by(runs)), labels.shared_by(runs)};

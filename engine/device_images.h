@@ -11,8 +11,8 @@
 namespace gnc {
 
 /// Pixels stay on the device as uint8 (a backend that computes in host memory reads the source's own); a
-/// batch is gathered, flipped and normalised there (NormalizeFlip). What travels per epoch is the order: a
-/// few bytes a sample.
+/// batch is gathered, cropped, flipped and normalised there (AugmentNormalize). What travels per epoch is the
+/// order: a few bytes a sample.
 class DeviceImages {
  public:
   struct Batch {
@@ -33,7 +33,7 @@ class DeviceImages {
   /// Sets the order of the coming batches: one for all runs, or one per run. Throws Error for an index out of
   /// range.
   void set_orders(const std::vector<EpochOrder>& orders);
-  /// The stored order without flips, for all runs.
+  /// The stored order without flips and crops, for all runs.
   void set_plain_order();
 
   int size() const { return source_.images().size(); }
@@ -49,10 +49,11 @@ class DeviceImages {
   std::size_t bytes() const;
 
  private:
-  /// Indices, flips and labels of some samples, for each of the orders there is room for.
+  /// Indices, flips, shifts and labels of some samples, for each of the orders there is room for.
   struct Samples {
     DeviceTensor indices;
     DeviceTensor flips;
+    DeviceTensor shifts;  // [count,2]
     DeviceTensor labels;
     std::size_t bytes() const;
   };

@@ -132,6 +132,18 @@ TEST_F(TrainingCli, VaryingTheSeedEqualsPlainRunsWithThoseSeeds) {
   EXPECT_EQ(bytes("sweep/run-01/metrics.csv"), bytes("plain/metrics.csv"));
 }
 
+TEST_F(TrainingCli, CropsAreAnAugmentationOfTheirOwn) {
+  ASSERT_EQ(run("train", "flip").exit_status, 0);
+  const ProgramResult cropped = run("train", "crop", {"--augment", "flip-crop"});
+  ASSERT_EQ(cropped.exit_status, 0) << cropped.err;
+  EXPECT_NE(bytes("crop/metrics.csv"), bytes("flip/metrics.csv"));
+  const ProgramResult again = gnc({"train", "--config", path("crop/config.toml"), "--out", path("again")});
+  ASSERT_EQ(again.exit_status, 0) << again.err;
+  EXPECT_EQ(bytes("crop/metrics.csv"), bytes("again/metrics.csv"));
+  EXPECT_NE(bytes("crop/config.toml").find("flip-crop"), std::string::npos);
+  expect_error(run("train", "x", {"--augment", "crops"}), 2, {"--augment", "'crops'", "did you mean 'crop'"});
+}
+
 TEST_F(TrainingCli, ShardsMakeTheSameTableAsOneProcess) {
   ASSERT_EQ(run("sweep", "whole", {"--frames", "3"}).exit_status, 0);
   const ProgramResult first = run("sweep", "shards", {"--frames", "3", "--shard", "1/2"});

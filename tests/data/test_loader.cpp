@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 #include <thread>
 
@@ -104,6 +105,45 @@ TEST(Loader, Plain_Order_Is_The_Stored_One_Without_Flips) {
   const Loader unflipped = make_loader(64, {.augmentation = Augmentation::kNone});
   EXPECT_EQ(unflipped.order(7, 0).flips, std::vector<std::uint8_t>(64));
   EXPECT_EQ(unflipped.order(7, 0).indices, make_loader(64).order(7, 0).indices);
+}
+
+/// The shift of each picture, by its number.
+std::vector<CropShift> shifts_by_picture(const EpochOrder& order) {
+  std::vector<CropShift> shifts(order.indices.size());
+  for (std::size_t i = 0; i < shifts.size(); ++i)
+    shifts[static_cast<std::size_t>(order.indices[i])] = order.shifts.at(i);
+  return shifts;
+}
+
+TEST(Loader, Crops_Are_At_All_81_Places_Alike) {
+  constexpr int kCount = 40500;
+  const Loader loader = make_loader(kCount, {.augmentation = Augmentation::kCrop});
+  const EpochOrder order = loader.order(3, 0);
+  std::vector<int> hits(81);
+  for (const CropShift& shift : order.shifts) {
+    ASSERT_TRUE(std::abs(shift.rows) <= 4 && std::abs(shift.columns) <= 4);
+    ++hits[static_cast<std::size_t>((shift.rows + 4) * 9 + shift.columns + 4)];
+  }
+  double chi_square = 0;
+  for (const int hit : hits) chi_square += std::pow(hit - kCount / 81.0, 2) / (kCount / 81.0);
+  // 80 degrees of freedom: 80 plus five deviations of √160.
+  EXPECT_LT(chi_square, 144);
+  EXPECT_EQ(order.flips, std::vector<std::uint8_t>(kCount));
+}
+
+TEST(Loader, A_Crop_Belongs_To_Seed_Epoch_And_Picture_And_Leaves_The_Flip_Alone) {
+  const Loader::Config plain{.sample_order = SampleOrder::kPlain, .augmentation = Augmentation::kFlipCrop};
+  const Loader shuffled = make_loader(500, {.augmentation = Augmentation::kFlipCrop});
+  const Loader in_place = make_loader(500, plain);
+  const std::vector<CropShift> shifts = shifts_by_picture(shuffled.order(9, 2));
+  EXPECT_EQ(shifts, shifts_by_picture(in_place.order(9, 2)));
+  EXPECT_EQ(shifts, shifts_by_picture(make_loader(500, {.augmentation = Augmentation::kCrop}).order(9, 2)));
+  EXPECT_NE(shifts, shifts_by_picture(shuffled.order(9, 3)));
+  EXPECT_NE(shifts, shifts_by_picture(shuffled.order(8, 2)));
+  const EpochOrder flipped = make_loader(500).order(9, 2);
+  EXPECT_EQ(shuffled.order(9, 2).flips, flipped.flips);
+  EXPECT_EQ(shuffled.order(9, 2).indices, flipped.indices);
+  EXPECT_TRUE(flipped.shifts.empty());
 }
 
 TEST(Loader, Serves_Many_Threads_Seeds_And_Jumps_Alike) {

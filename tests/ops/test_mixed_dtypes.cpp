@@ -125,9 +125,9 @@ void expect_refusals_of_bf16(OpList<Ops...>, Backend& backend) {
 
 TEST(CpuBackend, Refuses_Images_In_Bf16) {
   using OpsOnImages =
-      OpList<AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward, BatchNormInference,
-             Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout, MaxPoolBackward,
-             MaxPoolForward, NormalizeFlip, ReluBackward, ReluForward>;
+      OpList<AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormBackward, BatchNormForward,
+             BatchNormInference, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout,
+             MaxPoolBackward, MaxPoolForward, ReluBackward, ReluForward>;
   expect_refusals_of_bf16(OpsOnImages{}, *open_cpu_backend());
 }
 
@@ -162,9 +162,9 @@ TEST(Rounding, Places_Images_And_Weights_In_Bf16_And_All_Else_In_Fp32) {
   for (const char* name : {"scale", "shift", "mean", "invstd", "running_mean"})
     EXPECT_EQ(dtype_in_bf16<BatchNormForward>(name), DType::kF32) << name;
   for (const char* name : {"scale", "offset"})
-    EXPECT_EQ(dtype_in_bf16<NormalizeFlip>(name), DType::kF32) << name;
-  EXPECT_EQ(dtype_in_bf16<NormalizeFlip>("y"), DType::kBf16);
-  EXPECT_EQ(dtype_in_bf16<NormalizeFlip>("indices"), DType::kI32);
+    EXPECT_EQ(dtype_in_bf16<AugmentNormalize>(name), DType::kF32) << name;
+  EXPECT_EQ(dtype_in_bf16<AugmentNormalize>("y"), DType::kBf16);
+  EXPECT_EQ(dtype_in_bf16<AugmentNormalize>("indices"), DType::kI32);
   EXPECT_EQ(dtype_in_bf16<ReluForward>("x"), DType::kBf16);
   EXPECT_EQ(dtype_in_bf16<Gemm>("a"), DType::kF32);
   EXPECT_EQ(dtype_in_bf16<SgdStep>("values"), DType::kF32);

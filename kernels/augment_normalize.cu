@@ -1,7 +1,7 @@
-/// Gather, flip and normalisation of a batch of stored pictures, at the destination pixel.
+/// Gather, shift, flip and normalisation of a batch of stored pictures, at the destination pixel.
 /// A thread per element of the batch: a byte read, an element written, scale and offset from the caches.
 /// v1 one element per thread
-#include "kernels/normalize_flip.h"
+#include "kernels/augment_normalize.h"
 
 #include "kernels/grid.h"
 #include "kernels/simt.h"
@@ -18,7 +18,7 @@ __host__ __device__ int blocks_per_picture(int height, int width, int channels) 
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) normalize_flip_v1(NormalizeFlipArgs<T> args) {
+__global__ void __launch_bounds__(kThreads) augment_normalize_v1(AugmentNormalizeArgs<T> args) {
   const int blocks = blocks_per_picture(args.height, args.width, args.channels);
   const int block = static_cast<int>(blockIdx.x);
   const int element = block % blocks * kThreads + static_cast<int>(threadIdx.x);
@@ -29,11 +29,14 @@ __global__ void __launch_bounds__(kThreads) normalize_flip_v1(NormalizeFlipArgs<
 
   const std::int64_t picture = args.indices[run * args.indices_run_stride + b];
   const bool is_flipped = args.flips[run * args.flips_run_stride + b] != 0;
-  const int source = is_flipped ? args.width - 1 - w : w;
-  const float value =
-      static_cast<float>(args.pixels[picture * args.pixels_strides.n + h * args.pixels_strides.h +
-                                     source * args.pixels_strides.w + c]) /
-      255.0f;
+  const std::int32_t* const shift = args.shifts + run * args.shifts_run_stride + 2 * b;
+  const int row = h + shift[0];
+  const int column = (is_flipped ? args.width - 1 - w : w) + shift[1];
+  float value = 0.0f;  // black where the crop leaves the picture
+  if (row >= 0 && row < args.height && column >= 0 && column < args.width)
+    value = static_cast<float>(args.pixels[picture * args.pixels_strides.n + row * args.pixels_strides.h +
+                                           column * args.pixels_strides.w + c]) /
+            255.0f;
   const std::int64_t at = h * args.normalization_strides.h + w * args.normalization_strides.w + c;
   T* const y = args.y + run * args.y_run_stride + b * args.y_strides.n;
   y[h * args.y_strides.h + w * args.y_strides.w + c] =
@@ -43,16 +46,16 @@ __global__ void __launch_bounds__(kThreads) normalize_flip_v1(NormalizeFlipArgs<
 }  // namespace
 
 template <class T>
-void normalize_flip(const NormalizeFlipArgs<T>& args, Stream stream) {
+void augment_normalize(const AugmentNormalizeArgs<T>& args, Stream stream) {
   const std::int64_t blocks = blocks_per_picture(args.height, args.width, args.channels);
   launch({.grid = {grid_extent(args.batch * blocks), static_cast<unsigned>(args.runs)},
           .block = {kThreads},
           .stream = stream},
-         normalize_flip_v1<T>, args);
+         augment_normalize_v1<T>, args);
 }
 
-template void normalize_flip(const NormalizeFlipArgs<float>&, Stream);
-template void normalize_flip(const NormalizeFlipArgs<Bf16>&, Stream);
+template void augment_normalize(const AugmentNormalizeArgs<float>&, Stream);
+template void augment_normalize(const AugmentNormalizeArgs<Bf16>&, Stream);
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels
