@@ -1,6 +1,8 @@
 /// gnc train: one network against one fixed or learned classifier.
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "apps/commands/commands.h"
 #include "apps/config_file.h"
@@ -22,10 +24,11 @@ void run_train(const TrainCommand& command, const CLI::App& app) {
   DataOptions data = command.data;
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
+  std::optional<Frame> frame = experiment.classifier(file);
   print_settings(experiment.description());
   const PlannedRun run{.name = "run",
                        .directory = RunDirectory(command.training.out),
-                       .frame = experiment.classifier(file),
+                       .frame = std::move(frame),
                        .transformation = "identity",
                        .seed = command.common.seed,
                        .config = resolved_config(app)};

@@ -33,6 +33,7 @@ struct Problem {
   std::vector<float> values = normals(elements * runs, "values");
   std::vector<float> gradients = normals(gradients_run_stride == 0 ? elements : elements * runs, "gradients");
   std::vector<float> buffer = normals(elements * runs, "buffer");
+  bool is_nesterov = false;
 
   /// Run `index`, which has its own gradients, alone.
   Problem run(int index) const {
@@ -59,7 +60,8 @@ struct Problem {
             .runs = runs,
             .learning_rate = 0.1f,
             .momentum = 0.9f,
-            .weight_decay = 5e-4f};
+            .weight_decay = 5e-4f,
+            .is_nesterov = is_nesterov};
   }
 };
 
@@ -127,18 +129,21 @@ TEST_F(SgdStepKernel, FollowsTheFormula_OnEveryElementOfEveryRun) {
 }
 
 TEST_F(SgdStepKernel, AllVersions_GiveTheSameBitsAndRoundTheCopyOnce) {
-  const Problem problem{.elements = 1028, .runs = 2, .gradients_run_stride = 1028};
-  std::optional<Result> first;
-  for (const Version& version : kernels::sgd_step_versions()) {
-    SCOPED_TRACE(version.name);
-    const std::optional<Result> result = run_kernel(problem, version);
-    ASSERT_TRUE(result) << "a rung does not take what suits all";
-    for (std::size_t i = 0; i < result->values.size(); ++i)
-      ASSERT_EQ(static_cast<std::uint16_t>(result->bf16_values[i]),
-                kernels::from_float<kernels::Bf16>(result->values[i]).bits)
-          << "element " << i;
-    if (!first) first = result;
-    EXPECT_TRUE(has_same_bits(result, first));
+  for (const bool is_nesterov : {false, true}) {
+    Problem problem{.elements = 1028, .runs = 2, .gradients_run_stride = 1028};
+    problem.is_nesterov = is_nesterov;
+    std::optional<Result> first;
+    for (const Version& version : kernels::sgd_step_versions()) {
+      SCOPED_TRACE(version.name);
+      const std::optional<Result> result = run_kernel(problem, version);
+      ASSERT_TRUE(result) << "a rung does not take what suits all";
+      for (std::size_t i = 0; i < result->values.size(); ++i)
+        ASSERT_EQ(static_cast<std::uint16_t>(result->bf16_values[i]),
+                  kernels::from_float<kernels::Bf16>(result->values[i]).bits)
+            << "element " << i;
+      if (!first) first = result;
+      EXPECT_TRUE(has_same_bits(result, first));
+    }
   }
 }
 

@@ -215,6 +215,27 @@ TEST(CrossEntropyWithSmoothedLabels, Gradient_Is_That_Of_The_Mean_Loss) {
   for (const Shape& shape : {Shape{1, 2}, Shape{3, 5}}) expect_gradient_of_mean(smoothed(0.25F), shape, 3);
 }
 
+TEST(ClassificationLosses, Agree_With_PyTorch) {
+  // torch 2.15 in fp64: losses of cross_entropy(label_smoothing=0.25), of mse_loss on one-hot targets
+  // averaged over the classes and of −(1−p)²·log p; gradients of their means by autograd.
+  const Shape shape{2, 3};
+  const Doubles logits = {0.5, -1.25, 2.0, 3.0, -0.75, 0.25};  // labels 0 and 1
+  const auto expect = [&](const auto& op, const Doubles& losses, const Doubles& gradient) {
+    const Answer answer = answer_of(oracle(), op, shape, logits, DType::kF64);
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(answer.losses[i], losses[i], 1e-15 * 4);
+    for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(answer.gradient[i], gradient[i], 1e-15) << i;
+  };
+  expect(smoothed(0.25F), {1.753455316435366, 3.4379981329024485},
+         {-0.3282565756129445, -0.026303296503448446, 0.35455987211639295, 0.41812644551532335,
+          -0.40585336910802716, -0.012273076407296277});
+  expect(SquaredError{}, {1.9375, 4.041666666666667},
+         {-0.16666666666666666, -0.41666666666666663, 0.6666666666666666, 1.0, -0.5833333333333333,
+          0.08333333333333333});
+  expect(focal(2), {1.1740679931056393, 3.6697991443437386},
+         {-0.48650253357729706, 0.01815962526347332, 0.46834290831382364, 0.5147171105198098,
+          -0.5476218745218379, 0.032904764002027964});
+}
+
 TEST(ClassificationLosses, Name_What_Does_Not_Fit) {
   Workbench bench(oracle());
   const Tensor logits = bench.empty({4, 10}), losses = bench.empty({4});
