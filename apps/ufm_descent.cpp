@@ -23,20 +23,20 @@ bool is_finite(const UfmState& state) {
          std::ranges::all_of(state.features, [](double value) { return std::isfinite(value); });
 }
 
-/// Measures every problem and adds a record to each; whether all have converged.
+/// Measures every problem that has not diverged and adds a record to each; whether all others have converged.
 bool measure(UnconstrainedFeatureModel& model, const UfmSchedule& schedule, int majority_classes,
              std::vector<UfmOutcome>& problems) {
   const UfmConfig& config = model.config();
   const double limit =
       schedule.tolerance * std::sqrt(static_cast<double>(config.num_samples() + config.num_classes()));
-  bool all_converged = true;
+  bool all_converged = true, all_diverged = true;
   std::vector<UfmState> states = model.states();
   for (std::size_t p = 0; p < states.size(); ++p) {
     UfmState& state = states[p];
-    require<DivergenceError>(is_finite(state),
-                             "problem {}, step {}: the loss is {}; the learning rates {} (features) and {} "
-                             "(classifier) are too large",
-                             p, state.step, state.loss(), config.feature_lr, config.classifier_lr);
+    UfmOutcome& problem = problems[p];
+    problem.is_diverged |= !is_finite(state);
+    if (problem.is_diverged) continue;
+    all_diverged = false;
     UfmRecord record{.step = state.step,
                      .loss = state.loss(),
                      .cross_entropy = state.cross_entropy,
@@ -46,12 +46,16 @@ bool measure(UnconstrainedFeatureModel& model, const UfmSchedule& schedule, int 
     if (majority_classes > 0) record.minority = measure_minority(state, record.report, majority_classes);
     record.report.collapse.margins.resize(0, 0);
     if (schedule.keeps_iterates && p == 0) record.state = state;
-    UfmOutcome& problem = problems[p];
     problem.is_converged = std::max(state.gradient_norm, state.gradient_resolution) <= limit;
     all_converged &= problem.is_converged;
     problem.records.push_back(std::move(record));
     problem.end = std::move(state);
   }
+  require<DivergenceError>(
+      !all_diverged,
+      "step {}: the loss is {}; the learning rates {} (features) and {} (classifier) are "
+      "too large",
+      states.front().step, states.front().loss(), config.feature_lr, config.classifier_lr);
   return all_converged;
 }
 

@@ -34,6 +34,7 @@ struct UfmOutcome {
   std::vector<UfmRecord> records;  ///< by step, the last at the end
   UfmState end;
   bool is_converged = false;
+  bool is_diverged = false;  ///< a number was not finite at the next measurement
 
   const UfmRecord& last() const { return records.back(); }
 };
@@ -44,8 +45,9 @@ std::vector<std::int64_t> record_steps(std::int64_t max_steps, int records);
 
 /// Runs all problems until each has converged, or to the last step; or until a signal asks to stop, after
 /// which `was_interrupted` of the result is set. `progress(step, max_steps)` is called now and then.
-/// `majority_classes` > 0: the classes from there on are a minority (Corollary 3.12). Throws DivergenceError
-/// naming problem and step when a number is no longer finite: the learning rate is too large then.
+/// `majority_classes` > 0: the classes from there on are a minority (Corollary 3.12). A problem of which a
+/// number is no longer finite has diverged: its learning rate is too large. It ends there, and the others go
+/// on; when all have diverged, throws DivergenceError naming the step.
 struct UfmDescentResult {
   std::vector<UfmOutcome> problems;
   bool was_interrupted = false;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <tuple>
 
 #include "apps/commands/ufm.h"
 
@@ -52,7 +53,19 @@ std::vector<int> class_sizes(const UfmCommand& command) {
   return sizes;
 }
 
-void check_outputs(const UfmCommand& command) {
+std::string settings_path(const UfmCommand& command) {
+  for (const std::string* path : {&command.csv, &command.out, &command.plot, &command.gif, &command.strip}) {
+    if (!path->empty()) return std::filesystem::path(*path).replace_extension(".toml").string();
+  }
+  return {};
+}
+
+void write_settings(const UfmCommand& command, const CLI::App& app) {
+  const std::string path = settings_path(command);
+  if (!path.empty()) write_atomically(path, resolved_config(app));
+}
+
+void check_outputs(const UfmCommand& command, const CLI::App& app) {
   check_output_path("--csv", command.csv, ".csv");
   check_output_path("--plot", command.plot, ".png");
   check_output_path("--strip", command.strip, ".png");
@@ -60,6 +73,15 @@ void check_outputs(const UfmCommand& command) {
   check_output_path("--out", command.out, ".npy");
   require<UsageError>(command.plot.empty() || command.plot != command.strip, "--plot and --strip are both {}",
                       command.plot);
+  const std::string settings = settings_path(command);
+  const CLI::Option* config = app.get_option_no_throw("--config");
+  const std::string given = config != nullptr && config->count() > 0 ? config->as<std::string>() : "";
+  std::error_code none;
+  require<UsageError>(
+      settings.empty() || given.empty() || !std::filesystem::equivalent(settings, given, none),
+      "--config {}: the resolved settings are to be written there, beside the results; name "
+      "the results, or it, otherwise",
+      given);
   for (const auto& [flag, path] : {std::pair{"--gif", command.gif}, std::pair{"--strip", command.strip}})
     require<UsageError>(path.empty() || command.dim == 2,
                         "{} {}: draws the plane, so it needs --dim 2, not {}", flag, path, command.dim);
@@ -201,6 +223,7 @@ Json outcome_json(const UfmOutcome& problem, const UfmOptimum& optimum) {
   result.update(json);
   result["converged"] = problem.is_converged;
   result["collapsed_to_zero"] = problem.last().report.is_collapsed_to_zero;
+  result["diverged"] = problem.is_diverged;
   return result;
 }
 
@@ -214,6 +237,12 @@ void print_kinds(const std::vector<UfmOutcome>& problems) {
   constexpr std::size_t kMostKinds = 10;
   if (kinds.size() > kMostKinds) return;
   for (const auto& [kind, count] : kinds) fmt::print("{:>7} × {}\n", count, kind);
+}
+
+std::string end_text(const UfmOutcome& problem) {
+  if (problem.is_diverged) return "diverged";
+  if (problem.last().report.is_collapsed_to_zero) return "collapsed to zero";
+  return problem.is_converged ? "converged" : "not converged";
 }
 
 void print_outcomes(const std::vector<UfmOutcome>& problems, const UfmOptimum& optimum) {
@@ -238,10 +267,7 @@ void print_outcomes(const std::vector<UfmOutcome>& problems, const UfmOptimum& o
                    fmt::format("{:.2e}", report.max_inner_product - optimum.value),
                    fmt::format("{:g}", report.collapse.nc4),
                    fmt::format("{:.4g}-{:.4g}", report.min_norm, report.max_norm),
-                   fmt::format("{:.1e}", report.margin_residual),
-                   report.is_collapsed_to_zero ? "collapsed to zero"
-                   : problems[p].is_converged  ? "converged"
-                                               : "not converged"});
+                   fmt::format("{:.1e}", report.margin_residual), end_text(problems[p])});
   }
   fmt::print("{}", table.to_string());
   print_kinds(problems);
@@ -249,13 +275,28 @@ void print_outcomes(const std::vector<UfmOutcome>& problems, const UfmOptimum& o
     fmt::print("… {} problems in all; --json and --csv hold every one\n", problems.size());
 }
 
+/// Makes what presets derived the value of each flag that was not given, so that resolved_config() has it.
+void resolve(CLI::App& app, const UfmCommand& command, const UfmConfig& config, const UfmSchedule& schedule) {
+  const auto settle = [&](const std::string& flag, double value) {
+    CLI::Option* option = app.get_option(flag);
+    if (option->count() == 0) option->default_str(fmt::format("{}", value));
+  };
+  settle("--steps", static_cast<double>(schedule.max_steps));
+  settle("--tolerance", schedule.tolerance);
+  settle("--batch", std::max(command.problems, 1));
+  if (command.preset == Preset::kCode1) return;  // takes none of the others
+  settle("--feature-lr", config.feature_lr);
+  settle("--classifier-lr", config.classifier_lr);
+  if (command.preset == Preset::kEquation2) return settle("--norm", config.norm);
+  settle("--feature-decay", config.feature_decay);
+  settle("--classifier-decay", config.classifier_decay);
+}
+
 void write_outputs(const UfmCommand& command, const CLI::App& app, const UfmConfig& config,
                    const std::vector<std::int32_t>& labels, const UfmDescentResult& result, std::size_t best,
                    const UfmOptimum& optimum) {
-  if (!command.csv.empty()) {
-    descent_table(result.problems, optimum).write(command.csv);
-    write_atomically(std::filesystem::path(command.csv).replace_extension(".toml"), resolved_config(app));
-  }
+  write_settings(command, app);
+  if (!command.csv.empty()) descent_table(result.problems, optimum).write(command.csv);
   const UfmOutcome& first = result.problems.front();
   if (!command.plot.empty())
     draw_descent(command.plot,
@@ -270,11 +311,12 @@ void write_outputs(const UfmCommand& command, const CLI::App& app, const UfmConf
   write_frame(command.out, frame_of(command, config, result.problems[best].end));
 }
 
-void run_descent(const UfmCommand& command, const CLI::App& app) {
+void run_descent(const UfmCommand& command, CLI::App& app) {
   const UfmConfig config = config_of(command);
   const UfmSchedule schedule = schedule_of(command);
   const int majority = majority_classes(command);
-  check_outputs(command);
+  check_outputs(command, app);
+  resolve(app, command, config, schedule);
   CommonOptions common = command.common;
   if (is_fp64(command))
     common.precision = "fp32";  // what the backend's products take; the op's operands are fp64
@@ -306,10 +348,12 @@ void run_descent(const UfmCommand& command, const CLI::App& app) {
   progress.finish();
   const auto& problems = result.problems;
   const auto has_collapsed = [](const UfmOutcome& p) { return p.last().report.is_collapsed_to_zero; };
-  // Of those that have not collapsed, the one of the lowest loss; of Code 1 zero may have a lower one.
+  // Of those that have not diverged or collapsed, the one of the lowest loss; of Code 1 zero may have a lower
+  // one.
   const auto best = static_cast<std::size_t>(
       std::ranges::min_element(
-          problems, {}, [&](const UfmOutcome& p) { return std::pair(has_collapsed(p), p.last().loss); }) -
+          problems, {},
+          [&](const UfmOutcome& p) { return std::tuple(p.is_diverged, has_collapsed(p), p.last().loss); }) -
       problems.begin());
   const auto collapsed = std::ranges::count_if(problems, has_collapsed);
   const auto converged = std::ranges::count_if(problems, &UfmOutcome::is_converged);
@@ -318,6 +362,10 @@ void run_descent(const UfmCommand& command, const CLI::App& app) {
         fmt::format("{} of {} problems {}", collapsed, problems.size(),
                     collapse_text(config, std::ranges::find_if(problems, has_collapsed)->last().cross_entropy,
                                   collapsed == std::ssize(problems))));
+  if (const auto diverged = std::ranges::count_if(problems, &UfmOutcome::is_diverged); diverged > 0)
+    warn(fmt::format(
+        "{} of {} problems diverged: the learning rates {:g} (features) and {:g} (classifier) are too large",
+        diverged, problems.size(), config.feature_lr, config.classifier_lr));
   if (!common.is_json) print_outcomes(problems, optimum);
   write_outputs(command, app, config, model.labels(), result, best, optimum);
   if (result.was_interrupted)
@@ -387,7 +435,8 @@ void add_options(CLI::App& app, UfmCommand& command) {
                  "this ω and to "
                  "the hard-margin limit λ, ω -> 0")
       ->type_name("ω");
-  app.add_option("--csv", command.csv, "Every measurement as a table, with the settings in F.toml beside it")
+  app.add_option("--csv", command.csv,
+                 "Every measurement as a table; the settings of every result go to F.toml beside it")
       ->type_name("F.csv");
   app.add_option("--plot", command.plot, "Curves of the measurements")->type_name("F.png");
   app.add_option("--strip", command.strip,

@@ -34,8 +34,13 @@ std::string name_of(Preset preset);
 int majority_classes(const UfmCommand& command);
 /// Samples of each class. Throws UsageError naming the flag.
 std::vector<int> class_sizes(const UfmCommand& command);
-/// Throws for output files that cannot be made, and pictures of the plane in other dimensions.
-void check_outputs(const UfmCommand& command);
+/// Where the resolved settings go: beside the first of the results, as F.toml. Empty without results.
+std::string settings_path(const UfmCommand& command);
+/// Writes them, if there are results.
+void write_settings(const UfmCommand& command, const CLI::App& app);
+/// Throws for output files that cannot be made, settings that would fall on the --config they come from, and
+/// pictures of the plane in other dimensions.
+void check_outputs(const UfmCommand& command, const CLI::App& app);
 
 /// Follows the minima of equation (3) to the hard-margin limit, and prints and writes them.
 void run_continuation(const UfmCommand& command, const CLI::App& app);

@@ -37,7 +37,7 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
   require<UsageError>(first > 0 && last > 0 && last < first, "--continuation {}: expected a decay in (0, {})",
                       last, first);
   const std::vector<int> sizes = class_sizes(command);
-  check_outputs(command);
+  check_outputs(command, app);
   Eigen::VectorXd weights(static_cast<Eigen::Index>(sizes.size()));
   for (Eigen::Index y = 0; y < weights.size(); ++y) weights[y] = sizes[static_cast<std::size_t>(y)];
   weights /= weights.mean();
@@ -102,10 +102,8 @@ void run_continuation(const UfmCommand& command, const CLI::App& app) {
          fmt::format("{:.8f}", row["cost_of_margin"].get<double>())});
     path.push_back(std::move(row));
   }
-  if (!command.csv.empty()) {
-    csv.write(command.csv);
-    write_atomically(std::filesystem::path(command.csv).replace_extension(".toml"), resolved_config(app));
-  }
+  write_settings(command, app);
+  if (!command.csv.empty()) csv.write(command.csv);
   if (!command.out.empty()) {
     Frame frame;
     frame.vectors = best.back().classifier;

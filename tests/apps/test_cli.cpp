@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/file.h"
@@ -19,6 +22,7 @@ namespace {
 using tests::expect_failure;
 using tests::gnc;
 using tests::last_line_as_json;
+using tests::Program;
 using tests::ProgramResult;
 using tests::TempDir;
 using Json = nlohmann::json;
@@ -57,6 +61,23 @@ TEST(CommandLine, Names_The_Nearest_Of_What_It_Does_Not_Know) {
                  {"--objective", "'singed'", "did you mean 'signed'"});
   expect_failure({"--sede", "3", "frame"}, 2, {"--sede"});
   expect_failure(generate({"-x"}), 2, {"-x"});
+}
+
+TEST(CommandLine, Control_C_Keeps_The_Best_Frame_That_Was_Found) {
+  const TempDir folder;
+  // A size whose value nobody knows, which takes a minute of a core.
+  Program search(GNC_PROGRAM, {"frame", "generate", "--classes", "60", "--dim", "9", "--threads", "1",
+                               "--out", folder / "f.npy", "--json"});
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  ASSERT_TRUE(search.is_running());
+  search.send(SIGINT);
+  const ProgramResult stopped = search.wait();
+  EXPECT_EQ(stopped.exit_status, 130) << stopped.err;
+  EXPECT_NE(stopped.err.find("the best frame that was found"), std::string::npos) << stopped.err;
+  EXPECT_EQ(read_frame(folder / "f.npy").classes(), 60);
+  const std::string report = stopped.out.substr(0, stopped.out.rfind('\n'));
+  EXPECT_LT(Json::parse(report)["max_inner_product"].get<double>(),
+            0.5);  // the kissing number of R⁹ is above 300
 }
 
 TEST(CommandLine, Refuses_Wrong_Usage) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "engine/csv.h"
+#include "engine/file.h"
 #include "models/frame_io.h"
 #include "tests/apps/gnc_program.h"
 #include "tests/support/temp_dir.h"
@@ -65,6 +66,11 @@ TEST(UfmCommand, Shows_Figure_2_As_It_Collapses) {
   const std::string again = folder / "again.csv";
   EXPECT_EQ(gnc({"ufm", "--config", folder / "cross.toml", "--csv", again}).exit_status, 0);
   EXPECT_EQ(read_csv(again).to_string(), table.to_string());
+  // They hold what the preset derived, and are not written over themselves.
+  const std::string settings = read_file(folder / "cross.toml");
+  for (const char* line : {"feature-decay = 0.1\n", "classifier-lr = ", "tolerance = 1e-08\n"})
+    EXPECT_NE(settings.find(line), std::string::npos) << line << settings;
+  expect_failure({"ufm", "--config", folder / "cross.toml", "--csv", csv}, 2, {"--config", "cross.toml"});
 }
 
 TEST(UfmCommand, Reports_That_Code_1_Collapses_At_100_Classes) {
@@ -141,6 +147,25 @@ TEST(UfmCommand, Counts_The_Ends_Of_A_Batch) {
       gnc(ufm("10", "6", {"--preset", "equation2", "--norm", "2", "--batch", "8", "--steps", "100000"})).out;
   EXPECT_NE(text.find("× loss 1.291088, max <m_i,m_j> 0.0000"), std::string::npos) << text;
   EXPECT_NE(text.find("× loss 1.292815, max <m_i,m_j> 0.0202"), std::string::npos) << text;
+}
+
+TEST(UfmCommand, Goes_On_With_The_Others_When_A_Problem_Diverges) {
+  // Half-way between 1.0, where all 20 converge, and 1.4, where one does.
+  const ProgramResult result =
+      gnc(ufm("4", "2", {"--feature-lr", "1.2", "--batch", "20", "--steps", "3000", "--json"}));
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_NE(result.err.find("of 20 problems diverged: the learning rates 1.2"), std::string::npos)
+      << result.err;
+  const Json json = last_line_as_json(result);
+  EXPECT_FALSE(json["diverged"]);  // the best one
+  int diverged = 0;
+  for (const Json& problem : json["outcomes"]) {
+    diverged += problem["diverged"].get<bool>() ? 1 : 0;
+    EXPECT_FALSE(problem["diverged"].get<bool>() && problem["converged"].get<bool>());
+    EXPECT_TRUE(std::isfinite(problem["loss"].get<double>()));
+  }
+  EXPECT_GT(diverged, 0);
+  EXPECT_LT(diverged, 20);
 }
 
 TEST(UfmCommand, Stops_Where_The_Numbers_End) {
