@@ -23,7 +23,8 @@ class Conv2d final : public Module {
     bool has_bias = true;
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
     InputGradient input_gradient = InputGradient::kCompute;
-    /// Channels of the tensor of which y is the first ones, for a DenseBlock that adds the others; 0: y alone.
+    /// Channels of the tensor of which y is the first ones, for a DenseBlock that adds the others; 0: y
+    /// alone.
     int room = 0;
   };
   explicit Conv2d(const Options& options);
