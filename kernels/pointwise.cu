@@ -1,4 +1,4 @@
-/// ReLU and biases.
+/// ReLU, sums and biases.
 /// All bound by memory: every element is read once and written once, in packs of 16 bytes where all is
 /// aligned. The gradient of a bias is a sum of columns: a fixed-order tree over chunks of rows
 /// (kernels/columns.cuh); the sums of several chunks are put together in double. v1 a pack per thread; for
@@ -36,6 +36,23 @@ __global__ void __launch_bounds__(kFlatThreads) relu_backward_v1(ReluBackwardArg
     Floats<size> gradients = load_floats<size>(y_grad + first);
     for (int i = 0; i < size; ++i) gradients[i] = values[i] > 0.0f ? gradients[i] : 0.0f;
     store_floats(gradients, x_grad + first);
+  });
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kFlatThreads) add_v1(AddArgs<T> args) {
+  const std::int64_t run = blockIdx.y;
+  const T* const a = args.a + run * args.a_run_stride;  // none is __restrict__: y may be a and b
+  const T* const b = args.b + run * args.b_run_stride;
+  T* const y = args.y + run * args.y_run_stride;
+  for_pack_of_thread<N>(args.elements, [&](auto size, std::int64_t first) {
+    Floats<size> sums = load_floats<size>(a + first);
+    const Floats<size> others = load_floats<size>(b + first);
+    for (int i = 0; i < size; ++i) {
+      const float sum = sums[i] + others[i];
+      sums[i] = args.is_cut_off && sum < 0.0f ? 0.0f : sum;  // NaN stays NaN
+    }
+    store_floats(sums, y + first);
   });
 }
 
@@ -126,6 +143,17 @@ void relu_backward(const ReluBackwardArgs<T>& args, Stream stream) {
     launch(flat_shape<1>(args.elements, args.runs, stream), relu_backward_v1<1, T>, args);
 }
 
+template <class T>
+void add(const AddArgs<T>& args, Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  if (args.elements == 0) return;
+  if (holds_packs<kPack>(args.a, {args.a_run_stride}) && holds_packs<kPack>(args.b, {args.b_run_stride}) &&
+      holds_packs<kPack>(args.y, {args.y_run_stride}))
+    launch(flat_shape<kPack>(args.elements, args.runs, stream), add_v1<kPack, T>, args);
+  else
+    launch(flat_shape<1>(args.elements, args.runs, stream), add_v1<1, T>, args);
+}
+
 void bias_forward(const BiasForwardArgs& args, Stream stream) {
   constexpr int kPack = kPackSize<float>;
   const RowChunks chunks = row_chunks(args.extents.rows, args.extents.channels);
@@ -158,6 +186,8 @@ template void relu_forward(const ReluForwardArgs<float>&, Stream);
 template void relu_forward(const ReluForwardArgs<Bf16>&, Stream);
 template void relu_backward(const ReluBackwardArgs<float>&, Stream);
 template void relu_backward(const ReluBackwardArgs<Bf16>&, Stream);
+template void add(const AddArgs<float>&, Stream);
+template void add(const AddArgs<Bf16>&, Stream);
 template void bias_backward(const BiasBackwardArgs<float>&, Stream);
 template void bias_backward(const BiasBackwardArgs<Bf16>&, Stream);
 

@@ -1,6 +1,6 @@
 #pragma once
-/// ReLU and biases. T is float or Bf16. Run r of an operand starts r times its run stride (in elements) after
-/// its pointer; a stride of 0 shares what is read. Runs are at most 65535. All throw LaunchError
+/// ReLU, sums and biases. T is float or Bf16. Run r of an operand starts r times its run stride (in elements)
+/// after its pointer; a stride of 0 shares what is read. Runs are at most 65535. All throw LaunchError
 /// (kernels/simt.h).
 
 #include <cstddef>
@@ -41,6 +41,23 @@ struct ReluBackwardArgs {
 /// x_grad = y_grad where y > 0, else 0. Queues one kernel.
 template <class T>
 void relu_backward(const ReluBackwardArgs<T>& args, Stream stream);
+
+template <class T>
+struct AddArgs {
+  const T* a;  ///< [elements]
+  const T* b;  ///< [elements]
+  T* y;        ///< [elements], may be a and b
+  std::int64_t a_run_stride;
+  std::int64_t b_run_stride;
+  std::int64_t y_run_stride;
+  std::int64_t elements;  ///< of one run
+  int runs;
+  bool is_cut_off;  ///< max(a + b, 0) instead of the sum
+};
+
+/// y = a + b, or max(a + b, 0), taken in fp32 and rounded once; NaN stays NaN. Queues one kernel.
+template <class T>
+void add(const AddArgs<T>& args, Stream stream);
 
 /// Rows of channels that lie side by side: a linear layer's output, or the pixels of a batch in any order.
 struct BiasExtents {
