@@ -5,15 +5,17 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -34,23 +36,40 @@ constexpr std::size_t kPrefixBytes = 8;
 /// As the format's own implementation has it.
 constexpr std::uint64_t kLargestHeader = 100'000'000;
 
-struct DTypeName {
-  DType dtype;
+/// An element type of the format, and what its elements are in memory.
+struct FileType {
   std::string_view name;
+  std::size_t size;  // bytes in the file
+  DType dtype;
 };
-constexpr DTypeName kDTypeNames[] = {
-    {DType::kF32, "F32"}, {DType::kF64, "F64"}, {DType::kU8, "U8"}, {DType::kI32, "I32"}};
+// The types that are written as they are come before those that are converted.
+constexpr FileType kFileTypes[] = {{"F64", 8, DType::kF64}, {"F32", 4, DType::kF32}, {"I32", 4, DType::kI32},
+                                   {"U8", 1, DType::kU8},   {"F16", 2, DType::kF32}, {"BF16", 2, DType::kF32},
+                                   {"I64", 8, DType::kI32}};
 
-std::string_view name_of(DType dtype) {
-  for (const DTypeName& entry : kDTypeNames)
-    if (entry.dtype == dtype) return entry.name;
-  return {};
+const FileType* find_type(std::string_view name) {
+  const auto* found = std::ranges::find(kFileTypes, name, &FileType::name);
+  return found == std::end(kFileTypes) ? nullptr : found;
 }
 
-std::optional<DType> dtype_of(std::string_view name) {
-  for (const DTypeName& entry : kDTypeNames)
-    if (entry.name == name) return entry.dtype;
-  return std::nullopt;
+/// Null where the tensor cannot be written.
+const FileType* type_of(const NamedTensor& tensor) {
+  const DType dtype = tensor.tensor.spec().dtype;
+  if (tensor.stored_as == StoredAs::kI64) return dtype == DType::kI32 ? find_type("I64") : nullptr;
+  const auto* found = std::ranges::find(kFileTypes, dtype, &FileType::dtype);
+  return found == std::end(kFileTypes) ? nullptr : found;
+}
+
+/// IEEE 754 binary16, exactly.
+float half_to_float(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 0x1f;
+  const int fraction = bits & 0x3ff;
+  const auto magnitude = [&] {
+    if (exponent == 0) return std::ldexp(static_cast<float>(fraction), -24);  // zero and subnormal numbers
+    if (exponent < 0x1f) return std::ldexp(static_cast<float>(0x400 | fraction), exponent - 25);
+    return fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  }();
+  return std::copysign(magnitude, (bits & 0x8000) != 0 ? -1.0f : 1.0f);
 }
 
 /// For messages: in quotes, cut where it is long, with what is not printable ASCII escaped or replaced.
@@ -84,14 +103,15 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 void check_contents(const std::string& file, const std::vector<NamedTensor>& tensors,
                     const std::map<std::string, std::string>& metadata) {
   std::set<std::string_view> names;
-  for (const auto& [name, tensor] : tensors) {
+  for (const NamedTensor& entry : tensors) {
+    const auto& [name, tensor, stored_as] = entry;
     require<FileError>(names.insert(name).second && name != kMetadata,
                        "{}: cannot write tensor {}: the name is taken already", file, in_quotes(name));
     const TensorSpec& spec = tensor.spec();
     require<ShapeError>(
-        spec.layout == Layout::kRowMajor && spec.shape.runs() == 1 && !name_of(spec.dtype).empty(),
-        "{}: cannot write tensor {}: it is {}, but files hold row-major fp32, fp64, uint8 or int32 of one "
-        "run",
+        spec.layout == Layout::kRowMajor && spec.shape.runs() == 1 && type_of(entry) != nullptr,
+        "{}: cannot write tensor {}: it is {}, but files hold row-major fp32, fp64, uint8 or int32 (which "
+        "alone may be written as I64) of one run",
         file, in_quotes(name), spec.to_string());
   }
   for (const std::string_view reserved : {kFormatKey, kChecksumKey})
@@ -134,7 +154,7 @@ class HeaderGuard {
 /// A tensor as the header has it.
 struct Entry {
   std::string name;
-  DType dtype = DType::kF32;
+  FileType type = kFileTypes[0];
   Shape shape;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
@@ -168,8 +188,6 @@ class Reader {
   }
 
   Safetensors read() {
-    Safetensors contents;
-    contents.metadata = take_metadata();
     std::vector<Entry> entries;
     for (const auto& [name, fields] : header_.items())
       if (name != kMetadata) entries.push_back(entry(name, fields));
@@ -186,17 +204,48 @@ class Reader {
     require<FileError>(position == data_.size(),
                        "{}: the tensors end at data offset {}, but the file has {} bytes of data", file_,
                        position, data_.size());
+    // Behind the checks of offsets, so that of a truncated file the tensor is named that is cut.
+    Safetensors contents;
+    contents.metadata = take_metadata();
     for (Entry& e : entries) {
-      HostTensor tensor(TensorSpec{.shape = e.shape, .dtype = e.dtype});
-      const auto bytes = std::as_bytes(std::span(data_)).subspan(e.begin, e.end - e.begin);
-      std::copy(bytes.begin(), bytes.end(),
-                tensor.bytes().begin());  // not memcpy, which takes no empty tensor
-      contents.tensors.push_back({std::move(e.name), std::move(tensor)});
+      HostTensor tensor = elements(e);
+      const StoredAs stored_as = e.type.name == "I64" ? StoredAs::kI64 : StoredAs::kItself;
+      contents.tensors.push_back({std::move(e.name), std::move(tensor), stored_as});
     }
     return contents;
   }
 
  private:
+  /// A tensor's elements, converted where no dtype of the engine is theirs.
+  HostTensor elements(const Entry& e) const {
+    HostTensor tensor(TensorSpec{.shape = e.shape, .dtype = e.type.dtype});
+    const auto bytes = std::as_bytes(std::span(data_)).subspan(e.begin, e.end - e.begin);
+    const auto convert = [&]<class Stored, class T>(Stored, T, const auto& to_value) {
+      std::size_t offset = 0;
+      for (T& value : tensor.values<T>()) {
+        Stored stored;
+        std::memcpy(&stored, bytes.data() + offset, sizeof(Stored));
+        value = to_value(stored);
+        offset += sizeof(Stored);
+      }
+    };
+    if (e.type.name == "F16") {
+      convert(std::uint16_t{}, float{}, half_to_float);
+    } else if (e.type.name == "BF16") {
+      convert(std::uint16_t{}, float{}, [](std::uint16_t bits) { return Bf16{bits}.to_float(); });
+    } else if (e.type.name == "I64") {
+      convert(std::int64_t{}, std::int32_t{}, [&](std::int64_t value) {
+        require<FileError>(std::in_range<std::int32_t>(value),
+                           "{}: tensor {}: {} of I64 does not fit the 32 bits of an integer here", file_,
+                           in_quotes(e.name), value);
+        return static_cast<std::int32_t>(value);
+      });
+    } else {
+      std::ranges::copy(bytes, tensor.bytes().begin());  // not memcpy, which takes no empty tensor
+    }
+    return tensor;
+  }
+
   /// The metadata without gnc's own; checks the checksum.
   std::map<std::string, std::string> take_metadata() {
     std::map<std::string, std::string> metadata;
@@ -238,10 +287,11 @@ class Reader {
     result.name = name;
     const Json& dtype = fields["dtype"];
     const std::string dtype_name = dtype.is_string() ? dtype.get<std::string>() : "?";
-    const std::optional<DType> known = dtype_of(dtype_name);
-    check(known.has_value(),
-          fmt::format("dtype {} cannot be read; expected F32, F64, U8 or I32", in_quotes(dtype_name)));
-    result.dtype = *known;
+    const FileType* known = find_type(dtype_name);
+    check(known != nullptr,
+          fmt::format("dtype {} cannot be read; expected F64, F32, F16, BF16, I64, I32 or U8",
+                      in_quotes(dtype_name)));
+    result.type = *known;
 
     const Json& offsets = fields["data_offsets"];
     check(offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
@@ -255,9 +305,9 @@ class Reader {
 
     result.shape = shape(fields["shape"], check);
     const std::uint64_t elements = static_cast<std::uint64_t>(result.shape.elements());
-    check(elements <= data_.size() && elements * size_of(result.dtype) == result.end - result.begin,
-          fmt::format("{} elements of {} are not the {} bytes at data offset {}", elements,
-                      name_of(result.dtype), result.end - result.begin, result.begin));
+    check(elements <= data_.size() && elements * result.type.size == result.end - result.begin,
+          fmt::format("{} elements of {} are not the {} bytes at data offset {}", elements, result.type.name,
+                      result.end - result.begin, result.begin));
     return result;
   }
 
@@ -304,23 +354,28 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
-    return size_of(a->tensor.spec().dtype) > size_of(b->tensor.spec().dtype);
+    return type_of(*a)->size > type_of(*b)->size;
   });
 
   Json header = Json::object();
   std::vector<std::string_view> pieces(
       2);  // length and header come first; the tensors are written where they lie
+  std::deque<std::vector<std::int64_t>> widened;  // stays where it is while it grows
   std::size_t end = 0;
   for (const NamedTensor* entry : order) {
     const HostTensor& tensor = entry->tensor;
     Json extents = Json::array();
     for (int i = 0; i < tensor.shape().rank(); ++i) extents.push_back(tensor.shape()[i]);
     const std::size_t begin = end;
-    end += tensor.bytes().size();
-    pieces.push_back(text_of(tensor.bytes()));
-    header[entry->name] = {{"dtype", name_of(tensor.spec().dtype)},
-                           {"shape", std::move(extents)},
-                           {"data_offsets", {begin, end}}};
+    if (entry->stored_as == StoredAs::kI64) {
+      const auto values = tensor.values<std::int32_t>();
+      pieces.push_back(text_of(std::as_bytes(std::span(widened.emplace_back(values.begin(), values.end())))));
+    } else {
+      pieces.push_back(text_of(tensor.bytes()));
+    }
+    end += pieces.back().size();
+    header[entry->name] = {
+        {"dtype", type_of(*entry)->name}, {"shape", std::move(extents)}, {"data_offsets", {begin, end}}};
   }
   Json& own = header[kMetadata] = metadata;
   own[kFormatKey] = kFormat;

@@ -278,9 +278,10 @@ Trainer::EvaluatedBatch Trainer::evaluate_batch(Backend& backend, Arena& arena, 
   Network::Output output = network_.forward_with_features(std::move(batch.images), pass);
   const Shape shape({samples}, runs());
   EvaluatedBatch result{.features = std::move(output.features),
+                        .logits = std::move(output.logits),
                         .losses = pass.lease({.shape = shape}),
                         .predictions = pass.lease({.shape = shape, .dtype = DType::kI32})};
-  backend.run(CrossEntropy{.logits = output.logits.tensor(),
+  backend.run(CrossEntropy{.logits = result.logits.tensor(),
                            .labels = batch.labels,
                            .losses = result.losses.tensor(),
                            .logits_grad = {},
@@ -296,7 +297,7 @@ std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
   for (Evaluation& result : results) {
     result.losses.reserve(samples);
     result.predictions.reserve(samples);
-    if (features == Features::kKeep)
+    if (features != Features::kDrop)
       result.features.reserve(samples * static_cast<std::size_t>(network_.feature_dim()));
   }
   for (int index = 0; index < images.steps(); ++index) {
@@ -307,7 +308,8 @@ std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
         whole.insert(whole.end(), part.begin(), part.end());
       };
       append(result.losses, floats_of(batch.losses.tensor(), run));
-      if (features == Features::kKeep) append(result.features, floats_of(batch.features.tensor(), run));
+      if (features != Features::kDrop) append(result.features, floats_of(batch.features.tensor(), run));
+      if (features == Features::kKeepWithLogits) append(result.logits, floats_of(batch.logits.tensor(), run));
       std::vector<std::int32_t> predicted(static_cast<std::size_t>(batch.predictions.shape()[0]));
       download_run<std::int32_t>(batch.predictions.tensor(), run, predicted);
       append(result.predictions, predicted);

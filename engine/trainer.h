@@ -77,10 +77,15 @@ struct Evaluation {
   std::vector<float> losses;              // [M] cross-entropy
   std::vector<std::int32_t> predictions;  // [M]
   std::vector<float> features;            // [M,d] row-major; empty unless asked for
+  std::vector<float> logits;              // [M,C] row-major; empty unless asked for
 };
 
 /// Whether an evaluation keeps the features, which are by far the most of it.
-enum class Features : std::uint8_t { kDrop, kKeep };
+enum class Features : std::uint8_t {
+  kDrop,
+  kKeep,
+  kKeepWithLogits,  ///< and the logits; the memory plan counts the features alone
+};
 
 enum class Split : std::uint8_t { kTrain, kTest };
 
@@ -122,6 +127,7 @@ class Trainer {
  private:
   struct EvaluatedBatch {
     LeasedTensor features;
+    LeasedTensor logits;
     LeasedTensor losses;
     LeasedTensor predictions;
   };

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "engine/checkpoint.h"
+#include "engine/state_dict.h"
 
 namespace gnc {
 namespace {
@@ -32,6 +34,19 @@ bool is_finite(const HostTensor& tensor) {
   return tensor.spec().dtype == DType::kF64 ? all(tensor.values<double>()) : all(tensor.values<float>());
 }
 
+std::set<std::string> names_of(const std::vector<NamedTensor>& tensors) {
+  std::set<std::string> names;
+  for (const NamedTensor& tensor : tensors) names.insert(tensor.name);
+  return names;
+}
+
+/// As many as an int32 can say.
+std::int32_t steps_done(const Trainer& trainer) {
+  const std::int64_t steps =
+      std::int64_t{trainer.position().epoch} * trainer.steps_per_epoch() + trainer.position().step;
+  return static_cast<std::int32_t>(std::min<std::int64_t>(steps, std::numeric_limits<std::int32_t>::max()));
+}
+
 StateInfo info_of(const std::filesystem::path& path, const Safetensors& file) {
   return {.position = {.epoch = number_in(path, file.metadata, "epoch"),
                        .step = number_in(path, file.metadata, "step")},
@@ -56,6 +71,11 @@ void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
         "{}: not written: after epoch {}, step {} the tensor '{}' is not finite; a smaller --lr may "
         "help",
         path.string(), trainer.position().epoch, trainer.position().step, tensor.name);
+  for (const std::string& name : step_counters(names_of(tensors))) {
+    HostTensor count(TensorSpec{.shape = Shape{}, .dtype = DType::kI32});
+    count.values<std::int32_t>()[0] = steps_done(trainer);
+    tensors.push_back({name, std::move(count), StoredAs::kI64});
+  }
   std::map<std::string, std::string> all = metadata;
   all["epoch"] = std::to_string(trainer.position().epoch);
   all["step"] = std::to_string(trainer.position().step);
@@ -74,22 +94,23 @@ StateInfo load_state(const std::filesystem::path& path, Trainer& trainer, int ru
   for (const auto& entry : parameters.trained())
     targets[std::string(kMomentumPrefix) + entry.name] = parameters.momentum_of(entry);
   // All is checked before the first write, so that a bad file leaves the trainer as it was.
-  std::set<std::string> found;
+  std::set<std::string> expected;
+  for (const auto& [name, tensor] : targets) expected.insert(name);
+  expected.merge(step_counters(expected));
+  check_names(path, expected, names_of(file.tensors));
   for (const NamedTensor& stored : file.tensors) {
     const auto target = targets.find(stored.name);
-    require<FileError>(target != targets.end(), "{}: tensor '{}' does not belong to this network",
-                       path.string(), stored.name);
-    const TensorSpec expected{.shape = target->second.shape().with_runs(1), .dtype = target->second.dtype()};
-    require<FileError>(stored.tensor.spec() == expected, "{}: tensor '{}' is {} but the network's is {}",
-                       path.string(), stored.name, stored.tensor.spec().to_string(), expected.to_string());
-    found.insert(stored.name);
+    const TensorSpec spec =
+        target == targets.end()  // a step counter, which the position is as well
+            ? TensorSpec{.shape = Shape{}, .dtype = DType::kI32}
+            : TensorSpec{.shape = target->second.shape().with_runs(1), .dtype = target->second.dtype()};
+    require<FileError>(stored.tensor.spec() == spec, "{}: tensor '{}' is {} but the network's is {}",
+                       path.string(), stored.name, stored.tensor.spec().to_string(), spec.to_string());
   }
-  for (const auto& [name, tensor] : targets)
-    require<FileError>(found.contains(name), "{}: tensor '{}' {} is missing", path.string(), name,
-                       tensor.to_string());
   StateInfo info = info_of(path, file);
   for (const NamedTensor& stored : file.tensors)
-    parameters.write(targets.at(stored.name), run, stored.tensor);
+    if (const auto target = targets.find(stored.name); target != targets.end())
+      parameters.write(target->second, run, stored.tensor);
   return info;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -144,6 +145,55 @@ TEST_F(Checkpoint, FileOfAnotherProgram_IsRead) {
   EXPECT_EQ(loaded.metadata, (std::map<std::string, std::string>{{"format", "pt"}}));
 }
 
+TEST_F(Checkpoint, HalfPrecision_ComesAsFp32) {
+  // 1, -2, 65504 (the largest), 2^-24 (the smallest), 1023·2^-24 (the largest subnormal), -inf, NaN, -0;
+  // numpy.array([...], numpy.float16).view(numpy.uint16).
+  const std::vector<std::uint16_t> halves = {0x3c00, 0xc000, 0x7bff, 0x0001, 0x03ff, 0xfc00, 0x7e00, 0x8000};
+  const std::vector<std::uint16_t> brains = {0x3f80, 0xc000, 0x7f7f, 0x0001, 0xff80};
+  std::string data(26, '\0');
+  std::memcpy(data.data(), halves.data(), 16);
+  std::memcpy(data.data() + 16, brains.data(), 10);
+  write_atomically(path_, file_of(R"({"half":{"dtype":"F16","shape":[8],"data_offsets":[0,16]},)"
+                                  R"("brain":{"dtype":"BF16","shape":[5],"data_offsets":[16,26]}})",
+                                  data));
+  const Safetensors loaded = load_safetensors(path_);
+  ASSERT_EQ(loaded.tensors.size(), 2u);
+  const auto half = loaded.tensors[0].tensor.values<float>(),
+             brain = loaded.tensors[1].tensor.values<float>();
+  ASSERT_EQ(half.size(), 8u);
+  EXPECT_EQ(half[0], 1.0f);
+  EXPECT_EQ(half[1], -2.0f);
+  EXPECT_EQ(half[2], 65504.0f);
+  EXPECT_EQ(half[3], 0x1p-24f);
+  EXPECT_EQ(half[4], 1023 * 0x1p-24f);
+  EXPECT_EQ(half[5], -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(half[6]));
+  EXPECT_TRUE(half[7] == 0 && std::signbit(half[7]));
+  ASSERT_EQ(brain.size(), 5u);
+  EXPECT_EQ(brain[0], 1.0f);
+  EXPECT_EQ(brain[1], -2.0f);
+  EXPECT_EQ(brain[2], 0x1.fep127f);
+  EXPECT_EQ(brain[3], 0x1p-133f);
+  EXPECT_EQ(brain[4], -std::numeric_limits<float>::infinity());
+}
+
+TEST_F(Checkpoint, WideIntegers_AreReadAndWritten) {
+  save_safetensors(
+      path_,
+      {{"w", tensor_of<float>({1}, {1})}, {"steps", tensor_of<std::int32_t>(Shape{}, {-3}), StoredAs::kI64}},
+      {});
+  const std::string bytes = read_file(path_);
+  EXPECT_THAT(bytes, HasSubstr(R"("steps":{"data_offsets":[0,8],"dtype":"I64","shape":[]})"));
+  EXPECT_EQ(bytes.substr(bytes.size() - 12, 8), std::string("\xfd") + std::string(7, '\xff'));
+  const Safetensors loaded = load_safetensors(path_);
+  EXPECT_EQ(loaded.tensors[0].tensor.values<std::int32_t>()[0], -3);
+  save_safetensors(folder_ / "again", loaded.tensors, loaded.metadata);
+  EXPECT_EQ(read_file(folder_ / "again"), bytes);
+  const std::string_view wide("\x00\x00\x00\x80\x00\x00\x00\x00", 8);
+  EXPECT_THAT(complaint_about(R"({"n":{"dtype":"I64","shape":[],"data_offsets":[0,8]}})", wide),
+              AllOf(HasSubstr("\"n\""), HasSubstr("2147483648 of I64 does not fit")));
+}
+
 TEST_F(Checkpoint, EveryFlippedBit_IsFound) {
   save_safetensors(path_, {{"w", tensor_of<std::uint8_t>({1}, {7})}},
                    {});  // small, as there are thousands of files
@@ -212,8 +262,8 @@ TEST_F(Checkpoint, WrongFieldsOfATensor_AreNamed) {
     return text;
   };
   EXPECT_EQ(complaint_about(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "12345678"), "");
-  EXPECT_THAT(complaint(R"("BF16")", "[4]", "[0,8]"),
-              HasSubstr("dtype \"BF16\" cannot be read; expected F32, F64"));
+  EXPECT_THAT(complaint(R"("F8_E4M3")", "[8]", "[0,8]"),
+              HasSubstr("dtype \"F8_E4M3\" cannot be read; expected F64, F32"));
   EXPECT_THAT(complaint("7", "[2]", "[0,8]"), HasSubstr("dtype"));
   EXPECT_THAT(complaint(R"("F32")", "2", "[0,8]"), HasSubstr("shape is not an array"));
   EXPECT_THAT(complaint(R"("F32")", "[-2]", "[0,8]"), HasSubstr("natural number"));
@@ -269,6 +319,7 @@ TEST_F(Checkpoint, WhatCannotBeSaved_IsRefusedAndLeavesTheOldFile) {
                ShapeError);
   EXPECT_THROW(save_safetensors(path_, {{"a", HostTensor({.shape = {1}, .dtype = DType::kBf16})}}, {}),
                ShapeError);
+  EXPECT_THROW(save_safetensors(path_, {{"a", one, StoredAs::kI64}}, {}), ShapeError);
   EXPECT_THROW(
       save_safetensors(path_, {{"a", HostTensor({.shape = {1, 2, 2, 2}, .layout = Layout::kNHWC})}}, {}),
       ShapeError);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/checkpoint.h"
 #include "engine/modules/flatten.h"
 #include "engine/modules/linear.h"
 #include "engine/modules/sequential.h"
@@ -278,6 +279,26 @@ TEST(LearningRateSchedule, TakesATenthAtEachStep) {
   EXPECT_DOUBLE_EQ(schedule.at(119), 0.05);
   EXPECT_DOUBLE_EQ(schedule.at(120), 0.005);
   EXPECT_DOUBLE_EQ(schedule.at(160), 0.0005);
+}
+
+TEST(TrainingState, CountsTheStepsOfEveryBatchNormAsPyTorchDoes) {
+  const tests::TempDir folder;
+  const auto file = folder.path() / "state.safetensors";
+  TinyRun tiny({"reference"}, {kSeed});
+  tiny.trainer.train_epoch(keep_going);
+  tiny.trainer.train_epoch([](int done, int) { return done < 2; });
+  save_state(file, tiny.trainer, 0, {});
+  int counters = 0;
+  for (const NamedTensor& stored : load_safetensors(file).tensors) {
+    if (!stored.name.ends_with("num_batches_tracked")) continue;
+    ++counters;
+    EXPECT_TRUE(stored.name == "1.num_batches_tracked" || stored.name == "5.num_batches_tracked")
+        << stored.name;
+    EXPECT_EQ(stored.stored_as, StoredAs::kI64);
+    EXPECT_EQ(stored.tensor.shape(), Shape{});
+    EXPECT_EQ(stored.tensor.values<std::int32_t>()[0], 4 + 2);
+  }
+  EXPECT_EQ(counters, 2);
 }
 
 TEST(TrainingState, RefusesACheckpointOfAnotherNetwork) {
