@@ -211,6 +211,7 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
       {"peak_memory_bytes", peak_memory_bytes()}};
   for (const auto& [name, value] : columns(row.collapse)) result[name] = value;
   if (const auto choices = shared_.backend.choices(); !choices.empty()) result["implementations"] = choices;
+  if (!shared_.options.init.empty()) result["init"] = shared_.options.init;
   result["settings"] = settings_[i];
   if (!runs_[i]->frame) runs_[i]->directory.write_classifier({.vectors = classifier_of(i), .provenance = {}});
   runs_[i]->directory.write_result(result);

@@ -1,9 +1,13 @@
 #include "apps/experiment.h"
 
-#include <bit>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <span>
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
+#include "engine/weight_import.h"
 #include "models/classification_network.h"
 
 namespace gnc {
@@ -12,16 +16,50 @@ namespace {
 /// Frame entries and norms beyond this, or below its inverse, leave no room for products in float32.
 constexpr double kLargestWeight = 1e18;
 
-/// The frame's numbers as 16 hexadecimal digits (FNV-1a over the bits), so that two frames are not taken for
+/// 16 hexadecimal digits (FNV-1a) of anything, so that two frames, or two files of weights, are not taken for
 /// one.
-std::string digest(const Frame& frame) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const double value : frame.vectors.reshaped()) {
-    std::uint64_t bits = std::bit_cast<std::uint64_t>(value);
-    for (int byte = 0; byte < 8; ++byte, bits >>= 8)
-      hash = (hash ^ (bits & 0xff)) * std::uint64_t{0x100000001b3u};
+class Digest {
+ public:
+  void add(std::span<const std::byte> bytes) {
+    for (const std::byte byte : bytes)
+      hash_ = (hash_ ^ std::to_integer<std::uint64_t>(byte)) * std::uint64_t{0x100000001b3u};
   }
-  return fmt::format("{:016x}", hash);
+  std::string text() const { return fmt::format("{:016x}", hash_); }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325u;
+};
+
+std::string digest(const Frame& frame) {
+  Digest digest;
+  for (const double value : frame.vectors.reshaped()) digest.add(std::as_bytes(std::span(&value, 1)));
+  return digest.text();
+}
+
+/// Of the tensors and their names, whatever their order in the file and whatever else is in it.
+std::string digest(const Safetensors& file) {
+  std::map<std::string_view, const HostTensor*> tensors;
+  for (const NamedTensor& tensor : file.tensors) tensors[tensor.name] = &tensor.tensor;
+  Digest digest;
+  for (const auto& [name, tensor] : tensors) {
+    digest.add(std::as_bytes(std::span(name)));
+    digest.add(tensor->bytes());
+  }
+  return digest.text();
+}
+
+/// What was done with the weights of a file.
+std::string described(const std::string& file, const WeightImport& weights) {
+  const auto listed = [](std::string_view what, const std::vector<std::string>& names) {
+    constexpr std::size_t kShown = 4;
+    if (names.empty()) return std::string();
+    const std::size_t shown = std::min(names.size(), kShown);
+    return fmt::format("; {}: {}{}", what, fmt::join(std::span(names).first(shown), ", "),
+                       shown < names.size() ? fmt::format(" and {} more", names.size() - shown) : "");
+  };
+  return fmt::format("init: {} tensors of {}{}{}", weights.tensors.size(), file,
+                     listed("left out", weights.left_out),
+                     listed("not in the file, start without it", weights.not_in_file));
 }
 
 std::string mebibytes(std::size_t bytes) {
@@ -53,7 +91,9 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
+  if (!training_.init.empty()) init_ = load_safetensors(training_.init);
   settings_ = result_settings(training_);
+  settings_["init"] = init_ ? digest(*init_) : "drawn";
   settings_.update(data_.settings);
   settings_["device"] = backend_->name();
   settings_["precision"] = common_.precision;
@@ -80,6 +120,12 @@ std::vector<std::pair<std::string, std::string>> Experiment::description() const
   return rows;
 }
 
+std::unique_ptr<Network> Experiment::network_for(const PlannedRun& run) const {
+  return build_classification_network(
+      find_backbone(training_.model), backbone_options(),
+      head_options(training_, run.frame ? run.frame->dim() : default_feature_dim(), num_classes()));
+}
+
 nlohmann::ordered_json Experiment::settings_of(const PlannedRun& run) const {
   nlohmann::ordered_json settings = settings_;
   settings["seed"] = run.seed;
@@ -96,6 +142,7 @@ void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble)
     require<UsageError>(training_.is_resume || !run.directory.is_in_use(),
                         "--out: {} already holds a run; give --resume to continue it, or another folder",
                         run.directory.path().string());
+    if (init_) match_weights(training_.init, *init_, *network_for(run));
     // Throws where what is there was made with other settings.
     if (!result(run)) run.directory.position(settings_of(run));
   }
@@ -132,10 +179,7 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
 }
 
 void Experiment::train_together(std::span<const PlannedRun* const> runs, Position start) {
-  const std::optional<Frame>& frame = runs.front()->frame;
-  const std::unique_ptr<Network> network = build_classification_network(
-      find_backbone(training_.model), backbone_options(),
-      head_options(training_, frame ? frame->dim() : default_feature_dim(), num_classes()));
+  const std::unique_ptr<Network> network = network_for(*runs.front());
   std::vector<std::uint64_t> seeds;
   std::vector<nlohmann::ordered_json> settings;
   for (const PlannedRun* run : runs) {
@@ -153,6 +197,11 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
                             mebibytes(plan.images), mebibytes(plan.workspace),
                             plan.evaluation > plan.checkpoint ? "evaluation" : "checkpoint",
                             mebibytes(std::max(plan.evaluation, plan.checkpoint))));
+  if (init_ && start == Position{}) {
+    const WeightImport weights = match_weights(training_.init, *init_, *network);
+    for (int run = 0; run < trainer.runs(); ++run) write_weights(weights, trainer.parameters(), run);
+    progress.line(described(training_.init, weights));
+  }
   const Ensemble::Shared shared{
       .options = training_, .data = data_, .backend = *backend_, .precision = common_.precision};
   Ensemble ensemble(shared, trainer, runs, std::move(settings));

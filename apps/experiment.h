@@ -13,6 +13,8 @@
 #include "apps/options.h"
 #include "apps/training_options.h"
 #include "engine/backend.h"
+#include "engine/checkpoint.h"
+#include "engine/network.h"
 #include "models/backbone.h"
 
 namespace gnc {
@@ -24,7 +26,8 @@ class Experiment {
   Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training);
 
   /// Throws where `runs` cannot be trained here, `ensemble` at a time: a frame that does not fit the data or
-  /// float32, a folder in use without --resume, one made with other settings with it. Nothing is written.
+  /// float32, weights of --init that are another network's, a folder in use without --resume, one made with
+  /// other settings with it. Nothing is written.
   void check_startable(std::span<const PlannedRun> runs, int ensemble) const;
   /// Trains what is not finished yet, `ensemble` runs at a time, and returns the results (the object of
   /// result.json) in the order of `runs`. With --resume finished runs are taken as they are and interrupted
@@ -47,6 +50,7 @@ class Experiment {
   BackboneOptions backbone_options() const;
   /// d where no frame says it.
   int default_feature_dim() const;
+  std::unique_ptr<Network> network_for(const PlannedRun& run) const;
   nlohmann::ordered_json settings_of(const PlannedRun& run) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
 
@@ -55,6 +59,7 @@ class Experiment {
   TrainerSettings trainer_settings_;
   LoadedData data_;
   std::unique_ptr<Backend> backend_;
+  std::optional<Safetensors> init_;  // what --init names
   nlohmann::ordered_json settings_;
 };
 

@@ -1,7 +1,5 @@
 #include "apps/run_directory.h"
 
-#include <charconv>
-
 #include "apps/options.h"
 #include "engine/file.h"
 #include "engine/metrics/neural_collapse.h"
@@ -99,24 +97,24 @@ CsvTable RunDirectory::read_metrics(int epochs) const {
 
 void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
                                    double seconds) const {
-  save_state(checkpoint_path(), trainer, run,
-             {{"settings", to_text(settings)}, {"seconds", fmt::format("{}", seconds)}});
+  write_atomically(seconds_path(), to_text({{"seconds", seconds}}) + "\n");
+  save_state(checkpoint_path(), trainer, run, {{"settings", to_text(settings)}});
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
-  const StateInfo info = load_state(checkpoint_path(), trainer, run);
-  const auto found = info.metadata.find("seconds");
-  const std::string text = found == info.metadata.end() ? "" : found->second;
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  require<FileError>(error == std::errc() && end == text.data() + text.size() && seconds >= 0,
-                     "{}: the metadata say seconds '{}'; expected a number from 0",
-                     checkpoint_path().string(), text);
-  return seconds;
+  load_state(checkpoint_path(), trainer, run);
+  const std::filesystem::path file = seconds_path();
+  if (!std::filesystem::exists(file)) return 0;
+  const nlohmann::ordered_json json = parse_json(file, read_file(file));
+  const auto seconds = json.find("seconds");
+  require<FileError>(seconds != json.end() && seconds->is_number() && seconds->get<double>() >= 0,
+                     "{}: expected \"seconds\" and a number from 0", file.string());
+  return seconds->get<double>();
 }
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
   write_atomically(path_ / "result.json", to_text(result, 2) + "\n");
+  std::filesystem::remove(seconds_path());  // the result has them
 }
 
 }  // namespace gnc

@@ -1,5 +1,6 @@
 #pragma once
-/// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors, result.json.
+/// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors, result.json; until the
+/// last, seconds.json beside the checkpoint.
 
 #include <filesystem>
 #include <map>
@@ -38,7 +39,8 @@ class RunDirectory {
   /// The table of epochs, as far as the first `epochs` of them.
   CsvTable read_metrics(int epochs) const;
   void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
-  /// `settings` goes into the checkpoint, so that nothing else continues it.
+  /// `settings` goes into the checkpoint, so that nothing else continues it; `seconds`, which no two runs
+  /// have alike, into a file beside it.
   void save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
                        double seconds) const;
   /// Restores the run, and returns the seconds it took so far.
@@ -47,6 +49,7 @@ class RunDirectory {
 
  private:
   std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
+  std::filesystem::path seconds_path() const { return path_ / "seconds.json"; }
   void check_settings(const std::filesystem::path& file, const nlohmann::ordered_json& stored,
                       const nlohmann::ordered_json& settings) const;
 

@@ -128,6 +128,10 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
                            "what weight decay acts on: all parameters as in PyTorch, or neither biases nor "
                            "batch norm");
   app.add_flag("--nesterov", options.is_nesterov, "Nesterov's momentum, as in PyTorch");
+  app.add_option("--init", options.init,
+                 "start from these weights instead of drawn ones: a .safetensors file of PyTorch's "
+                 "state_dict, or a run's checkpoint")
+      ->type_name("FILE");
   app.add_option("--out", options.out, "folder of the results")->required();
   app.add_flag("--resume", options.is_resume,
                "continue what --out holds; without it a folder in use is an error");
@@ -251,6 +255,7 @@ std::vector<std::pair<std::string, std::string>> described(const TrainingOptions
                             ? "none"
                             : fmt::format("{}", fmt::join(options.learning_rate_steps, ", ")));
   return {{"model", fmt::format("{}, width {}", options.model, options.width)},
+          {"weights", options.init.empty() ? "drawn" : "start from " + options.init},
           {"classifier", classifier},
           {"loss", loss},
           {"optimiser",

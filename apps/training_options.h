@@ -39,6 +39,7 @@ struct TrainingOptions {
   bool is_nesterov = false;
   Decay decay = Decay::kAll;
   bool drops_last = false;
+  std::string init;  ///< a .safetensors file of weights to start from; empty: they are drawn
   std::string out;
   bool is_resume = false;
   int checkpoint_every = 10;  ///< epochs; 0: only at the end
@@ -66,8 +67,8 @@ HeadOptions head_options(const TrainingOptions& options, int feature_dim, int nu
 /// What the trainer takes of them. Throws UsageError naming the flag for a value that makes no sense.
 TrainerSettings trainer_settings(const TrainingOptions& options);
 
-/// What decides the result, name by flag: two runs with equal settings (and equal frames) are the same run.
-/// Operational flags (out, resume, checkpoint-every) are not part of it.
+/// What decides the result, name by flag: two runs with equal settings (and equal frames and equal files of
+/// --init) are the same run. Operational flags (out, resume, checkpoint-every) are not part of it.
 nlohmann::ordered_json result_settings(const TrainingOptions& options);
 
 /// Rows of the settings table.

@@ -3,19 +3,23 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <span>
 
 #include "apps/commands/commands.h"
 #include "apps/config_file.h"
 #include "apps/data_options.h"
 #include "apps/ensemble.h"
 #include "apps/options.h"
+#include "apps/output_path.h"
 #include "apps/table.h"
 #include "apps/training_options.h"
+#include "engine/file.h"
 #include "engine/metrics/accuracy.h"
 #include "engine/metrics/neural_collapse.h"
 #include "engine/training_state.h"
 #include "models/classification_network.h"
 #include "models/frame_io.h"
+#include "models/npy.h"
 
 namespace gnc {
 namespace {
@@ -26,6 +30,10 @@ struct EvalCommand {
   std::string data;       ///< empty: what the run was trained on
   std::string precision;  ///< empty: what the run was trained in
   Split split = Split::kTest;
+  // Files to write; empty: not.
+  std::string inputs;
+  std::string features;
+  std::string logits;
 };
 
 /// The settings a run was made with.
@@ -89,7 +97,34 @@ nlohmann::ordered_json collapse_of(const Evaluation& evaluation, const ImageSet&
   return result;
 }
 
+/// Writes `values` [N,columns] unless `file` is empty.
+void write_rows(const std::string& file, std::span<const float> values, int columns) {
+  if (file.empty()) return;
+  using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const auto rows = static_cast<Eigen::Index>(values.size()) / columns;
+  write_atomically(file,
+                   format_npy(Eigen::Map<const Rows>(values.data(), rows, columns).template cast<double>()));
+}
+
+/// What the network is given for the pictures of `source`, [N,C·H·W]: padded and normalised.
+std::vector<float> inputs_of(const Loader& source) {
+  const HostTensor pixels = source.images().pixels.in_layout(Layout::kRowMajor);
+  const HostTensor scale = source.normalization().scale.in_layout(Layout::kRowMajor);
+  const HostTensor offset = source.normalization().offset.in_layout(Layout::kRowMajor);
+  const auto stored = pixels.values<std::uint8_t>();
+  const auto scales = scale.values<float>(), offsets = offset.values<float>();
+  std::vector<float> inputs(stored.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::size_t pixel = i % scales.size();
+    inputs[i] = static_cast<float>(stored[i] / 255.0 * double{scales[pixel]} + double{offsets[pixel]});
+  }
+  return inputs;
+}
+
 void run_eval(const EvalCommand& command) {
+  check_output_path("--inputs", command.inputs, ".npy");
+  check_output_path("--features", command.features, ".npy");
+  check_output_path("--logits", command.logits, ".npy");
   use_threads(command.common);
   const std::filesystem::path directory = command.directory;
   StoredOptions stored = read_options(directory / "config.toml");
@@ -138,13 +173,19 @@ void run_eval(const EvalCommand& command) {
   for (const auto& [split, name] : {std::pair(Split::kTrain, "train"), std::pair(Split::kTest, "test")}) {
     const ImageSet& pictures = (split == Split::kTrain ? data.train : data.test)->images();
     const Evaluation evaluation =
-        trainer.evaluate(split, split == command.split ? Features::kKeep : Features::kDrop).front();
+        trainer.evaluate(split, split == command.split ? Features::kKeepWithLogits : Features::kDrop).front();
     ScoreSum sum;
     sum.add(evaluation.losses, evaluation.predictions, pictures.labels);
     result[fmt::format("{}_ce", name)] = sum.score().cross_entropy;
     result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
-    if (split == command.split) collapse = collapse_of(evaluation, pictures, classifier);
+    if (split != command.split) continue;
+    collapse = collapse_of(evaluation, pictures, classifier);
+    write_rows(command.features, evaluation.features, network->feature_dim());
+    write_rows(command.logits, evaluation.logits, network->num_classes());
   }
+  if (!command.inputs.empty())
+    write_rows(command.inputs, inputs_of(command.split == Split::kTrain ? *data.train : *data.test),
+               static_cast<int>(images.pixels.shape().elements() / images.size()));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result["seconds"] = seconds;
   result["images_per_second"] = (data.train->images().size() + data.test->images().size()) / seconds;
@@ -170,7 +211,16 @@ void add_eval_command(CLI::App& app) {
       ->type_name("SPEC");
   add_choice_option<Split>(*eval, "--split", command->split,
                            {{"train", Split::kTrain}, {"test", Split::kTest}},
-                           "pictures that the collapse metrics are of; loss and accuracy are of both splits");
+                           "pictures that the collapse metrics and the files below are of; loss and accuracy "
+                           "are of both splits");
+  const auto add_file_option = [&](const char* flag, std::string& file, const char* description) {
+    eval->add_option(flag, file, description)->type_name("FILE.npy");
+  };
+  add_file_option("--features", command->features, "write the features of the split's pictures, N x d");
+  add_file_option("--logits", command->logits, "write their logits, N x C");
+  add_file_option("--inputs", command->inputs,
+                  "write what the network is given: the pictures padded and normalised, N x (channels * "
+                  "height * width)");
   add_device_option(*eval, command->common);
   restrict_to(eval->add_option("--precision", command->precision,
                                "Arithmetic of the network, if not the one the run was trained in"),

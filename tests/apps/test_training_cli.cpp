@@ -73,17 +73,8 @@ class TrainingCli : public testing::Test {
       EXPECT_NE(last.find(part), std::string::npos) << part << " is not in: " << last;
   }
 
-  /// The checkpoints of two runs hold the same tensors, momentum included; the time they took may differ.
-  void expect_equal_weights(const std::string& left, const std::string& right) const {
-    const Safetensors a = load_safetensors(path(left + "/checkpoint.safetensors"));
-    const Safetensors b = load_safetensors(path(right + "/checkpoint.safetensors"));
-    ASSERT_EQ(a.tensors.size(), b.tensors.size());
-    ASSERT_FALSE(a.tensors.empty());
-    for (std::size_t i = 0; i < a.tensors.size(); ++i) {
-      EXPECT_EQ(a.tensors[i].name, b.tensors[i].name);
-      EXPECT_TRUE(std::ranges::equal(a.tensors[i].tensor.bytes(), b.tensors[i].tensor.bytes()))
-          << a.tensors[i].name;
-    }
+  void expect_equal_checkpoints(const std::string& left, const std::string& right) const {
+    EXPECT_TRUE(bytes(left + "/checkpoint.safetensors") == bytes(right + "/checkpoint.safetensors"));
   }
 
   TempDir folder_;
@@ -173,7 +164,7 @@ TEST_F(TrainingCli, KilledAtAnyMomentItResumesToTheSameBytes) {
   ASSERT_EQ(last.exit_status, 0) << last.err;
   for (const char* file : {"/table.csv", "/run-00/metrics.csv", "/run-01/metrics.csv"})
     EXPECT_EQ(bytes(std::string("killed") + file), bytes(std::string("whole") + file)) << file;
-  expect_equal_weights("killed/run-01", "whole/run-01");
+  expect_equal_checkpoints("killed/run-01", "whole/run-01");
 }
 
 TEST_F(TrainingCli, StopsAtTheStepOnControlCAndContinuesFromThere) {
@@ -191,7 +182,7 @@ TEST_F(TrainingCli, StopsAtTheStepOnControlCAndContinuesFromThere) {
   more.push_back("--resume");
   ASSERT_EQ(run("train", "stopped", more).exit_status, 0);
   EXPECT_EQ(bytes("stopped/metrics.csv"), bytes("whole/metrics.csv"));
-  expect_equal_weights("stopped", "whole");
+  expect_equal_checkpoints("stopped", "whole");
 }
 
 TEST_F(TrainingCli, EvaluationOfAFinishedRunRepeatsItsResult) {
