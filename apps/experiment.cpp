@@ -57,8 +57,11 @@ std::string described(const std::string& file, const WeightImport& weights) {
     return fmt::format("; {}: {}{}", what, fmt::join(std::span(names).first(shown), ", "),
                        shown < names.size() ? fmt::format(" and {} more", names.size() - shown) : "");
   };
-  return fmt::format("init: {} tensors of {}{}{}", weights.tensors.size(), file,
-                     listed("left out", weights.left_out),
+  std::vector<std::string> left_out = weights.left_out;
+  if (weights.counters > 0) left_out.push_back(fmt::format("{} num_batches_tracked", weights.counters));
+  if (weights.optimizer_tensors > 0)
+    left_out.push_back(fmt::format("{} of the optimiser", weights.optimizer_tensors));
+  return fmt::format("init: {} tensors of {}{}{}", weights.tensors.size(), file, listed("left out", left_out),
                      listed("not in the file, start without it", weights.not_in_file));
 }
 

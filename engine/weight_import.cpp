@@ -72,13 +72,16 @@ WeightImport match_weights(const std::filesystem::path& path, const Safetensors&
   std::set<std::string> expected, found;
   for (const NamedTensor& stored : file.tensors) {
     std::string name = is_data_parallel ? stored.name.substr(kDataParallel.size()) : stored.name;
-    const bool is_state = name.ends_with(kStepCounter) || name.starts_with("optimizer.");
-    if (is_state || (is_last_layer_of_file(name) && !shapes.contains(name))) {
+    if (name.ends_with(kStepCounter)) {
+      ++result.counters;
+    } else if (name.starts_with("optimizer.")) {
+      ++result.optimizer_tensors;
+    } else if (is_last_layer_of_file(name) && !shapes.contains(name)) {
       result.left_out.push_back(stored.name);
-      continue;
+    } else {
+      found.insert(name);
+      result.tensors.push_back({std::move(name), stored.tensor});
     }
-    found.insert(name);
-    result.tensors.push_back({std::move(name), stored.tensor});
   }
   for (const auto& [name, shape] : shapes) {
     if (may_be_missing(name) && !found.contains(name))

@@ -13,13 +13,16 @@ namespace gnc {
 /// What of a file goes into a network.
 struct WeightImport {
   std::vector<NamedTensor> tensors;      ///< by the network's names, floating-point
-  std::vector<std::string> left_out;     ///< the file's: what no layer of the network takes
+  std::vector<std::string> left_out;     ///< the file's last layers that the network does not take
+  int counters = 0;                      ///< "….num_batches_tracked" of the file, left out
+  int optimizer_tensors = 0;             ///< "optimizer.…" of the file, left out
   std::vector<std::string> not_in_file;  ///< the network's: they start as they would without the file
 };
 
 /// Pairs the tensors of `file`, read from `path`, with those of `network`, by name and shape; a "module." in
 /// front of all names (DataParallel's) is taken off. The backbone's must all be there, and nothing else, but
-/// - what counts or belongs to an optimiser is left out: "….num_batches_tracked", "optimizer.…";
+/// - what counts or belongs to an optimiser is left out: "….num_batches_tracked" (a training counts its own
+///   steps), "optimizer.…";
 /// - the last layers may differ: "fc.…", "linear.…" and "classifier.…" of the file are left out where the
 ///   network has none of that name or has it frozen, and "projection.…" and "classifier.…" of the network may
 ///   be missing from the file.
