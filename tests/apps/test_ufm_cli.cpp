@@ -150,7 +150,7 @@ TEST(UfmCommand, Counts_The_Ends_Of_A_Batch) {
 }
 
 TEST(UfmCommand, Goes_On_With_The_Others_When_A_Problem_Diverges) {
-  // Half-way between 1.0, where all 20 converge, and 1.4, where one does.
+  // Between 1.0, where none of the 20 diverges, and 1.4, where 19 do.
   const ProgramResult result =
       gnc(ufm("4", "2", {"--feature-lr", "1.2", "--batch", "20", "--steps", "3000", "--json"}));
   ASSERT_EQ(result.exit_status, 0) << result.err;
