@@ -1,6 +1,7 @@
 #include "engine/parameter_arena.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 namespace gnc {
@@ -50,6 +51,11 @@ ParameterArena::ParameterArena(Module& network, Backend& backend, int runs, DTyp
   lay_out(trained_, trained_total, [](const Parameter& parameter) { return parameter.shape.rank() < 2; });
   lay_out(buffers_, buffer_total, [](const Parameter&) { return true; });
   const auto range = [&](std::int64_t elements, DType stored) {
+    require<UsageError>(
+        elements <= std::numeric_limits<int>::max(),
+        "the network has {} parameters, more than {}: make it narrower (--width) or its images "
+        "smaller",
+        elements, std::numeric_limits<int>::max());
     const TensorSpec spec{.shape = Shape({static_cast<int>(elements)}, runs), .dtype = stored};
     DeviceTensor tensor(backend.memory(), spec);
     backend.memory().fill_zero(tensor.view().raw(), spec.bytes());

@@ -1,5 +1,8 @@
 #include "models/mlp.h"
 
+#include <limits>
+
+#include "engine/error.h"
 #include "engine/modules/flatten.h"
 #include "engine/modules/linear.h"
 #include "engine/modules/relu.h"
@@ -11,7 +14,12 @@ namespace {
 Backbone build(const Mlp& kind, const BackboneOptions& options) {
   auto network = std::make_unique<Sequential>();
   network->add("", std::make_unique<Flatten>());
-  int features = options.image_channels * options.image_size * options.image_size;
+  const std::int64_t values = std::int64_t{options.image_channels} * options.image_size * options.image_size;
+  require<UsageError>(values <= std::numeric_limits<int>::max(),
+                      "mlp: {} channels of {}x{} pixels are {} values a picture, more than {}",
+                      options.image_channels, options.image_size, options.image_size, values,
+                      std::numeric_limits<int>::max());
+  int features = static_cast<int>(values);
   const int width = scaled_channels(kind.features, options.width);
   for (int layer = 0; layer < kind.depth; ++layer) {
     network->add(fmt::format("layers.{}", 2 * layer),

@@ -56,6 +56,10 @@ TEST(ModelCommand, Names_What_It_Does_Not_Take) {
   expect_failure({"model", "resnet8"}, 2, {"'resnet8' is not a model", "did you mean 'resnet18'"});
   expect_failure({"model", "mlp", "--width", "0"}, 2, {"--width 0", "(0,16]"});
   expect_failure({"model", "mlp", "--image-size", "0"}, 2, {"--image-size 0", "1 to 1024"});
+  // Counts that no int holds are refused, not wrapped around.
+  expect_failure({"model", "vgg19_head", "--width", "16"}, 2, {"9956475904 parameters", "--width"});
+  expect_failure({"model", "mlp", "--channels", "1048576", "--image-size", "1024"}, 2,
+                 {"1048576 channels of 1024x1024", "values a picture"});
   expect_failure({"model", "mlp", "--dim", "-1"}, 2, {"--dim -1"});
   expect_failure({"model", "mlp", "--clases", "3"}, 2, {"--clases", "did you mean --classes"});
 }
