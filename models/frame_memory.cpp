@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/error.h"
+#include "engine/ops/correlation_lanes.h"
 
 namespace gnc {
 namespace {
@@ -17,9 +18,10 @@ std::string shown_bytes(double bytes) {
 }  // namespace
 
 void check_frame_memory(int dim, int classes, FrameWork work) {
-  constexpr double kCopies = 6.0, kGramMatrices = 2.0;
+  constexpr double kCopies = 6.0;
   const double vectors = 8.0 * dim * classes, gram = 8.0 * classes * classes;
-  const double needed = kCopies * vectors + (work == FrameWork::kSearch ? kGramMatrices * gram : 0.0);
+  const double lanes = work == FrameWork::kSearch ? correlation_lanes_bytes(dim, classes) : 0.0;
+  const double needed = kCopies * vectors + lanes;
   const double available =
       static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
   require<UsageError>(

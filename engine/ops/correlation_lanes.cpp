@@ -376,4 +376,11 @@ void descend_correlation_lanes(const CorrelationSchedule& schedule, const Restar
   descend_with_best_instructions(schedule, source);
 }
 
+double correlation_lanes_bytes(int dim, int num_vectors) {
+  // Of LaneMemory, LaneDescent and LaneSurrogate; vectors of fp32 and of fp64 are equally long.
+  constexpr double kOfEntries = 2 * LaneMemory<float>::kLength + 6 + 2, kOfPairs = 3;
+  const double pairs = 0.5 * num_vectors * (num_vectors - 1.0);
+  return sizeof(Lanes<float>::Vector) * (kOfEntries * dim * num_vectors + kOfPairs * pairs);
+}
+
 }  // namespace gnc

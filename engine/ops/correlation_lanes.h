@@ -49,4 +49,7 @@ using RestartSource = std::function<CorrelationRestart<Real>*()>;
 void descend_correlation_lanes(const CorrelationSchedule& schedule, const RestartSource<float>& source);
 void descend_correlation_lanes(const CorrelationSchedule& schedule, const RestartSource<double>& source);
 
+/// Bytes that a thread's lanes take, with multipliers: 24 arrays [C,d] and 3 of all pairs, an entry a lane.
+double correlation_lanes_bytes(int dim, int num_vectors);
+
 }  // namespace gnc
