@@ -127,6 +127,12 @@ check_tests() {
   run_tests "tests: engine on cuda" "$bin/gnc_engine_tests" --gtest_filter="$not_elsewhere"
   # The searches for known frames are minutes on the host and touch no backend.
   run_tests "tests: models on cuda" "$bin/gnc_models_tests" --gtest_filter="$not_elsewhere:*KnownFrames*"
+  # A bundle has no room for it and its fixtures.
+  if [ -e "$bin/gnc_parity_tests" ]; then
+    run_tests "tests: parity with PyTorch on cuda" "$bin/gnc_parity_tests" --gtest_filter="$not_elsewhere"
+  else
+    note "tests: parity with PyTorch on cuda" skipped "gnc_parity_tests is not in $bin"
+  fi
 }
 
 # Of the kernels' tests those that launch what is right (the tests of launch() fail one on purpose), and one pass over every
