@@ -102,7 +102,11 @@ void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::or
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
-  load_state(checkpoint_path(), trainer, run);
+  const Position at = load_state(checkpoint_path(), trainer, run).position;
+  const int epochs = trainer.settings().epochs, steps = trainer.steps_per_epoch();
+  require<FileError>(at.step < steps && (at.epoch < epochs || (at.epoch == epochs && at.step == 0)),
+                     "{}: the metadata say epoch {}, step {}; expected a place within {} epochs of {} steps",
+                     checkpoint_path().string(), at.epoch, at.step, epochs, steps);
   const std::filesystem::path file = seconds_path();
   if (!std::filesystem::exists(file)) return 0;
   const nlohmann::ordered_json json = parse_json(file, read_file(file));

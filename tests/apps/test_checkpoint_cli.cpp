@@ -158,6 +158,25 @@ TEST_F(CheckpointCli, ResumesFromNoOtherWeightsThanTheRunHad) {
   EXPECT_EQ(run("train", "run", {"--resume", "--init", path("moved.safetensors")}).exit_status, 0);
 }
 
+TEST_F(CheckpointCli, ResumesAtNoStepThatTheEpochsDoNotHave) {
+  train("run", {"--epochs", "2"});  // of four steps
+  const Safetensors intact = load_safetensors(checkpoint("run"));
+  const auto resume_at = [&](const std::string& epoch, const std::string& step) {
+    Safetensors moved = intact;
+    moved.metadata["epoch"] = epoch;
+    moved.metadata["step"] = step;
+    save_safetensors(checkpoint("run"), moved.tensors, moved.metadata);
+    std::filesystem::remove(path("run/result.json"));
+    return run("train", "run", {"--epochs", "2", "--resume"});
+  };
+  for (const auto& [epoch, step] : {std::pair("1", "4"), std::pair("2", "1"), std::pair("3", "0")}) {
+    const ProgramResult refused = resume_at(epoch, step);
+    EXPECT_EQ(refused.exit_status, 1) << refused.err;
+    EXPECT_NE(refused.err.find("within 2 epochs of 4 steps"), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(resume_at("2", "0").exit_status, 0);
+}
+
 TEST_F(CheckpointCli, NamesTensorAndFileOfWeightsItCannotTake) {
   train("first", {});
   const std::string file = path("bad.safetensors"), intact = read_file(checkpoint("first"));
