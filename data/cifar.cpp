@@ -51,10 +51,7 @@ std::int64_t most_pickle_bytes(const Part& part) {
 class CifarReader {
  public:
   CifarReader(const CifarSet& set, const std::string& source)
-      : set_(set), source_(source), parts_(parts_of(set)) {
-    splits_[0] = make_split(set.train_files * set.train_records);
-    splits_[1] = make_split(set.test_records);
-  }
+      : set_(set), source_(source), parts_(parts_of(set)) {}
 
   /// The most bytes that the file `name` may have; nothing for a name that does not matter.
   std::optional<std::int64_t> most_bytes(const std::string& name) const {
@@ -124,10 +121,14 @@ class CifarReader {
     std::vector<std::int32_t> coarse;
   };
 
-  Split make_split(int count) const {
-    return {
-        .images = make_image_set(count, kShape, set_.classes, source_),
-        .coarse = std::vector<std::int32_t>(static_cast<std::size_t>(set_.coarse_classes > 0 ? count : 0))};
+  /// Where a part goes. Made for the first part that is one, so that no file asks for more than it has.
+  Split& split_of(const Part& part) {
+    Split& split = splits_[part.is_test ? 1 : 0];
+    if (!split.images.labels.empty()) return split;
+    const int count = part.is_test ? set_.test_records : set_.train_files * set_.train_records;
+    split.images = make_image_set(count, kShape, set_.classes, source_);
+    if (set_.coarse_classes > 0) split.coarse.resize(static_cast<std::size_t>(count));
+    return split;
   }
   std::string names_pickle() const { return set_.coarse_classes > 0 ? "meta" : "batches.meta"; }
   std::string fine_names() const {
@@ -175,7 +176,7 @@ class CifarReader {
   /// Labels of record `record` of a part.
   void set_labels(const Part& part, int record, std::int64_t fine, std::int64_t coarse,
                   const std::string& location) {
-    Split& split = splits_[part.is_test ? 1 : 0];
+    Split& split = split_of(part);
     const auto at = static_cast<std::size_t>(part.first + record);
     split.images.labels[at] = checked(fine, set_.classes, "label", record, location);
     if (set_.coarse_classes > 0)
@@ -184,7 +185,7 @@ class CifarReader {
   /// The planes of a record, whose byte i is byte(i), become pixels.
   template <class Byte>
   void set_pixels(const Part& part, int record, const Byte& byte) {
-    const auto pixels = picture(splits_[part.is_test ? 1 : 0].images, part.first + record);
+    const auto pixels = picture(split_of(part).images, part.first + record);
     for (std::int64_t p = 0; p < kPlane; ++p)
       for (std::int64_t c = 0; c < kShape.channels; ++c)
         pixels[static_cast<std::size_t>(p * kShape.channels + c)] = byte(c * kPlane + p);

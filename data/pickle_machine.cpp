@@ -54,6 +54,7 @@ enum Opcode : std::uint8_t {
   kByteArray8 = 0x96,
 };
 
+constexpr int kNothing = -1;            // at a place of the memo
 constexpr std::size_t kMostMarks = 64;  // CIFAR's files nest three
 
 constexpr std::string_view kReconstruct = "_reconstruct";
@@ -223,7 +224,7 @@ void PickleMachine::step(std::uint8_t opcode) {
     case kPut4:
       return memoize(take_unsigned(4));
     case kMemoize:
-      return memoize(memo_.size());
+      return memoize(memos_);
     case kGet1:
       return recall(take_unsigned(1));
     case kGet4:
@@ -307,7 +308,14 @@ int PickleMachine::top_of_kind(Kind kind) {
   return index;
 }
 
+void PickleMachine::count_items(std::size_t more) {
+  items_ += more;
+  expect(items_ <= PickleValue::kMost, "more items of lists, tuples and dictionaries",
+         fmt::format("at most {}", PickleValue::kMost));
+}
+
 void PickleMachine::push_items(Kind kind, std::vector<int> items) {
+  count_items(items.size());
   push({.kind = kind, .items = std::move(items)});
 }
 
@@ -318,20 +326,25 @@ void PickleMachine::push_number(Kind kind, std::int64_t number) { push({.kind = 
 void PickleMachine::append_to(Kind kind, const std::vector<int>& items) {
   std::vector<int>& to = mutable_value(top_of_kind(kind)).items;
   if (kind == Kind::kDictionary) expect(items.size() % 2 == 0, "a key without a value", "pairs");
+  count_items(items.size());
   to.insert(to.end(), items.begin(), items.end());
 }
 
 void PickleMachine::memoize(std::uint64_t place) {
   const int index = pop();
   stack_.push_back(index);
-  expect(memo_.size() < PickleValue::kMost, "more memos", fmt::format("at most {}", PickleValue::kMost));
-  memo_[place] = index;
+  expect(place < PickleValue::kMost, fmt::format("memo {}", place),
+         fmt::format("one below {}", PickleValue::kMost));
+  const auto at = static_cast<std::size_t>(place);
+  if (at >= memo_.size()) memo_.resize(at + 1, kNothing);
+  if (memo_[at] == kNothing) ++memos_;
+  memo_[at] = index;
 }
 
 void PickleMachine::recall(std::uint64_t place) {
-  const auto found = memo_.find(place);
-  expect(found != memo_.end(), fmt::format("memo {}, which was never put", place), "one that was");
-  push_index(found->second);
+  const int index = place < memo_.size() ? memo_[static_cast<std::size_t>(place)] : kNothing;
+  expect(index != kNothing, fmt::format("memo {}, which was never put", place), "one that was");
+  push_index(index);
 }
 
 void PickleMachine::push_function(std::string_view module, std::string_view name) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace gnc {
@@ -34,7 +33,7 @@ struct PickleValue {
   std::int64_t columns = 0;
   std::string_view text = {};            ///< texts, bytes, names of functions, bytes of arrays
   std::vector<int> items = {};           ///< tuples, lists; dictionaries: key, value, key, …
-  static constexpr int kMost = 1 << 19;  ///< values of one pickle, places of its stack and of its memo
+  static constexpr int kMost = 1 << 19;  ///< values, items, places of stack and memo
 };
 
 /// "a list", "bytes", … for messages.
@@ -68,6 +67,7 @@ class PickleMachine {
   /// The values above the last mark, which goes with them.
   std::vector<int> pop_to_mark();
   int top_of_kind(Kind kind);
+  void count_items(std::size_t more);
   void push_items(Kind kind, std::vector<int> items);
   void push_text(Kind kind, std::string_view text);
   void push_number(Kind kind, std::int64_t number);
@@ -97,7 +97,9 @@ class PickleMachine {
   std::vector<PickleValue> values_;
   std::vector<int> stack_;
   std::vector<std::size_t> marks_;  // heights of the stack
-  std::unordered_map<std::uint64_t, int> memo_;
+  std::size_t items_ = 0;           // of all tuples, lists and dictionaries
+  std::vector<int> memo_;           // values by place
+  std::uint64_t memos_ = 0;         // places taken
 };
 
 }  // namespace gnc

@@ -32,8 +32,8 @@ struct PickledArray {
 /// then (numpy.core) and of now (numpy._core). An interpreter of those opcodes that such files need fills an
 /// arena of numbers, texts, lists, tuples, dictionaries and uint8 arrays; texts and arrays are views of the
 /// bytes. Of the functions a pickle may call it knows four by name and acts on none: numpy's _reconstruct,
-/// _frombuffer and dtype('u1'), and _codecs.encode(…, 'latin1'). At most 2^19 values (some 50 MB) are made:
-/// CIFAR-100's 50 000 pictures need half of that.
+/// _frombuffer and dtype('u1'), and _codecs.encode(…, 'latin1'). At most 2^19 values, and as many items of
+/// lists, are made (some 50 MB): CIFAR-100's 50 000 pictures need less than a third of that.
 ///
 /// Throws FileError naming the file, the offset, the opcode and what was expected for anything else: other
 /// opcodes, functions or types, truncation, lengths beyond the end, an empty stack, bytes after the end.

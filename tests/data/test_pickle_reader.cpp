@@ -167,7 +167,15 @@ TEST(PickleReader, Makes_No_More_Than_It_Should) {
                        return gets;
                      }(),
                  {"a higher stack"});
-  expect_refusal("N" + std::string(600'000, '\x94'), {"more memos"});
+  expect_refusal("N" + std::string(600'000, '\x94'), {"memo 524288", "one below 524288"});
+  expect_refusal("Nr\x00\x00\x08\x00"s, {"memo 524288"});
+  // One number into one list, three bytes a time.
+  std::string appends = "K\x01q\x01]";
+  for (int i = 0; i < 600'000; ++i)
+    appends +=
+        "h\x01"
+        "a";
+  expect_refusal(appends, {"more items", "524288"});
   const std::string within_itself =
       "\x80\x02}U\x01k]q\x01h\x01"
       "as."s;
