@@ -20,11 +20,12 @@ class Network : public Module {
   };
 
   /// `features` maps images [N,C,H,W] to [N,feature_dim]; `classifier` maps those to [N,num_classes].
-  /// Parameters of the classifier are named "classifier.…".
+  /// Parameters of the classifier are named `classifier_name`.…
   Network(std::unique_ptr<Module> features, std::unique_ptr<Module> classifier, int feature_dim,
-          int num_classes)
+          int num_classes, std::string classifier_name = "classifier")
       : features_(std::move(features)),
         classifier_(std::move(classifier)),
+        classifier_name_(std::move(classifier_name)),
         feature_dim_(feature_dim),
         num_classes_(num_classes) {}
 
@@ -56,15 +57,17 @@ class Network : public Module {
   }
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override {
     features_->visit(prefix, visitor);
-    classifier_->visit(prefix.empty() ? "classifier" : prefix + ".classifier", visitor);
+    classifier_->visit(prefix.empty() ? classifier_name_ : prefix + "." + classifier_name_, visitor);
   }
 
   int feature_dim() const { return feature_dim_; }
   int num_classes() const { return num_classes_; }
+  const std::string& classifier_name() const { return classifier_name_; }
 
  private:
   std::unique_ptr<Module> features_;
   std::unique_ptr<Module> classifier_;
+  std::string classifier_name_;
   int feature_dim_;
   int num_classes_;
 };

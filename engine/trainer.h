@@ -109,6 +109,7 @@ class Trainer {
   const MemoryPlan& memory_plan() const { return plan_; }
   const TrainerSettings& settings() const { return settings_; }
   ParameterArena& parameters() { return parameters_; }
+  const Network& network() const { return network_; }
   /// Batches of an epoch, and the samples in them.
   int steps_per_epoch() const;
   int samples_per_epoch() const;

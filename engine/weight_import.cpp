@@ -12,7 +12,6 @@ namespace gnc {
 namespace {
 
 constexpr std::string_view kDataParallel = "module.";
-constexpr std::string_view kFrozenClassifier = "classifier.weight";
 
 template <std::size_t N>
 bool starts_with_any(std::string_view name, const std::array<std::string_view, N>& prefixes) {
@@ -23,8 +22,20 @@ bool starts_with_any(std::string_view name, const std::array<std::string_view, N
 bool is_last_layer_of_file(std::string_view name) {
   return starts_with_any(name, std::array<std::string_view, 3>{"fc.", "linear.", "classifier."});
 }
-bool may_be_missing(std::string_view name) {
-  return name.starts_with("projection.") || name == "classifier.weight" || name == "classifier.bias";
+bool may_be_missing(std::string_view name, const Network& network) {
+  return name.starts_with("projection.") || name.starts_with(network.classifier_name() + ".");
+}
+
+/// The network's name for "fc.weight", "linear.bias", … of the file; empty where it takes no such tensor.
+std::string classifier_tensor(const std::string& name, const Shape& of_file,
+                              const std::map<std::string, Shape>& shapes, const Network& network) {
+  for (const std::string_view layer : {"fc.", "linear.", "classifier."}) {
+    if (!name.starts_with(layer)) continue;
+    std::string ours = network.classifier_name() + "." + name.substr(layer.size());
+    const auto shape = shapes.find(ours);
+    if (shape != shapes.end() && shape->second == of_file) return ours;
+  }
+  return {};
 }
 
 /// Calls `visit` with each element as a double.
@@ -37,11 +48,11 @@ void for_each_value(const HostTensor& tensor, const Visit& visit) {
 }
 
 /// The shapes that the network takes, by name; a frozen classifier is not for the file to say.
-std::map<std::string, Shape> shapes_of(Module& network) {
+std::map<std::string, Shape> shapes_of(Network& network) {
+  const std::string classifier = network.classifier_name() + ".weight";
   std::map<std::string, Shape> shapes;
   network.visit("", [&](const std::string& name, Parameter& parameter) {
-    if (name != kFrozenClassifier || parameter.kind == ParameterKind::kTrained)
-      shapes[name] = parameter.shape;
+    if (name != classifier || parameter.kind == ParameterKind::kTrained) shapes[name] = parameter.shape;
   });
   return shapes;
 }
@@ -62,7 +73,7 @@ void check_tensor(const std::filesystem::path& path, const NamedTensor& stored, 
 
 }  // namespace
 
-WeightImport match_weights(const std::filesystem::path& path, const Safetensors& file, Module& network) {
+WeightImport match_weights(const std::filesystem::path& path, const Safetensors& file, Network& network) {
   const std::map<std::string, Shape> shapes = shapes_of(network);
   const bool is_data_parallel =
       !file.tensors.empty() && std::ranges::all_of(file.tensors, [](const NamedTensor& stored) {
@@ -76,15 +87,21 @@ WeightImport match_weights(const std::filesystem::path& path, const Safetensors&
       ++result.counters;
     } else if (name.starts_with("optimizer.")) {
       ++result.optimizer_tensors;
-    } else if (is_last_layer_of_file(name) && !shapes.contains(name)) {
-      result.left_out.push_back(stored.name);
     } else {
-      found.insert(name);
+      if (is_last_layer_of_file(name) && !shapes.contains(name)) {
+        name = classifier_tensor(name, stored.tensor.shape(), shapes, network);
+        if (name.empty()) {
+          result.left_out.push_back(stored.name);
+          continue;
+        }
+      }
+      require<FileError>(found.insert(name).second, "{}: tensor '{}': the file has another for '{}'",
+                         path.string(), stored.name, name);
       result.tensors.push_back({std::move(name), stored.tensor});
     }
   }
   for (const auto& [name, shape] : shapes) {
-    if (may_be_missing(name) && !found.contains(name))
+    if (may_be_missing(name, network) && !found.contains(name))
       result.not_in_file.push_back(name);
     else
       expected.insert(name);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/checkpoint.h"
+#include "engine/network.h"
 #include "engine/parameter_arena.h"
 
 namespace gnc {
@@ -23,12 +24,12 @@ struct WeightImport {
 /// front of all names (DataParallel's) is taken off. The backbone's must all be there, and nothing else, but
 /// - what counts or belongs to an optimiser is left out: "….num_batches_tracked" (a training counts its own
 ///   steps), "optimizer.…";
-/// - the last layers may differ: "fc.…", "linear.…" and "classifier.…" of the file are left out where the
-///   network has none of that name or has it frozen, and "projection.…" and "classifier.…" of the network may
-///   be missing from the file.
+/// - the last layers may differ: "fc.…", "linear.…" and "classifier.…" of the file, by whichever of these
+///   names the network's goes, become a learned classifier of the same shape; else they are left out, and
+///   "projection.…" and the classifier of the network may be missing from the file.
 /// Throws FileError naming the file and the tensor for anything else, for a tensor that is not
 /// floating-point, and for one with a value that is not finite in the network's dtype.
-WeightImport match_weights(const std::filesystem::path& path, const Safetensors& file, Module& network);
+WeightImport match_weights(const std::filesystem::path& path, const Safetensors& file, Network& network);
 
 /// Writes them to run `run`, rounded once where the parameters are narrower.
 void write_weights(const WeightImport& weights, const ParameterArena& parameters, int run);

@@ -24,6 +24,9 @@ struct BackboneOptions {
 struct Backbone {
   std::unique_ptr<Module> module;
   int features = 0;
+  /// Name in the state_dict of the layer behind it, as where the model comes from: "fc" of torchvision's
+  /// ResNet, "linear" of the usual narrow one.
+  std::string classifier = "classifier";
 };
 
 /// `channels` of the literature in a network of that width: rounded, at least 1.

@@ -47,7 +47,7 @@ std::unique_ptr<Network> build_classification_network(const BackboneEntry& backb
   if (head.has_unit_features)
     features->add("", std::make_unique<NormalizeRows>(static_cast<float>(1 / head.temperature)));
   return std::make_unique<Network>(std::move(features), classifier_of(head), head.feature_dim,
-                                   head.num_classes);
+                                   head.num_classes, std::move(extractor.classifier));
 }
 
 }  // namespace gnc

@@ -36,7 +36,7 @@ struct HeadOptions {
 };
 
 /// Parameters are the backbone's, "projection.weight" and "projection.bias" where there is one, and
-/// "classifier.weight" [C,d] (and "classifier.bias" [C]). A projection in front of a fixed classifier,
+/// Backbone::classifier's ".weight" [C,d] (and ".bias" [C]). A projection in front of a fixed classifier,
 /// without sphere and under plain cross-entropy, is trained by the op FixedClassifierLoss; everything else by
 /// the layers' own. Throws UsageError naming both dimensions where there is no projection and they differ.
 std::unique_ptr<Network> build_classification_network(const BackboneEntry& backbone,

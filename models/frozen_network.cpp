@@ -17,8 +17,10 @@ struct Layers {
 class FrozenNetwork final : public Network {
  public:
   FrozenNetwork(std::unique_ptr<Module> features, std::unique_ptr<Module> classifier, int feature_dim,
-                int num_classes, const Layers& layers)
-      : Network(std::move(features), std::move(classifier), feature_dim, num_classes), layers_(layers) {}
+                int num_classes, std::string classifier_name, const Layers& layers)
+      : Network(std::move(features), std::move(classifier), feature_dim, num_classes,
+                std::move(classifier_name)),
+        layers_(layers) {}
 
   void differentiate(LeasedTensor x, const Target& target, Pass& pass) override {
     if (!target.loss.is_plain_cross_entropy()) return Network::differentiate(std::move(x), target, pass);
@@ -53,7 +55,7 @@ std::unique_ptr<Network> build_frozen_network(Backbone extractor, int feature_di
   features->add("", std::move(extractor.module));
   features->add("projection", std::move(projection));
   return std::make_unique<FrozenNetwork>(std::move(features), std::move(classifier), feature_dim, num_classes,
-                                         layers);
+                                         std::move(extractor.classifier), layers);
 }
 
 std::unique_ptr<Network> build_frozen_network(const BackboneEntry& backbone, const BackboneOptions& options,

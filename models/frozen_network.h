@@ -9,9 +9,9 @@
 namespace gnc {
 
 /// features = Linear(backbone(x)) with bias and nothing behind it ("projection"), logits = ⟨M_y, features⟩
-/// with a frozen M ("classifier.weight", to be filled with the frame). Section 4.2: "we attach a linear layer
-/// after the end of backbone". Trained under plain cross-entropy by the op FixedClassifierLoss, which is all
-/// behind the backbone.
+/// with a frozen M (Backbone::classifier, to be filled with the frame). Section 4.2: "we attach a linear
+/// layer after the end of backbone". Trained under plain cross-entropy by the op FixedClassifierLoss, which
+/// is all behind the backbone.
 std::unique_ptr<Network> build_frozen_network(const BackboneEntry& backbone, const BackboneOptions& options,
                                               int feature_dim, int num_classes);
 /// The same around a backbone that is built already.

@@ -167,7 +167,8 @@ NetworkSummary summarize(const BackboneEntry& backbone, const SummaryOptions& op
     summary.features = options.feature_dim;
   }
   if (options.num_classes != 0)
-    network.add("classifier", std::make_unique<FixedClassifier>(summary.features, options.num_classes));
+    network.add(extractor.classifier,
+                std::make_unique<FixedClassifier>(summary.features, options.num_classes));
 
   CountingBackend backend(options.precision);
   const ParameterArena parameters(network, backend, 1, DType::kF32);

@@ -23,6 +23,7 @@ struct Plan {
   std::array<int, 4> blocks = {};  // of each stage; 0: no such stage
   Block block = Block::kBasic;
   Shortcut shortcut = Shortcut::kConvolution;
+  const char* classifier = "fc";
   ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
 };
 
@@ -52,7 +53,7 @@ class Builder {
       network_->add("", std::make_unique<AveragePool>(
                             Conv2dGeometry{.kernel = extent_, .stride = extent_, .padding = 0}));
     network_->add("", std::make_unique<Flatten>());
-    return {.module = std::move(network_), .features = channels_};
+    return {.module = std::move(network_), .features = channels_, .classifier = plan_.classifier};
   }
 
  private:
@@ -154,6 +155,7 @@ BackboneBuilder narrow_resnet(int depth) {
   return builder_of({.stem_channels = 16,
                      .blocks = {blocks, blocks, blocks, 0},
                      .shortcut = Shortcut::kSubsample,
+                     .classifier = "linear",
                      .init = ConvolutionInit::kKaimingNormalFanIn});
 }
 

@@ -104,7 +104,7 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
     add_activation(*network, head, kind, width);
     channels = width;
   }
-  return {.module = std::move(network), .features = channels};
+  return {.module = std::move(network), .features = channels, .classifier = head.next()};
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TEST(ModelCommand, Shows_A_Model_Layer_By_Layer) {
   const Json& layers = model.at("layers");
   EXPECT_EQ(layers.front().at("name"), "conv1");
   EXPECT_EQ(layers.front().at("output"), (Json{64, 32, 32}));
-  EXPECT_EQ(layers.back().at("name"), "classifier");
+  EXPECT_EQ(layers.back().at("name"), "fc");
   double flops = 0;
   for (const Json& layer : layers) flops += layer.at("flops_forward").get<double>();
   EXPECT_EQ(model.at("flops_forward"), flops);

@@ -8,6 +8,8 @@
 #include <functional>
 #include <limits>
 
+#include "engine/modules/linear.h"
+#include "engine/modules/sequential.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_training.h"
@@ -114,6 +116,34 @@ TEST_F(ImportOfWeights, NamesTheTensorThatDoesNotFit) {
   expect_refusal({"'4.weight' has the value 1e+39"});
   tensor("4.weight").tensor = filled<float>({6, 4, 3, 3}, std::numeric_limits<float>::quiet_NaN());
   expect_refusal({"'4.weight' has the value nan"});
+}
+
+TEST_F(ImportOfWeights, TakesALearnedClassifierByAnyOfItsNames) {
+  auto features = std::make_unique<Sequential>();
+  features->add("0", std::make_unique<Linear>(Linear::Options{.in_features = 4, .out_features = 5}));
+  network_ = std::make_unique<Network>(
+      std::move(features),
+      std::make_unique<Linear>(Linear::Options{.in_features = 5, .out_features = 3, .bias = Bias::kNo}), 5,
+      3);
+  contents_.tensors.clear();
+  network_->visit("", [&](const std::string& name, Parameter& parameter) {
+    contents_.tensors.push_back({name, filled<float>(parameter.shape, 4)});
+  });
+  for (const std::string_view layer : {"fc", "linear"}) {
+    tensor("classifier.weight").name = fmt::format("{}.weight", layer);
+    const WeightImport weights = match();
+    EXPECT_TRUE(weights.left_out.empty());
+    EXPECT_TRUE(weights.not_in_file.empty());
+    EXPECT_EQ(std::ranges::count(weights.tensors, "classifier.weight", &NamedTensor::name), 1);
+    contents_.tensors.push_back({"classifier.weight", filled<float>({3, 5}, 4)});
+    expect_refusal({"the file has another for 'classifier.weight'"});
+    contents_.tensors.pop_back();
+    tensor(fmt::format("{}.weight", layer)).name = "classifier.weight";
+  }
+  // Of other classes: left out, as a frozen one is.
+  tensor("classifier.weight").tensor = filled<float>({1000, 5}, 4);
+  tensor("classifier.weight").name = "fc.weight";
+  EXPECT_EQ(match().left_out, Names{"fc.weight"});
 }
 
 TEST_F(ImportOfWeights, TakesALastLayerOfTheNetworksNameOnlyIfItFits) {

@@ -24,7 +24,10 @@ TEST(NetworkSummary, Counts_Two_Operations_Per_Multiply_Add) {
 }
 
 TEST(NetworkSummary, Shows_Every_Layer_Once_With_Its_Parameters) {
-  for (const std::string_view name : {"resnet18", "vgg11_bn_head", "mlp"}) {
+  // Last layers as torchvision and a torch.nn.Sequential of the same layers name them.
+  const std::map<std::string_view, std::string_view> classifiers = {
+      {"resnet18", "fc"}, {"resnet20", "linear"}, {"vgg11_bn_head", "classifier.6"}, {"mlp", "classifier"}};
+  for (const auto& [name, classifier] : classifiers) {
     SCOPED_TRACE(name);
     const NetworkSummary summary =
         summarize(find_backbone(name), {.backbone = {.width = 0.1}, .feature_dim = 7, .num_classes = 3});
@@ -37,7 +40,7 @@ TEST(NetworkSummary, Shows_Every_Layer_Once_With_Its_Parameters) {
     for (const auto& [layer, count] : rows) EXPECT_EQ(count, 1) << layer;
     EXPECT_EQ(parameters, summary.parameters);
     EXPECT_EQ(rows.count("projection"), 1U);
-    EXPECT_EQ(summary.layers.back().name, "classifier");
+    EXPECT_EQ(summary.layers.back().name, classifier);
     EXPECT_EQ(summary.layers.back().parameters, 0);  // it is frozen
     EXPECT_EQ(summary.features, 7);
   }

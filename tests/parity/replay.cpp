@@ -18,7 +18,9 @@ std::unique_ptr<Network> network_of(const Recipe& recipe, const Fixture& fixture
   const auto frame = std::ranges::find(state, "classifier.weight", &NamedTensor::name);
   require<Error>(frame != state.end(), "the fixture {} has no classifier", recipe.fixture);
   const Shape& shape = frame->tensor.shape();
-  return build_frozen_network(recipe.build(), shape[1], shape[0]);
+  Backbone backbone = recipe.build();
+  backbone.classifier = "classifier";  // as the fixtures have it
+  return build_frozen_network(std::move(backbone), shape[1], shape[0]);
 }
 
 HostTensor as_dtype(const HostTensor& tensor, DType dtype) {
