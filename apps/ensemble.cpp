@@ -25,7 +25,7 @@ std::int64_t peak_memory_bytes() {
 /// Writes the run's frame into its frozen classifier. float32 holds the frame to 6e-8 relative.
 void install_frame(Trainer& trainer, int run, const Frame& frame) {
   const ParameterArena& parameters = trainer.parameters();
-  const Parameter& weights = *parameters.find(trainer.network().classifier_name() + ".weight").parameter;
+  const Parameter& weights = trainer.classifier_weights();
   HostTensor values(TensorSpec{.shape = weights.shape, .dtype = DType::kF32});
   const auto elements = values.values<float>();
   for (int y = 0; y < frame.classes(); ++y)
@@ -53,8 +53,7 @@ std::vector<std::string> fields(const EpochRow& row, int epoch, double learning_
 
 Eigen::MatrixXd trained_classifier(Trainer& trainer, int run) {
   const ParameterArena& parameters = trainer.parameters();
-  const HostTensor weights =
-      parameters.read(parameters.find(trainer.network().classifier_name() + ".weight").parameter->value, run);
+  const HostTensor weights = parameters.read(trainer.classifier_weights().value, run);
   const int classes = weights.shape()[0], dim = weights.shape()[1];
   Eigen::MatrixXd vectors(dim, classes);
   for (int y = 0; y < classes; ++y)

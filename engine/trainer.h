@@ -109,7 +109,10 @@ class Trainer {
   const MemoryPlan& memory_plan() const { return plan_; }
   const TrainerSettings& settings() const { return settings_; }
   ParameterArena& parameters() { return parameters_; }
-  const Network& network() const { return network_; }
+  /// [C,d], learned or frozen.
+  const Parameter& classifier_weights() const {
+    return *parameters_.find(network_.classifier_name() + ".weight").parameter;
+  }
   /// Batches of an epoch, and the samples in them.
   int steps_per_epoch() const;
   int samples_per_epoch() const;

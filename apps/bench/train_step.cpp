@@ -120,7 +120,7 @@ Measurement measure(Backend& backend, const TrainStepOptions& options) {
   std::vector<float> frame(kClasses * kFeatureDim);
   const RandomStream stream(1, "bench frame");
   for (std::size_t i = 0; i < frame.size(); ++i) frame[i] = static_cast<float>(stream.normal(i));
-  trainer.parameters().write(trainer.parameters().find("classifier.weight").parameter->value, 0,
+  trainer.parameters().write(trainer.classifier_weights().value, 0,
                              HostTensor({kClasses, kFeatureDim}, frame));
 
   Measurement measured;

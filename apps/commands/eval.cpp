@@ -66,7 +66,7 @@ StoredOptions read_options(const std::filesystem::path& file) {
 /// frame.npy must be what the network was trained against, or the metrics speak of another frame than the
 /// losses.
 void check_frame_is_classifier(const std::filesystem::path& directory, Trainer& trainer, const Frame& frame) {
-  const Parameter& weights = *trainer.parameters().find("classifier.weight").parameter;
+  const Parameter& weights = trainer.classifier_weights();
   const HostTensor stored = trainer.parameters().read(weights.value, 0);
   for (int y = 0; y < frame.classes(); ++y)
     for (int i = 0; i < frame.dim(); ++i)
