@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "apps/options.h"
+#include "engine/linalg.h"
+#include "engine/random.h"
 #include "models/backbone.h"
 #include "models/frame_generate.h"
 #include "models/frame_io.h"
@@ -80,7 +82,8 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   app.add_option("--width", options.width, "factor on the backbone's channel counts, for small machines")
       ->capture_default_str();
   app.add_option("--classifier", options.classifier,
-                 "last layer: a frame file (.npy, d x C), frozen; etf, the simplex of C vectors, frozen, for "
+                 "last layer: a frame file (.npy, d x C), frozen; etf, the simplex of C vectors in a random "
+                 "subspace, frozen, for "
                  "d >= C - 1; or learned, a linear layer")
       ->required();
   add_choice_option<Bias>(app, "--classifier-bias", options.classifier_bias, kBiases,
@@ -159,7 +162,16 @@ Frame equiangular_frame(int feature_dim, int num_classes) {
       "--classifier etf: there is no simplex of C = {} vectors in d = {} dimensions, it takes "
       "d >= {}; `gnc frame generate --classes {} --dim {}` makes the frame for that",
       num_classes, feature_dim, num_classes - 1, num_classes, feature_dim);
-  return generate_frame({.classes = num_classes, .dim = feature_dim});
+  Frame frame = generate_frame({.classes = num_classes, .dim = num_classes - 1});
+  // In the first C-1 coordinates, features behind a ReLU, none of them negative, would all lie within a part
+  // of that subspace, and where those units die nothing would be learned.
+  const Eigen::MatrixXd directions =
+      gaussian_matrix(RandomStream(1, "simplex subspace"), feature_dim, num_classes - 1);
+  const Eigen::MatrixXd basis =
+      directions.householderQr().householderQ() * Eigen::MatrixXd::Identity(feature_dim, num_classes - 1);
+  frame.vectors = basis * frame.vectors;
+  frame.provenance.construction = "simplex in a random subspace";
+  return frame;
 }
 
 int feature_dim_of(const TrainingOptions& options, const BackboneOptions& backbone) {

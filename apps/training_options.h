@@ -54,8 +54,9 @@ bool is_learned(const TrainingOptions& options);
 /// standard error. Throws what read_frame throws, and UsageError where --feature-dim is another than its d.
 std::optional<Frame> read_classifier(const TrainingOptions& options);
 
-/// The simplex that `--classifier etf` is: unit vectors with inner products −1/(C−1), in C−1 of the d
-/// dimensions. Throws UsageError naming both numbers where C > d + 1, and there is none.
+/// The simplex that `--classifier etf` is: unit vectors with inner products −1/(C−1), in a random subspace of
+/// C−1 dimensions, always the same for C and d. Throws UsageError naming both numbers where C > d + 1, and
+/// there is none.
 Frame equiangular_frame(int feature_dim, int num_classes);
 
 /// The feature dimension where no frame says it: --feature-dim, or what the backbone has.

@@ -12,6 +12,7 @@
 #include "engine/checkpoint.h"
 #include "engine/csv.h"
 #include "engine/file.h"
+#include "models/frame_io.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
 
@@ -102,6 +103,10 @@ TEST_F(TrainingSettingsCli, TheSimplexIsMadeWhereItFits) {
             0);
   const auto run = result("run");
   EXPECT_NEAR(run.at("max_cosine_classifier").get<double>(), -0.5, 1e-12);
+  // Every feature has a part in it.
+  const Eigen::MatrixXd simplex = read_frame(path("run/frame.npy")).vectors;
+  EXPECT_GT(simplex.rows(), 2);
+  EXPECT_GT(simplex.rowwise().norm().minCoeff(), 0.0);
   ASSERT_EQ(gnc({"eval", path("run")}).exit_status, 0);
   const std::string config = read_file(path("run/config.toml"));
   for (const char* line : {"normalize-features = true", "temperature = 0.5", "classifier = \"etf\"",
