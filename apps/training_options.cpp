@@ -40,6 +40,8 @@ bool is_positive(double value) { return std::isfinite(value) && value > 0; }
 void check_loss(const TrainingOptions& options) {
   require<UsageError>(options.label_smoothing >= 0 && options.label_smoothing < 1,
                       "--label-smoothing {}; expected a number in [0,1)", options.label_smoothing);
+  require<UsageError>(static_cast<float>(options.label_smoothing) < 1.0F,
+                      "--label-smoothing {} is 1 in fp32; expected less", options.label_smoothing);
   require<UsageError>(options.label_smoothing == 0 || options.loss == LossKind::kCrossEntropy,
                       "--label-smoothing {} belongs to --loss cross-entropy", options.label_smoothing);
   require<UsageError>(options.focal_gamma >= 0 && options.focal_gamma <= 100,
@@ -65,8 +67,8 @@ void check_schedule(const TrainingOptions& options) {
 void check_classifier(const TrainingOptions& options) {
   require<UsageError>(options.feature_dim >= 0, "--feature-dim {}; expected at least 1, or 0 for the default",
                       options.feature_dim);
-  require<UsageError>(is_positive(options.temperature), "--temperature {}; expected a positive number",
-                      options.temperature);
+  require<UsageError>(is_temperature(options.temperature),
+                      "--temperature {}; expected a number in [1e-6,1e6]", options.temperature);
   require<UsageError>(options.temperature == 1 || options.has_unit_features,
                       "--temperature {} takes --normalize-features; without it a temperature only rescales "
                       "the classifier (gnc frame generate --norm)",

@@ -64,9 +64,13 @@ void check_tensor(const std::filesystem::path& path, const NamedTensor& stored, 
   require<FileError>(spec.dtype == DType::kF32 || spec.dtype == DType::kF64,
                      "{}: tensor '{}' is {}; expected floating-point numbers", path.string(), stored.name,
                      to_string(spec.dtype));
+  const bool is_variance = stored.name.ends_with(".running_var");
   for_each_value(stored.tensor, [&](double value) {
     require<FileError>(std::isfinite(static_cast<float>(value)),
                        "{}: tensor '{}' has the value {}, which no fp32 weight can be", path.string(),
+                       stored.name, value);
+    require<FileError>(!is_variance || value >= 0,
+                       "{}: tensor '{}' has the value {}; a variance is not negative", path.string(),
                        stored.name, value);
   });
 }

@@ -31,7 +31,9 @@ struct SgdStepArgs {
 };
 
 /// step = gradient + weight_decay·value; momentum_buffer ← momentum·momentum_buffer + step;
-/// value ← value − learning_rate·momentum_buffer. Queues one kernel; throws LaunchError (kernels/simt.h).
+/// value ← value − learning_rate·momentum_buffer, or with is_nesterov
+/// value ← value − learning_rate·(step + momentum·momentum_buffer). Queues one kernel; throws LaunchError
+/// (kernels/simt.h).
 void sgd_step(const SgdStepArgs& args, Stream stream);
 
 /// The ladder, from the bottom up; all rungs give the same bits.

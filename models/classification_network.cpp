@@ -1,7 +1,5 @@
 #include "models/classification_network.h"
 
-#include <cmath>
-
 #include "engine/modules/normalize_rows.h"
 #include "engine/modules/sequential.h"
 #include "models/fixed_classifier.h"
@@ -29,11 +27,13 @@ std::unique_ptr<Module> classifier_of(const HeadOptions& head) {
 
 }  // namespace
 
+bool is_temperature(double temperature) { return temperature >= 1e-6 && temperature <= 1e6; }
+
 std::unique_ptr<Network> build_classification_network(const BackboneEntry& backbone,
                                                       const BackboneOptions& options,
                                                       const HeadOptions& head) {
-  require<UsageError>(std::isfinite(head.temperature) && head.temperature > 0,
-                      "--temperature {}; expected a positive number", head.temperature);
+  require<UsageError>(is_temperature(head.temperature), "--temperature {}; expected a number in [1e-6,1e6]",
+                      head.temperature);
   Backbone extractor = backbone.build(options);
   const bool is_projected = has_projection(head, backbone.name, extractor.features);
   if (is_projected && head.classifier == ClassifierKind::kFixed && !head.has_unit_features)

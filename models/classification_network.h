@@ -32,8 +32,12 @@ struct HeadOptions {
   /// Features are z/(τ‖z‖): logits = <M_y, z/‖z‖>/τ + b_y. The features that a Network gives are these, so
   /// they lie on the sphere of radius 1/τ.
   bool has_unit_features = false;
-  double temperature = 1;  ///< τ > 0 of unit features
+  double temperature = 1;  ///< τ of unit features, is_temperature()
 };
+
+/// Whether τ is in [1e-6, 1e6]: beyond, squares of features on the sphere of radius 1/τ come near fp32's
+/// ends.
+bool is_temperature(double temperature);
 
 /// Parameters are the backbone's, "projection.weight" and "projection.bias" where there is one, and
 /// Backbone::classifier's ".weight" [C,d] (and ".bias" [C]). A projection in front of a fixed classifier,

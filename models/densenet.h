@@ -23,11 +23,11 @@ struct DenseNetOptions {
 /// pool of 2, and behind the last BN-ReLU and the average over what is left of the image. No biases. A width
 /// scales the growth and the stem.
 ///
-/// Names and initial weights, N(0, 2/fan_in), are torchvision's, whose DenseNet with this growth_rate,
-/// block_config and num_init_features it is, but for a conv0 of 3x3 and without norm0, relu0 and pool0:
-/// "features.conv0", "features.denseblock1.denselayer1.norm1", "features.transition1.conv", "features.norm5"
-/// (whatever the number of blocks). Layers without bottleneck, which torchvision has not, have norm1 and
-/// conv1.
+/// Names and initial weights, N(0, 2/fan_in) unless the options say PyTorch's default, are torchvision's,
+/// whose DenseNet with this growth_rate, block_config and num_init_features it is, but for a conv0 of 3x3 and
+/// without norm0, relu0 and pool0: "features.conv0", "features.denseblock1.denselayer1.norm1",
+/// "features.transition1.conv", "features.norm5" (whatever the number of blocks). Layers without bottleneck,
+/// which torchvision has not, have norm1 and conv1.
 BackboneBuilder densenet(const DenseNetOptions& options);
 
 /// DenseNet-BC of three blocks of (depth − 4)/6 layers, rounded down (so that of depth 150 has 24 in each, as

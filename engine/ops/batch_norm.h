@@ -20,8 +20,8 @@ enum class GradientMode : std::uint8_t { kOverwrite, kAccumulate };
 /// statistics:
 ///   mean = Σx/m,  variance = Σ(x−mean)²/m,  invstd = 1/√(variance + epsilon),
 ///   y = act(scale·(x−mean)·invstd + shift),
-///   running ← (1−momentum)·running + momentum·batch, with the unbiased variance m/(m−1) (biased for m = 1),
-///   as PyTorch.
+///   running ← (1−momentum)·running + momentum·batch, with the unbiased variance m/(m−1), as PyTorch
+///   (biased for m = 1, which PyTorch refuses).
 /// x, y [N,C,H,W]; all others [C]. Statistics are accumulated in fp32 or better, without cancellation (not
 /// E[x²]−E[x]²). y may not be x (the backward pass needs x).
 struct BatchNormForward {

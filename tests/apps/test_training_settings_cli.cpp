@@ -169,7 +169,9 @@ TEST_F(TrainingSettingsCli, WhatDoesNotGoTogetherIsRefusedByName) {
   expect_usage_error(with({"--loss", "focal", "--focal-gamma", "-1"}), {"--focal-gamma -1", "[0,100]"});
   expect_usage_error(with({"--loss", "hinge"}), {"hinge"});
   expect_usage_error(with({"--temperature", "0.1"}), {"--temperature 0.1", "--normalize-features"});
-  expect_usage_error(with({"--normalize-features", "--temperature", "0"}), {"--temperature 0", "positive"});
+  expect_usage_error(with({"--normalize-features", "--temperature", "0"}), {"--temperature 0", "[1e-6,1e6]"});
+  expect_usage_error(with({"--normalize-features", "--temperature", "1e-40"}), {"--temperature 1e-40"});
+  expect_usage_error(with({"--label-smoothing", "0.9999999999"}), {"--label-smoothing", "is 1 in fp32"});
   expect_usage_error(with({"--nesterov", "--momentum", "0"}), {"--nesterov", "--momentum"});
   expect_usage_error(with({"--warmup-epochs", "2"}), {"--warmup-epochs 2", "2 epochs"});
   expect_usage_error(with({"--lr-schedule", "cosine", "--lr-steps", "1"}), {"--lr-steps", "cosine"});

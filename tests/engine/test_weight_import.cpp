@@ -116,6 +116,9 @@ TEST_F(ImportOfWeights, NamesTheTensorThatDoesNotFit) {
   expect_refusal({"'4.weight' has the value 1e+39"});
   tensor("4.weight").tensor = filled<float>({6, 4, 3, 3}, std::numeric_limits<float>::quiet_NaN());
   expect_refusal({"'4.weight' has the value nan"});
+  tensor("4.weight").tensor = filled<float>({6, 4, 3, 3}, 1);
+  tensor("1.running_var").tensor = filled<float>({4}, -1);
+  expect_refusal({"'1.running_var' has the value -1; a variance is not negative"});
 }
 
 TEST_F(ImportOfWeights, TakesALearnedClassifierByAnyOfItsNames) {

@@ -17,7 +17,7 @@ struct Row {
   int classes;
   int label;
 
-  /// The first largest logit; NaN is passed over.
+  /// The first largest logit; a NaN behind the first one is passed over.
   int largest() const {
     int best = 0;
     for (int c = 1; c < classes; ++c)
