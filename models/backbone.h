@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/modules/module.h"
+#include "engine/modules/linear.h"
 
 namespace gnc {
 
@@ -27,6 +27,7 @@ struct Backbone {
   /// Name in the state_dict of the layer behind it, as where the model comes from: "fc" of torchvision's
   /// ResNet, "linear" of the usual narrow one.
   std::string classifier = "classifier";
+  LinearInit classifier_init = LinearInit::kPyTorchDefault;  ///< how it starts there, where it is learned
 };
 
 /// `channels` of the literature in a network of that width: rounded, at least 1.

@@ -18,11 +18,11 @@ bool has_projection(const HeadOptions& head, std::string_view backbone, int feat
   return true;
 }
 
-std::unique_ptr<Module> classifier_of(const HeadOptions& head) {
+std::unique_ptr<Module> classifier_of(const HeadOptions& head, LinearInit init) {
   if (head.classifier == ClassifierKind::kFixed)
     return std::make_unique<FixedClassifier>(head.feature_dim, head.num_classes);
-  return std::make_unique<Linear>(
-      Linear::Options{.in_features = head.feature_dim, .out_features = head.num_classes, .bias = head.bias});
+  return std::make_unique<Linear>(Linear::Options{
+      .in_features = head.feature_dim, .out_features = head.num_classes, .bias = head.bias, .init = init});
 }
 
 }  // namespace
@@ -46,8 +46,8 @@ std::unique_ptr<Network> build_classification_network(const BackboneEntry& backb
                                                                          .out_features = head.feature_dim}));
   if (head.has_unit_features)
     features->add("", std::make_unique<NormalizeRows>(static_cast<float>(1 / head.temperature)));
-  return std::make_unique<Network>(std::move(features), classifier_of(head), head.feature_dim,
-                                   head.num_classes, std::move(extractor.classifier));
+  return std::make_unique<Network>(std::move(features), classifier_of(head, extractor.classifier_init),
+                                   head.feature_dim, head.num_classes, std::move(extractor.classifier));
 }
 
 }  // namespace gnc

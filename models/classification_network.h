@@ -12,7 +12,7 @@ namespace gnc {
 /// Who moves the classifier.
 enum class ClassifierKind : std::uint8_t {
   kFixed,    ///< nobody: a frame, installed once (models/fixed_classifier.h)
-  kLearned,  ///< training: a linear layer that starts, decays and learns as torch.nn.Linear
+  kLearned,  ///< training: a linear layer, which starts as the model's origin has it (Backbone)
 };
 
 /// When a linear layer with bias, and nothing behind it, is attached to the backbone ("projection").

@@ -70,7 +70,7 @@ Backbone build(const DenseNetOptions& options, const BackboneOptions& images) {
     network->add(
         "", std::make_unique<AveragePool>(Conv2dGeometry{.kernel = extent, .stride = extent, .padding = 0}));
   network->add("", std::make_unique<Flatten>());
-  return {.module = std::move(network), .features = channels};
+  return {.module = std::move(network), .features = channels, .classifier_init = options.classifier_init};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/modules/conv2d.h"
+#include "engine/modules/linear.h"
 #include "models/backbone.h"
 
 namespace gnc {
@@ -17,13 +18,15 @@ struct DenseNetOptions {
   bool has_bottlenecks = true;  ///< layers of 1x1 to 4·growth channels and 3x3; else of 3x3 alone
   double compression = 0.5;     ///< of the channels in a transition, rounded down
   ConvolutionInit init = ConvolutionInit::kKaimingNormalFanIn;
+  LinearInit classifier_init = LinearInit::kZeroBias;
 };
 
-/// A 3x3 convolution to the stem's channels, dense blocks, between them transitions BN-ReLU-conv1x1-average
-/// pool of 2, and behind the last BN-ReLU and the average over what is left of the image. No biases. A width
-/// scales the growth and the stem.
+/// A 3x3 convolution to the stem's channels, dense blocks, between them transitions of BN-ReLU, average pool
+/// of 2 and 1x1 convolution (the literature pools last, which is the same but for rounding), and behind the
+/// last block BN-ReLU and the average over what is left of the image. No biases. A width scales the growth
+/// and the stem.
 ///
-/// Names and initial weights, N(0, 2/fan_in) unless the options say PyTorch's default, are torchvision's,
+/// Names and initial weights, N(0, 2/fan_in) unless the options say otherwise, are torchvision's,
 /// whose DenseNet with this growth_rate, block_config and num_init_features it is, but for a conv0 of 3x3 and
 /// without norm0, relu0 and pool0: "features.conv0", "features.denseblock1.denselayer1.norm1",
 /// "features.transition1.conv", "features.norm5" (whatever the number of blocks). Layers without bottleneck,

@@ -24,6 +24,7 @@ struct Plan {
   Block block = Block::kBasic;
   Shortcut shortcut = Shortcut::kConvolution;
   const char* classifier = "fc";
+  LinearInit classifier_init = LinearInit::kPyTorchDefault;
   ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
 };
 
@@ -53,7 +54,10 @@ class Builder {
       network_->add("", std::make_unique<AveragePool>(
                             Conv2dGeometry{.kernel = extent_, .stride = extent_, .padding = 0}));
     network_->add("", std::make_unique<Flatten>());
-    return {.module = std::move(network_), .features = channels_, .classifier = plan_.classifier};
+    return {.module = std::move(network_),
+            .features = channels_,
+            .classifier = plan_.classifier,
+            .classifier_init = plan_.classifier_init};
   }
 
  private:
@@ -156,6 +160,7 @@ BackboneBuilder narrow_resnet(int depth) {
                      .blocks = {blocks, blocks, blocks, 0},
                      .shortcut = Shortcut::kSubsample,
                      .classifier = "linear",
+                     .classifier_init = LinearInit::kKaimingNormal,
                      .init = ConvolutionInit::kKaimingNormalFanIn});
 }
 

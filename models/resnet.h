@@ -22,7 +22,7 @@ BackboneBuilder resnet(int depth, ResNetStem stem);
 /// The narrow ResNets of the paper's section 4.2, of depth 6n+2: a 3x3 convolution to 16 channels, three
 /// stages of n basic blocks with 16, 32, 64 channels, and shortcuts without parameters ("option A": every
 /// second pixel, zero channels around those there are); 64 features. Names as above; initial weights
-/// N(0, 2/fan_in). Throws Error for another depth.
+/// N(0, 2/fan_in), a learned classifier's too. Throws Error for another depth.
 BackboneBuilder narrow_resnet(int depth);
 
 }  // namespace gnc

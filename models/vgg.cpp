@@ -104,7 +104,10 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
     add_activation(*network, head, kind, width);
     channels = width;
   }
-  return {.module = std::move(network), .features = channels, .classifier = head.next()};
+  return {.module = std::move(network),
+          .features = channels,
+          .classifier = head.next(),
+          .classifier_init = LinearInit::kSmallNormal};
 }
 
 }  // namespace

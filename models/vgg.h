@@ -25,7 +25,7 @@ struct Vgg {
 /// The head is that of the paper's table, Linear(512,4096), Linear(4096,4096), in place of torchvision's
 /// Linear(512·7·7,4096), with batch norm (where the network has it) and ReLU behind each and no dropout. With
 /// it the features are 4096, its layers are "classifier.0", "classifier.1", … as a torch.nn.Sequential of
-/// these layers names them, and its weights start as N(0, 0.01²).
+/// these layers names them, and its weights, a learned classifier's too, start as N(0, 0.01²).
 BackboneBuilder vgg(const Vgg& network);
 
 }  // namespace gnc

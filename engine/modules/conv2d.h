@@ -9,7 +9,7 @@ namespace gnc {
 /// How a convolution starts.
 enum class ConvolutionInit : std::uint8_t {
   kKaimingNormalFanOut,  ///< N(0, 2/(O·K·K)), bias 0: torchvision's VGG, ResNet
-  kKaimingNormalFanIn,   ///< N(0, 2/(C·K·K)), bias 0: the narrow ResNets of CIFAR
+  kKaimingNormalFanIn,   ///< N(0, 2/(C·K·K)), bias 0: the narrow ResNets of CIFAR, torchvision's DenseNet
   kPyTorchDefault,  ///< U(±1/√(C·K·K)), kaiming_uniform(a=√5), for weights and bias: torch.nn.Conv2d
 };
 

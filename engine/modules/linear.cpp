@@ -7,13 +7,23 @@ namespace gnc {
 Linear::Linear(const Options& options) : options_(options) {
   weights_.shape = {options.out_features, options.in_features};
   bias_.shape = {options.out_features};
+  const double in_features = options.in_features;
+  const Initializer by_inputs = Initializer::uniform(1 / std::sqrt(in_features));
   switch (options.init) {
     case LinearInit::kPyTorchDefault:
-      weights_.initializer = Initializer::uniform(1.0 / std::sqrt(static_cast<double>(options.in_features)));
-      bias_.initializer = weights_.initializer;
+      weights_.initializer = by_inputs;
+      bias_.initializer = by_inputs;
       break;
     case LinearInit::kSmallNormal:
       weights_.initializer = Initializer::normal(0.01);
+      bias_.initializer = Initializer::constant(0);
+      break;
+    case LinearInit::kKaimingNormal:
+      weights_.initializer = Initializer::normal(std::sqrt(2 / in_features));
+      bias_.initializer = by_inputs;
+      break;
+    case LinearInit::kZeroBias:
+      weights_.initializer = by_inputs;
       bias_.initializer = Initializer::constant(0);
       break;
   }

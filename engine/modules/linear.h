@@ -11,6 +11,8 @@ enum class Bias : std::uint8_t { kNo, kYes };
 enum class LinearInit : std::uint8_t {
   kPyTorchDefault,  ///< U(±1/√in), kaiming_uniform(a=√5), for weights and bias: torch.nn.Linear
   kSmallNormal,     ///< N(0, 0.01²), bias 0: torchvision's VGG
+  kKaimingNormal,   ///< N(0, 2/in), bias U(±1/√in): the narrow ResNets of CIFAR
+  kZeroBias,        ///< U(±1/√in), bias 0: torchvision's DenseNet
 };
 
 /// y = x·Wᵀ + b for x [N,in], parameters "weight" [out,in] and "bias" [out].

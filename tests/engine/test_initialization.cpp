@@ -104,6 +104,18 @@ TEST(Initialization, OfALinearLayerOfVgg_IsASmallNormal) {
   expect_all(drawn(layer, ".bias"), 0);
 }
 
+TEST(Initialization, OfTheLastLayerOfANarrowResNet_IsKaimingNormalWithTheDefaultBias) {
+  Linear layer({.in_features = kIn, .out_features = kOut, .init = LinearInit::kKaimingNormal});
+  expect_normal(drawn(layer, ".weight"), 2.0 / kIn);
+  expect_uniform(drawn(layer, ".bias"), 1 / std::sqrt(double{kIn}));
+}
+
+TEST(Initialization, OfTheLastLayerOfADenseNet_IsTheDefaultWithoutBias) {
+  Linear layer({.in_features = kIn, .out_features = kOut, .init = LinearInit::kZeroBias});
+  expect_uniform(drawn(layer, ".weight"), 1 / std::sqrt(double{kIn}));
+  expect_all(drawn(layer, ".bias"), 0);
+}
+
 TEST(Initialization, OfBatchNorm_IsTheIdentity) {
   BatchNorm layer(kOut, Activation::kNone);
   expect_all(drawn(layer, ".weight"), 1);

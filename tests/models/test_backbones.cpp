@@ -29,6 +29,9 @@ struct Published {
 
 /// Without the last classifier. VGG and ResNet-18, 34, 50: torchvision's models and those of pytorch-cifar
 /// less their last layers; ResNet-20, 32, 56: 269 722, 464 154, 853 018 less Linear(64, 10).
+/// The paper's head: Linear(512, 4096), Linear(4096, 4096), with batch norm behind each where the network has
+/// it.
+constexpr std::int64_t kHead = 513 * 4096 + 4097 * 4096, kHeadWithNorm = kHead + 2 * 2 * 4096;
 constexpr Published kPublished[] = {{"mlp", 3 * 1024 * 512 + 2 * 512 * 512 + 3 * 512, 512},
                                     {"resnet18", 11'168'832, 512},
                                     {"resnet18_imagenet", 11'176'512, 512},
@@ -42,13 +45,19 @@ constexpr Published kPublished[] = {{"mlp", 3 * 1024 * 512 + 2 * 512 * 512 + 3 *
                                     {"vgg11", 9'220'480, 512},
                                     {"vgg11_bn", 9'225'984, 512},
                                     {"vgg11_bn_head", 28'124'928, 4096},
-                                    {"vgg11_head", 28'124'928 - (9'225'984 - 9'220'480) - 4 * 4096, 4096},
+                                    {"vgg11_head", 9'220'480 + kHead, 4096},
                                     {"vgg13", 9'404'992, 512},
                                     {"vgg13_bn", 9'410'880, 512},
+                                    {"vgg13_bn_head", 9'410'880 + kHeadWithNorm, 4096},
+                                    {"vgg13_head", 9'404'992 + kHead, 4096},
                                     {"vgg16", 14'714'688, 512},
                                     {"vgg16_bn", 14'723'136, 512},
+                                    {"vgg16_bn_head", 14'723'136 + kHeadWithNorm, 4096},
+                                    {"vgg16_head", 14'714'688 + kHead, 4096},
                                     {"vgg19", 20'024'384, 512},
-                                    {"vgg19_bn", 20'035'392, 512}};
+                                    {"vgg19_bn", 20'035'392, 512},
+                                    {"vgg19_bn_head", 20'035'392 + kHeadWithNorm, 4096},
+                                    {"vgg19_head", 20'024'384 + kHead, 4096}};
 
 TEST(Backbones, Have_The_Published_Numbers_Of_Parameters_And_Features) {
   for (const Published& published : kPublished) {
