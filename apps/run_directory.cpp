@@ -71,6 +71,7 @@ Position RunDirectory::position(const nlohmann::ordered_json& settings) const {
 
 void RunDirectory::begin(const std::string& config, const std::optional<Frame>& frame) const {
   make_writable_directory(path_);
+  remove_leftovers(path_);
   if (frame) write_classifier(*frame);
   write_atomically(path_ / "config.toml", config);
 }
@@ -102,6 +103,7 @@ void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::or
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
+  remove_leftovers(path_);
   const Position at = load_state(checkpoint_path(), trainer, run).position;
   const int epochs = trainer.settings().epochs, steps = trainer.steps_per_epoch();
   require<FileError>(at.step < steps && (at.epoch < epochs || (at.epoch == epochs && at.step == 0)),
@@ -112,7 +114,8 @@ double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
   const nlohmann::ordered_json json = parse_json(file, read_file(file));
   const auto seconds = json.find("seconds");
   require<FileError>(seconds != json.end() && seconds->is_number() && seconds->get<double>() >= 0,
-                     "{}: expected \"seconds\" and a number from 0", file.string());
+                     "{}: expected \"seconds\" and a number from 0; without the file they are counted from 0",
+                     file.string());
   return seconds->get<double>();
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr long kOk = 200, kPartialContent = 206, kRangeNotSatisfiable = 416;
 
-/// The file that grows; locked, so that two downloads do not mix.
+/// The file that grows; locked, so that two downloads do not mix; removed when nothing has come.
 class PartFile {
  public:
   explicit PartFile(const std::filesystem::path& path) : path_(path.string()) {
@@ -31,11 +32,23 @@ class PartFile {
       ::close(descriptor_);
       throw FileError(fmt::format("{}: another process is downloading it", path_));
     }
+    // Between the two calls that process may have finished, and renamed or removed the file.
+    struct stat opened {
+    }, named{};
+    const bool is_named = ::fstat(descriptor_, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+                          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+    if (!is_named) {
+      ::close(descriptor_);
+      throw FileError(fmt::format("{}: another process has just finished with it; try again", path_));
+    }
     bytes_ = ::lseek(descriptor_, 0, SEEK_END);
   }
   PartFile(const PartFile&) = delete;
   PartFile& operator=(const PartFile&) = delete;
-  ~PartFile() { ::close(descriptor_); }
+  ~PartFile() {
+    if (bytes_ == 0) ::unlink(path_.c_str());
+    ::close(descriptor_);
+  }
 
   std::int64_t bytes() const { return bytes_; }
   /// False when the disk does not take it.
@@ -48,6 +61,9 @@ class PartFile {
       bytes_ += written;
     }
     return true;
+  }
+  void sync() const {
+    require<FileError>(::fsync(descriptor_) == 0, "{}: cannot write: {}", path_, std::strerror(errno));
   }
   void clear() {
     const bool is_cleared = ::ftruncate(descriptor_, 0) == 0 && ::lseek(descriptor_, 0, SEEK_SET) == 0;
@@ -103,14 +119,23 @@ class Transfer {
     const std::string range = fmt::format("{}-", part_.bytes());
     if (part_.bytes() > 0) set(CURLOPT_RANGE, range.c_str());
     const CURLcode code = curl_easy_perform(curl_.get());
+    if (is_too_long_) {
+      part_.clear();
+      throw FileError(fmt::format("{}: more than the {} bytes that were published; {} was removed",
+                                  request_.url, request_.bytes, request_.path.string()));
+    }
     if (!fault_.empty()) fail(fault_);
     if (code != CURLE_OK) fail(message_[0] != '\0' ? message_.data() : curl_easy_strerror(code));
     const long status = response_status();
-    if (status != kOk && status != kPartialContent && status != kRangeNotSatisfiable)
-      fail(fmt::format("HTTP status {}", status));
+    if (status != kOk && status != kPartialContent && status != kRangeNotSatisfiable) refuse(status);
     return status;
   }
 
+  /// The server answered, and will answer so again.
+  [[noreturn]] void refuse(long status) const {
+    throw FileError(fmt::format("{}: HTTP status {}", request_.url, status));
+  }
+  /// What there is stays for the next try.
   [[noreturn]] void fail(std::string_view what) const {
     throw FileError(fmt::format("{}: {}; {} of {} bytes are in {}: the same command goes on from there",
                                 request_.url, what, part_.bytes(), request_.bytes, request_.path.string()));
@@ -136,11 +161,12 @@ class Transfer {
     const long status = response_status();
     if (status != kOk && status != kPartialContent) return true;  // the text of an error page
     if (!has_begun_) begin(status);
-    if (static_cast<std::int64_t>(data.size()) > request_.bytes - part_.bytes())
-      fault_ = fmt::format("more than the {} bytes that were published", request_.bytes);
-    else if (!part_.append(data))
+    is_too_long_ = static_cast<std::int64_t>(data.size()) > request_.bytes - part_.bytes();
+    if (is_too_long_) return false;
+    if (!part_.append(data)) {
       fault_ = fmt::format("cannot write: {}", std::strerror(errno));
-    if (!fault_.empty()) return false;
+      return false;
+    }
     if (request_.progress) request_.progress(part_.bytes());
     return true;
   }
@@ -161,6 +187,7 @@ class Transfer {
   std::array<char, CURL_ERROR_SIZE> message_{};
   std::string fault_;
   bool has_begun_ = false;
+  bool is_too_long_ = false;
 };
 
 }  // namespace
@@ -170,17 +197,18 @@ void download(const Download& request) {
   require<Error>(initialised == CURLE_OK, "libcurl: {}", curl_easy_strerror(initialised));
   PartFile part(request.path);
   if (part.bytes() > request.bytes) part.clear();  // of something else
-  if (part.bytes() == request.bytes) return;
   // A server that has nothing from there on has another file: from the beginning, then.
-  if (Transfer(request, part).run() == kRangeNotSatisfiable) {
+  if (part.bytes() < request.bytes && Transfer(request, part).run() == kRangeNotSatisfiable) {
     part.clear();
     Transfer again(request, part);
-    if (again.run() == kRangeNotSatisfiable) again.fail("HTTP status 416");
+    if (again.run() == kRangeNotSatisfiable) again.refuse(kRangeNotSatisfiable);
   }
   require<FileError>(
       part.bytes() == request.bytes,
       "{}: the server ended early; {} of {} bytes are in {}: the same command goes on from there",
       request.url, part.bytes(), request.bytes, request.path.string());
+  part.sync();
+  if (request.finish) request.finish();
 }
 
 std::string md5_of_file(const std::filesystem::path& path) {

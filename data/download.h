@@ -17,11 +17,13 @@ struct Download {
   std::int64_t bytes = 0;  ///< that the whole file has
   /// Called with the bytes that `path` holds; may be empty.
   std::function<void(std::int64_t)> progress = {};
+  /// Called when `path` holds the whole file, on the disk, before another process may touch it; may be empty.
+  std::function<void()> finish = {};
 };
 
-/// Throws FileError naming the URL, what went wrong and how much of the file `path` holds by then, which
-/// stays for the next try: no connection, none of it for a minute, an HTTP status that is an error, an end
-/// before the last byte, a byte after it, another process at work on `path`.
+/// Throws FileError naming the URL and what went wrong: no connection, nothing of it for a minute, an end
+/// before the last byte (how much `path` holds by then, which stays for the next try), an HTTP status that is
+/// an error, a byte behind the last one (then `path` is removed), another process at work on `path`.
 void download(const Download& request);
 
 /// MD5 of a file in hexadecimal digits. Not a seal against forgers, but what the publishers give. Throws

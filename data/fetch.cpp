@@ -22,15 +22,17 @@ FetchOutcome fetch_file(const PublishedFile& file, const std::string& base_url, 
   }
   make_writable_directory(folder);
   const std::string url = base_url + (base_url.ends_with('/') ? "" : "/") + std::string(file.name);
-  download({.url = url, .path = part, .bytes = file.bytes, .progress = progress});
-  const std::string md5 = md5_of_file(part);
-  if (md5 != file.md5) {
-    fs::remove(part, error);
-    throw FileError(
-        fmt::format("{}: its MD5 is {}, expected {}; the download was removed", url, md5, file.md5));
-  }
-  fs::rename(part, whole, error);
-  require<FileError>(!error, "{}: cannot rename to {}: {}", part.string(), whole.string(), error.message());
+  const auto finish = [&] {
+    const std::string md5 = md5_of_file(part);
+    if (md5 != file.md5) {
+      fs::remove(part, error);
+      throw FileError(
+          fmt::format("{}: its MD5 is {}, expected {}; the download was removed", url, md5, file.md5));
+    }
+    fs::rename(part, whole, error);
+    require<FileError>(!error, "{}: cannot rename to {}: {}", part.string(), whole.string(), error.message());
+  };
+  download({.url = url, .path = part, .bytes = file.bytes, .progress = progress, .finish = finish});
   return FetchOutcome::kDownloaded;
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -56,6 +57,15 @@ void sync_directory(const std::filesystem::path& directory) {
   if (handle.value() >= 0) ::fsync(handle.value());
 }
 
+// What a file is called while it is written: its name, this, a random number.
+constexpr std::string_view kTemporary = ".tmp-";
+constexpr std::size_t kTemporaryDigits = 8;  // hexadecimal
+
+bool is_temporary(std::string_view name) {
+  const std::size_t digits = name.find_last_not_of("0123456789abcdef") + 1;
+  return name.size() == digits + kTemporaryDigits && name.substr(0, digits).ends_with(kTemporary);
+}
+
 }  // namespace
 
 void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
@@ -75,7 +85,8 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::st
     return;
   }
   // Machines that share a folder have equal process numbers, so the name is random, and the file must be new.
-  const std::filesystem::path temporary = path.string() + fmt::format(".tmp-{:08x}", std::random_device{}());
+  const std::filesystem::path temporary =
+      path.string() + fmt::format("{}{:0{}x}", kTemporary, std::random_device{}(), kTemporaryDigits);
   const Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_EXCL, 0644));
   if (file.value() < 0) fail(path, "cannot create", errno);
   try {
@@ -87,6 +98,18 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::st
     throw;
   }
   sync_directory(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+void remove_leftovers(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::vector<std::filesystem::path> leftovers;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error))
+    if (is_temporary(entry->path().filename().string()) && entry->is_regular_file(error))
+      leftovers.push_back(entry->path());
+  for (const std::filesystem::path& file : leftovers)
+    if (!error) std::filesystem::remove(file, error);
+  require<FileError>(!error, "{}: cannot remove temporary files: {}", directory.string(), error.message());
 }
 
 std::string read_file(const std::filesystem::path& path) {

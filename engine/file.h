@@ -15,6 +15,10 @@ void write_atomically(const std::filesystem::path& path, std::string_view bytes)
 /// The same for contents that lie in several pieces, written one after another.
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
+/// Removes what write_atomically() left in `directory` where a process was killed. Nobody else may be writing
+/// there. Throws FileError.
+void remove_leftovers(const std::filesystem::path& directory);
+
 /// The whole file. Throws FileError naming the path and the cause.
 std::string read_file(const std::filesystem::path& path);
 

@@ -5,10 +5,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <thread>
+#include <vector>
 
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_dir.h"
@@ -112,6 +115,38 @@ TEST(WriteAtomically, Never_Shows_A_Part_To_A_Reader) {
   } while (!is_done);
   writer.join();
   EXPECT_EQ(torn, 0);
+}
+
+TEST(RemoveLeftovers, Of_Writers_That_Were_Killed_And_Of_Nobody_Else) {
+  const TempDir folder;
+  const std::string kept[] = {"checkpoint.safetensors", "a.tmp-12345678x", "b.tmp-1234567",
+                              "c.tmp-1234567g",         "tmp-12345678",    "d.tmp-123456789"};
+  for (const std::string& name : kept) write_atomically(folder / name, "kept");
+  std::filesystem::create_directory(folder / "e.tmp-12345678");
+  write_atomically(folder / "checkpoint.safetensors.tmp-0a1b2c3d", "half");
+  remove_leftovers(folder.path());
+  for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
+  EXPECT_TRUE(std::filesystem::exists(folder / "e.tmp-12345678"));
+  EXPECT_EQ(entries_in(folder.path()), 7);
+  expect_error<FileError>([&] { remove_leftovers(folder / "none"); }, {"none", "cannot remove temporary"});
+}
+
+TEST(WriteAtomically, Leaves_What_Remove_Leftovers_Finds_When_It_Is_Killed) {
+  const TempDir folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::string piece(std::size_t{1} << 20, 'x');
+    const std::vector<std::string_view> pieces(std::size_t{1} << 16, piece);  // 64 GiB
+    write_atomically(folder / "large", pieces);
+    ::_exit(0);
+  }
+  ASSERT_GT(child, 0);
+  while (entries_in(folder.path()) == 0) std::this_thread::yield();
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ASSERT_EQ(entries_in(folder.path()), 1);
+  remove_leftovers(folder.path());
+  EXPECT_EQ(entries_in(folder.path()), 0);
 }
 
 TEST(ReadFile, Names_What_Cannot_Be_Read) {
