@@ -160,7 +160,10 @@ void run_eval(const EvalCommand& command) {
   const std::string& precision = command.precision.empty() ? stored.common.precision : command.precision;
   const std::unique_ptr<Backend> backend = open_backend(
       {.device = command.common.device, .precision = precision, .convolution = command.common.convolution});
-  Trainer trainer(*backend, *network, *data.train, *data.test, trainer_settings(stored.training), {0});
+  TrainerSettings settings = trainer_settings(stored.training);
+  settings.batch_size =
+      std::min(settings.batch_size, data.train->images().size());  // other pictures may be few
+  Trainer trainer(*backend, *network, *data.train, *data.test, settings, {0});
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
   if (frame) check_frame_is_classifier(directory, trainer, *frame);
   const Eigen::MatrixXd classifier = frame ? frame->vectors : trained_classifier(trainer, 0);

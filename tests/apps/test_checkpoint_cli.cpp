@@ -243,6 +243,11 @@ TEST_F(CheckpointCli, EvaluationWritesInputsFeaturesAndLogits) {
   EXPECT_LE(inputs.colwise().mean().cwiseAbs().maxCoeff(), 1e-4);
   EXPECT_LE((inputs.array().square().colwise().mean() - 1).abs().maxCoeff(), 1e-4);
 
+  // Fewer pictures than a batch of the run.
+  const ProgramResult few =
+      gnc({"eval", path("run"), "--data", "synthetic:classes=3,size=8,train=3,test=3,channels=1", "--json"});
+  EXPECT_EQ(few.exit_status, 0) << few.err;
+
   expect_failure({"eval", path("run"), "--logits", path("y.csv")}, 2, {"--logits", "y.csv", ".npy"});
   expect_failure({"eval", path("run"), "--features", path("no/z.npy")}, 1,
                  {"--features", "there is no folder"});

@@ -40,21 +40,24 @@ class Mlp(nn.Module):
         return self.layers(x.flatten(1))
 
 
-class Vgg(nn.Module):
-    """Configuration A. head_features: of the two linear layers behind it, or None."""
+# Convolutions of each of the five stages of VGG: table 1 of its paper, configurations A, B, D, E.
+VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
-    def __init__(self, width, has_norm, head_features=None):
+
+class Vgg(nn.Module):
+    """head_features: of the two linear layers behind the convolutions, or None."""
+
+    def __init__(self, width, has_norm, head_features=None, depth=11):
         super().__init__()
         layers, channels = [], 3
-        for count in (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"):
-            if count == "M":
-                layers.append(nn.MaxPool2d(2))
-                continue
-            outputs = narrow(count, width)
-            layers.append(nn.Conv2d(channels, outputs, 3, padding=1))
-            layers += [norm(outputs)] if has_norm else []
-            layers.append(nn.ReLU())
-            channels = outputs
+        for stage, convolutions in zip((64, 128, 256, 512, 512), VGG_STAGES[depth]):
+            for _ in range(convolutions):
+                outputs = narrow(stage, width)
+                layers.append(nn.Conv2d(channels, outputs, 3, padding=1))
+                layers += [norm(outputs)] if has_norm else []
+                layers.append(nn.ReLU())
+                channels = outputs
+            layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
         head = []
         for _ in range(2 if head_features else 0):
