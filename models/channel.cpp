@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "engine/error.h"
+#include "engine/probability.h"
 #include "engine/tensor.h"
-#include "models/probability.h"
 
 namespace gnc {
 namespace {

@@ -23,4 +23,18 @@ ClassificationScore ScoreSum::score() const {
           .samples = samples_};
 }
 
+Eigen::MatrixXd confusion_matrix(std::span<const std::int32_t> predictions,
+                                 std::span<const std::int32_t> labels, int num_classes) {
+  require<ShapeError>(predictions.size() == labels.size(),
+                      "confusion matrix: {} predictions and {} labels; expected as many of each",
+                      predictions.size(), labels.size());
+  Eigen::MatrixXd counts = Eigen::MatrixXd::Zero(num_classes, num_classes);
+  for (std::size_t n = 0; n < labels.size(); ++n) {
+    require(labels[n] >= 0 && labels[n] < num_classes,
+            "confusion matrix: label {} of sample {} is not in [0,{})", labels[n], n, num_classes);
+    if (predictions[n] >= 0 && predictions[n] < num_classes) ++counts(labels[n], predictions[n]);
+  }
+  return counts;
+}
+
 }  // namespace gnc

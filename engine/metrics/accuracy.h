@@ -1,6 +1,8 @@
 #pragma once
 /// Mean cross-entropy and accuracy of a set of samples, from what the CrossEntropy op returns batch by batch.
 
+#include <Eigen/Core>
+
 #include <cstdint>
 #include <span>
 
@@ -12,6 +14,11 @@ struct ClassificationScore {
   double accuracy = 0;       ///< fraction of samples whose largest logit is their label's, in [0,1]
   std::int64_t samples = 0;
 };
+
+/// [C,C]: how many samples of class i (row) were taken for class j (column). Throws ShapeError when the
+/// lengths differ, Error for a label outside [0,C); a prediction outside, as of a NaN logit, is not counted.
+Eigen::MatrixXd confusion_matrix(std::span<const std::int32_t> predictions,
+                                 std::span<const std::int32_t> labels, int num_classes);
 
 /// Sums batches in double and in the order they come, so that the score does not depend on the batch size
 /// beyond the losses themselves.

@@ -231,6 +231,7 @@ CollapseReport measure_collapse(const BasicFeatureView<Real>& view, const Eigen:
   CollapseReport report;
   report.nc1 = sums.deviations / samples / mean_norm;
   report.nc2 = sums.dual_angles / samples;
+  report.class_means = means.means;
   report.max_cosine_means = max_cosine(means.means);
   report.max_cosine_classifier = max_cosine(classifier);
   report.nc3 = report.max_cosine_means - report.max_cosine_classifier;

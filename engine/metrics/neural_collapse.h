@@ -67,6 +67,9 @@ struct CollapseReport {
   /// be.
   double mean_offset = 0;
 
+  /// [d,C]: the class means z̄_y.
+  Eigen::MatrixXd class_means;
+
   // Margins (Definition 3.6).
   /// [C,C]: γ_ij = min over the samples of class i of (M_i − M_j)ᵀz, the largest γ the definition admits; 0
   /// for i = j.

@@ -47,5 +47,14 @@ TEST(Score, Refuses_Lengths_That_Differ) {
   EXPECT_THROW(sum.add(std::array{1.0F, 2.0F}, std::array{0}, std::array{0, 1}), ShapeError);
 }
 
+TEST(ConfusionMatrix, CountsEveryPairOnce) {
+  const Eigen::MatrixXd counts =
+      confusion_matrix(std::array{0, 1, 1, 2, -1, 1}, std::array{0, 0, 1, 1, 2, 0}, 3);
+  const Eigen::MatrixXd expected{{1, 2, 0}, {0, 1, 1}, {0, 0, 0}};  // the −1 of a NaN logit is no class
+  EXPECT_EQ(counts, expected);
+  EXPECT_THROW(confusion_matrix(std::array{0}, std::array{0, 1}, 3), ShapeError);
+  EXPECT_THROW(confusion_matrix(std::array{0}, std::array{3}, 3), Error);
+}
+
 }  // namespace
 }  // namespace gnc

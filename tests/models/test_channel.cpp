@@ -7,8 +7,8 @@
 
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/probability.h"
 #include "models/channel.h"
-#include "models/probability.h"
 #include "tests/support/expect_error.h"
 
 namespace gnc {

@@ -1,7 +1,8 @@
-#include "models/probability.h"
+#include "engine/probability.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "engine/error.h"
@@ -60,6 +61,35 @@ double regularized_beta(double x, double a, double b) {
       std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x);
   if (x < (a + 1) / (a + b + 2)) return std::exp(log_front) * beta_fraction(x, a, b) / a;
   return 1 - std::exp(log_front) * beta_fraction(1 - x, b, a) / b;
+}
+
+double normal_quantile(double probability) {
+  if (probability <= 0) return -std::numeric_limits<double>::infinity();
+  if (probability >= 1) return std::numeric_limits<double>::infinity();
+  if (probability > 0.5) return -normal_quantile(1 - probability);
+  // The lower half by bisection: erfc keeps its relative accuracy there, as 1 - P would not.
+  double low = -40, high = 0;
+  for (double middle = -20; middle > low && middle < high; middle = (low + high) / 2)
+    (0.5 * std::erfc(-middle / std::numbers::sqrt2) < probability ? low : high) = middle;
+  return low;
+}
+
+double student_t_two_sided(double t, double freedom) {
+  return regularized_beta(freedom / (freedom + t * t), freedom / 2, 0.5);
+}
+
+double student_t_two_sided_quantile(double probability, double freedom) {
+  const double x = beta_quantile(probability, freedom / 2, 0.5);
+  return std::sqrt(freedom * (1 - x) / x);
+}
+
+double f_tail(double f, double above, double below) {
+  return f <= 0 ? 1 : regularized_beta(below / (below + above * f), below / 2, above / 2);
+}
+
+double f_quantile(double probability, double above, double below) {
+  const double x = beta_quantile(1 - probability, below / 2, above / 2);
+  return below * (1 - x) / (x * above);
 }
 
 Interval clopper_pearson(double successes, double trials) {

@@ -1,0 +1,58 @@
+#pragma once
+/// Two groups of results set against each other, such as the runs of ten permutations against those of ten
+/// seeds: do they spread differently, do they lie elsewhere?
+
+#include <span>
+
+#include "engine/probability.h"
+
+namespace gnc {
+
+/// Whether two groups spread alike.
+struct SpreadComparison {
+  double deviation_ratio = 0;  ///< sample deviation of the first group over that of the second
+  /// 95 % of it if both groups are normal, from quantiles of F: the exact interval then, and too narrow for
+  /// heavier tails.
+  Interval deviation_ratio_interval;
+  /// Brown and Forsythe, "Robust tests for the equality of variances" (1974): the F statistic of the absolute
+  /// deviations from each group's median.
+  double statistic = 0;
+  double p_value = 1;  ///< P(F >= statistic) with 1 and n − 2 degrees of freedom
+  /// The part of all ways to deal the same absolute deviations to two groups of these sizes, the given one
+  /// among them, that give a statistic as large: no law is assumed, but that under equal spreads the
+  /// deviations could change places. Counted where there are up to 200 000 ways, else of 100 000 drawn ones.
+  double permutation_p_value = 1;
+};
+
+/// Throws Error for fewer than three values in a group, or one that is not finite. Equal values everywhere in
+/// both groups give NaN statistics.
+SpreadComparison compare_spreads(std::span<const double> first, std::span<const double> second);
+
+/// Whether two groups lie elsewhere.
+struct LocationComparison {
+  double difference = 0;         ///< mean of the first group less that of the second
+  Interval difference_interval;  ///< 95 % of it, Welch's
+  double p_value = 1;  ///< two-sided, of Welch's t ("The generalization of Student's problem", 1947)
+  /// Hedges' g (1981): the difference over the pooled deviation, corrected for few values.
+  double hedges_g = 0;
+  /// Cliff's δ (1993): the part of pairs in which the first group's value is larger, less the part in which
+  /// it is smaller, in [−1, 1].
+  double cliffs_delta = 0;
+};
+
+/// Throws Error for fewer than two values in a group, or one that is not finite.
+LocationComparison compare_locations(std::span<const double> first, std::span<const double> second);
+
+/// Whether two quantities of the same runs rise together.
+struct RankCorrelation {
+  double rho =
+      0;  ///< Spearman's ρ; ranks of equal values are their mean. NaN where one of them never changes.
+  Interval interval;  ///< 95 %: Fisher's z with the variance (1 + ρ²/2)/(n − 3) of Bonett and Wright (2000)
+  /// Two-sided, over the orders of one quantity: all of them up to eight values, else 100 000 drawn ones.
+  double p_value = 1;
+};
+
+/// Throws Error for fewer than four pairs, spans of different lengths, a number that is not finite.
+RankCorrelation rank_correlation(std::span<const double> x, std::span<const double> y);
+
+}  // namespace gnc
