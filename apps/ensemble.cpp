@@ -149,6 +149,7 @@ std::vector<EpochRow> Ensemble::evaluate() {
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     rows[i].test = score(test[i], test_labels);
     check_finite(rows[i].test, i, "test");
+    rows[i].confusion = confusion_matrix(test[i].predictions, test_labels, shared_.data.num_classes);
   }
   return rows;
 }
@@ -214,6 +215,8 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
   if (!shared_.options.init.empty()) result["init"] = shared_.options.init;
   result["settings"] = settings_[i];
   if (!runs_[i]->frame) runs_[i]->directory.write_classifier({.vectors = classifier_of(i), .provenance = {}});
+  runs_[i]->directory.write_matrices(
+      {.class_means = row.collapse.class_means, .margins = row.collapse.margins, .confusion = row.confusion});
   runs_[i]->directory.write_result(result);
 }
 

@@ -35,6 +35,7 @@ struct EpochRow {
   ClassificationScore train;
   ClassificationScore test;
   CollapseReport collapse;
+  Eigen::MatrixXd confusion;  ///< of the test pictures: confusion_matrix()
 };
 
 /// The classifier as it stands in run `run` of a trainer: [d,C], column y = M_y.

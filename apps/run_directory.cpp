@@ -4,6 +4,7 @@
 #include "engine/file.h"
 #include "engine/metrics/neural_collapse.h"
 #include "models/frame_io.h"
+#include "models/npy.h"
 
 namespace gnc {
 namespace {
@@ -117,6 +118,22 @@ double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
                      "{}: expected \"seconds\" and a number from 0; without the file they are counted from 0",
                      file.string());
   return seconds->get<double>();
+}
+
+void RunDirectory::write_matrices(const RunMatrices& matrices) const {
+  write_atomically(path_ / "class_means.npy", format_npy(matrices.class_means));
+  write_atomically(path_ / "margins.npy", format_npy(matrices.margins));
+  write_atomically(path_ / "confusion.npy", format_npy(matrices.confusion));
+}
+
+RunMatrices RunDirectory::read_matrices() const {
+  const auto read = [this](const char* name) {
+    const std::filesystem::path file = path_ / name;
+    return parse_npy(read_file(file), file.string());
+  };
+  return {.class_means = read("class_means.npy"),
+          .margins = read("margins.npy"),
+          .confusion = read("confusion.npy")};
 }
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {

@@ -1,6 +1,7 @@
 #pragma once
-/// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors, result.json; until the
-/// last, seconds.json beside the checkpoint.
+/// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors; at the end
+/// class_means.npy, margins.npy, confusion.npy and result.json, until then seconds.json beside the
+/// checkpoint.
 
 #include <filesystem>
 #include <map>
@@ -15,6 +16,13 @@
 #include "models/frame.h"
 
 namespace gnc {
+
+/// What a finished run leaves beside its numbers.
+struct RunMatrices {
+  Eigen::MatrixXd class_means;  ///< [d,C], of the training pictures' features
+  Eigen::MatrixXd margins;      ///< [C,C], γ_ij on the training pictures (Definition 3.6)
+  Eigen::MatrixXd confusion;    ///< [C,C], test pictures of class i (row) taken for class j (column)
+};
 
 /// Every file is written whole or not at all, the result last: a folder with a result.json is a finished run,
 /// one with a checkpoint can be continued, anything else starts over.
@@ -45,6 +53,10 @@ class RunDirectory {
                        double seconds) const;
   /// Restores the run, and returns the seconds it took so far.
   double load_checkpoint(Trainer& trainer, int run) const;
+  /// Before write_result(), so that a finished run has them.
+  void write_matrices(const RunMatrices& matrices) const;
+  /// Throws FileError.
+  RunMatrices read_matrices() const;
   void write_result(const nlohmann::ordered_json& result) const;
 
  private:

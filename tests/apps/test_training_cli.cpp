@@ -15,6 +15,7 @@
 #include "engine/checkpoint.h"
 #include "engine/csv.h"
 #include "engine/file.h"
+#include "models/npy.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
 
@@ -60,6 +61,7 @@ class TrainingCli : public testing::Test {
     return gnc(command(name, out, more));
   }
   std::string bytes(const std::string& file) const { return read_file(path(file)); }
+  Eigen::MatrixXd matrix(const std::string& file) const { return parse_npy(bytes(file), file); }
 
   /// The last line has every one of `parts` in it; wrong usage is told in that one line.
   static void expect_error(const ProgramResult& result, int exit_status, const Arguments& parts) {
@@ -215,6 +217,22 @@ TEST_F(TrainingCli, TheResultHasTheKeysThatScriptsRelyOn) {
   const Arguments header(metrics.header().begin(), metrics.header().begin() + 10);
   EXPECT_EQ(header, (Arguments{"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy", "nc1",
                                "nc2", "nc3", "nc4"}));
+}
+
+TEST_F(TrainingCli, LeavesTheMeansTheMarginsAndTheConfusionsOfItsLastEpoch) {
+  ASSERT_EQ(run("train", "run", {}).exit_status, 0);
+  const Eigen::MatrixXd confusion = matrix("run/confusion.npy"), means = matrix("run/class_means.npy"),
+                        margins = matrix("run/margins.npy"), frame = matrix("run/frame.npy");
+  const auto result = nlohmann::json::parse(bytes("run/result.json"));
+  EXPECT_DOUBLE_EQ(confusion.trace() / confusion.sum(), result["test_accuracy"].get<double>());
+  EXPECT_EQ(means.rows(), frame.rows());
+  EXPECT_EQ(means.cols(), frame.cols());
+  // The least margin is at most the mean's: (M_i − M_j)ᵀz̄_i, of the classes that the training pictures have.
+  const Eigen::MatrixXd logits = frame.transpose() * means;
+  for (int i = 0; i < means.cols(); ++i)
+    for (int j = 0; j < means.cols(); ++j)
+      EXPECT_LE(margins(i, j), logits(i, i) - logits(j, i) + 1e-6 * logits.cwiseAbs().maxCoeff())
+          << i << ", " << j;
 }
 
 TEST_F(TrainingCli, TrainsInThePrecisionItIsToldAndResumesInNoOther) {
