@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   gnc::add_eval_command(app);
   gnc::add_frame_command(app);
   gnc::add_model_command(app);
+  gnc::add_report_command(app);
   gnc::add_sweep_command(app);
   gnc::add_train_command(app);
   gnc::add_ufm_command(app);

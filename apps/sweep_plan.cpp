@@ -20,7 +20,8 @@ std::string config_of_run(const std::string& sweep_config, const std::filesystem
   std::string result, line;
   while (std::getline(lines, line)) {
     const std::string key = line.substr(0, line.find_first_of(" ="));
-    if (key == "frames" || key == "vary" || key == "rotation" || key == "ensemble" || key == "shard")
+    if (key == "frames" || key == "vary" || key == "rotation" || key == "ensemble" || key == "shard" ||
+        key == "permute-for" || key == "similarity")
       continue;
     if (key == "classifier" && has_frame) line = "classifier = " + as_toml(directory / "frame.npy");
     if (key == "out") line = "out = " + as_toml(directory);
@@ -49,6 +50,8 @@ class DistinctPermutations {
     std::iota(identity.begin(), identity.end(), 0);
     drawn_.insert(std::move(identity));
   }
+  /// Leaves a permutation out of the draws; false where it was out already.
+  bool take(const std::vector<int>& permutation) { return drawn_.insert(permutation).second; }
   std::vector<int> next() {
     for (;;) {
       std::vector<int> permutation =
@@ -88,6 +91,17 @@ std::vector<PlannedRun> plan_sweep(const SweepPlan& plan) {
                       to_string(plan.vary));
   DistinctPermutations permutations(plan.seed, plan.base ? plan.base->classes() : 1,
                                     permutes ? plan.runs : 1);
+  require<UsageError>(plan.chosen.empty() || permutes,
+                      "--permute-for: runs with --vary {} have no permutations", to_string(plan.vary));
+  require<UsageError>(static_cast<int>(plan.chosen.size()) < plan.runs,
+                      "--frames {}: the identity and {} chosen permutations are more runs than that",
+                      plan.runs, plan.chosen.size());
+  for (const ChosenPermutation& permutation : plan.chosen)
+    require<UsageError>(
+        permutations.take(permutation.order),
+        "--permute-for {}: its permutation is one that the sweep has already (the identity, or "
+        "the other one); the classes have no better place",
+        permutation.name);
   std::vector<PlannedRun> runs;
   for (int i = 0; i < plan.runs; ++i) {
     std::optional<Frame> frame = plan.base;
@@ -100,10 +114,13 @@ std::vector<PlannedRun> plan_sweep(const SweepPlan& plan) {
       transformation = fmt::format("{} rotation {}", to_string(plan.rotation), draw);
     }
     if (i > 0 && permutes) {
-      const std::vector<int> permutation = permutations.next();
-      frame = permuted(*frame, permutation);
+      const bool is_chosen = i <= static_cast<int>(plan.chosen.size());
+      const ChosenPermutation permutation = is_chosen ? plan.chosen[static_cast<std::size_t>(i - 1)]
+                                                      : ChosenPermutation{{}, permutations.next()};
+      frame = permuted(*frame, permutation.order);
       transformation +=
-          fmt::format("{}permutation {}", transformation.empty() ? "" : "; ", fmt::join(permutation, " "));
+          fmt::format("{}{}{}permutation {}", transformation.empty() ? "" : "; ", permutation.name,
+                      is_chosen ? " " : "", fmt::join(permutation.order, " "));
     }
     const std::filesystem::path directory = plan.out / fmt::format("run-{:02}", i);
     runs.push_back({.name = fmt::format("run {:02}", i),

@@ -11,6 +11,7 @@ void add_data_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_frame_command(CLI::App& app);
 void add_model_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_ufm_command(CLI::App& app);

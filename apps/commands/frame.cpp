@@ -1,11 +1,10 @@
 /// gnc frame generate|transform|info: frames as files, with a certificate.
 
-#include <charconv>
 #include <filesystem>
 #include <memory>
-#include <optional>
 
 #include "apps/commands/commands.h"
+#include "apps/commands/frame.h"
 #include "apps/frame_pictures.h"
 #include "apps/frame_report_view.h"
 #include "apps/options.h"
@@ -24,21 +23,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Rows = std::vector<std::pair<std::string, std::string>>;
-
-/// Writes the frame if there is a place for it, and prints what it is.
-void deliver(const Frame& frame, const std::string& out, const CommonOptions& common) {
-  if (!out.empty()) write_frame(out, frame);
-  Json report = frame_report(frame);
-  if (!out.empty()) report["out"] = out;
-  if (common.is_json) {
-    print_json(report);
-    return;
-  }
-  Rows rows = describe_frame(frame, report);
-  if (!out.empty())
-    rows.emplace_back("written to", fmt::format("{} and {}", out, sidecar_path(out).string()));
-  print_settings(rows);
-}
 
 void add_generate(CLI::App& frame) {
   struct Settings {
@@ -109,81 +93,10 @@ void add_generate(CLI::App& frame) {
         generate_frame(settings->frame, [&](int done, int total) { progress.update(done, total); });
     progress.finish();
     draw_pictures(settings->pictures, result);
-    deliver(result, settings->out, settings->common);
+    deliver_frame(result, settings->out, settings->common);
     if (StopSignal::received() != 0)
       throw Interrupted("frame generate: stopped; this is the best frame that was found until then",
                         StopSignal::received());
-  });
-}
-
-Frame read_frame_with_warning(const std::string& path) {
-  std::string warning;
-  Frame frame = read_frame(path, &warning);
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
-  return frame;
-}
-
-/// What --permute says: a seed, or the permutation itself.
-Frame permuted_by(const Frame& frame, const std::string& text) {
-  std::vector<int> permutation;
-  const char* end = text.data() + text.size();
-  if (text.find(',') == std::string::npos) {
-    std::uint64_t seed = 0;
-    const auto [rest, error] = std::from_chars(text.data(), end, seed);
-    require<UsageError>(error == std::errc() && rest == end,
-                        "--permute {}: expected a seed, or the permutation as i,j,k,…", text);
-    return permuted(frame, seed);
-  }
-  for (const char* position = text.data();; ++position) {
-    int source = 0;
-    const auto [rest, error] = std::from_chars(position, end, source);
-    require<UsageError>(error == std::errc() && (rest == end || *rest == ','),
-                        "--permute {}: expected class numbers with commas between them", text);
-    permutation.push_back(source);
-    position = rest;
-    if (position == end) break;
-  }
-  try {
-    return permuted(frame, permutation);
-  } catch (const Error& error) {
-    throw UsageError(fmt::format("--permute {}: {}", text, error.what()));
-  }
-}
-
-void add_transform(CLI::App& frame) {
-  struct Settings {
-    CommonOptions common;
-    std::string input;
-    std::optional<std::uint64_t> rotation_seed;
-    RotationKind rotation = RotationKind::kHaar;
-    std::string permutation;
-    std::string out;
-  };
-  const auto settings = std::make_shared<Settings>();
-  CLI::App* app = frame.add_subcommand("transform", "An equivalent frame R·M·P");
-  app->add_option("IN.npy", settings->input, "The frame M")->required();
-  CLI::Option* rotate = restrict_to_natural(
-      app->add_option("--rotate", settings->rotation_seed, "Seed of a random rotation R")->type_name("SEED"));
-  add_choice_option<RotationKind>(
-      *app, "--rotation", settings->rotation,
-      {{"haar", RotationKind::kHaar}, {"exp", RotationKind::kExponential}},
-      "How R is drawn: uniformly from SO(d), or as exp(A - Aᵀ) with A Gaussian, the paper's way")
-      ->needs(rotate);
-  app->add_option("--permute", settings->permutation,
-                  "Seed of a random permutation P, or P itself: column y of the result is column i_y of M")
-      ->type_name("SEED|i,j,k,...");
-  app->add_option("--out", settings->out, "Frame file to write, with F.json beside it")
-      ->required()
-      ->type_name("F.npy");
-  add_json_option(*app, settings->common);
-  app->callback([settings] {
-    require<UsageError>(settings->rotation_seed || !settings->permutation.empty(),
-                        "gnc frame transform: nothing to do; give --rotate, --permute or both");
-    check_output_path("--out", settings->out, ".npy");
-    Frame result = read_frame_with_warning(settings->input);
-    if (settings->rotation_seed) result = rotated(result, *settings->rotation_seed, settings->rotation);
-    if (!settings->permutation.empty()) result = permuted_by(result, settings->permutation);
-    deliver(result, settings->out, settings->common);
   });
 }
 
@@ -286,11 +199,35 @@ void add_info(CLI::App& frame) {
 
 }  // namespace
 
+Frame read_frame_with_warning(const std::string& path) {
+  std::string warning;
+  Frame frame = read_frame(path, &warning);
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  return frame;
+}
+
+void deliver_frame(const Frame& frame, const std::string& out, const CommonOptions& common, const Rows& more,
+                   const Json& more_json) {
+  if (!out.empty()) write_frame(out, frame);
+  Json report = frame_report(frame);
+  report.update(more_json);
+  if (!out.empty()) report["out"] = out;
+  if (common.is_json) {
+    print_json(report);
+    return;
+  }
+  Rows rows = describe_frame(frame, report);
+  rows.insert(rows.end(), more.begin(), more.end());
+  if (!out.empty())
+    rows.emplace_back("written to", fmt::format("{} and {}", out, sidecar_path(out).string()));
+  print_settings(rows);
+}
+
 void add_frame_command(CLI::App& app) {
   CLI::App* frame = app.add_subcommand("frame", "Make, transform and measure Grassmannian frames");
   frame->require_subcommand(1);
   add_generate(*frame);
-  add_transform(*frame);
+  add_frame_transform(*frame);
   add_info(*frame);
 }
 

@@ -4,12 +4,14 @@
 #include <charconv>
 #include <memory>
 
+#include "apps/class_similarity.h"
 #include "apps/commands/commands.h"
 #include "apps/config_file.h"
 #include "apps/experiment_table.h"
 #include "apps/sweep_plan.h"
 #include "apps/table.h"
 #include "engine/file.h"
+#include "models/class_assignment.h"
 
 namespace gnc {
 namespace {
@@ -27,6 +29,8 @@ struct SweepCommand {
   int frames = 10;
   Vary vary = Vary::kPermutation;
   RotationKind rotation = RotationKind::kExponential;
+  std::vector<std::string> placements;  // of --permute-for: near, far
+  std::string similarity;
   int ensemble = 1;
   std::string shard = "1/1";
 };
@@ -43,6 +47,23 @@ Shard parse_shard(const std::string& text) {
   require<UsageError>(is_good && shard.count >= 1 && shard.index >= 1 && shard.index <= shard.count,
                       "--shard '{}'; expected i/n with i from 1 to n, e.g. 2/4", text);
   return shard;
+}
+
+/// The permutations of --permute-for.
+std::vector<ChosenPermutation> chosen_permutations(const SweepCommand& command,
+                                                   const std::optional<Frame>& frame) {
+  std::vector<ChosenPermutation> chosen;
+  if (command.placements.empty()) return chosen;
+  require<UsageError>(frame.has_value(), "--permute-for: a learned classifier has no frame to permute");
+  const Eigen::MatrixXd similarity = read_similarity(command.similarity);
+  require<UsageError>(similarity.cols() == frame->classes(),
+                      "--similarity {}: {} classes, but the frame has {}", command.similarity,
+                      similarity.cols(), frame->classes());
+  for (const std::string& name : command.placements)
+    chosen.push_back(
+        {name, assign_classes(similarity, frame->vectors, name == "near" ? Placement::kNear : Placement::kFar)
+                   .order});
+  return chosen;
 }
 
 ExperimentRow row_of(int index, Vary vary, const PlannedRun& run, const nlohmann::ordered_json& result) {
@@ -64,11 +85,13 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   DataOptions data = command.data;
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
-  const SweepPlan plan{.base = experiment.classifier(file),
+  const std::optional<Frame> base = experiment.classifier(file);
+  const SweepPlan plan{.base = base,
                        .vary = command.vary,
                        .runs = command.frames,
                        .seed = command.common.seed,
                        .rotation = command.rotation,
+                       .chosen = chosen_permutations(command, base),
                        .out = out,
                        .config = resolved_config(app)};
   const std::vector<PlannedRun> runs = plan_sweep(plan);
@@ -122,6 +145,15 @@ void add_sweep_command(CLI::App& app) {
       *sweep, "--rotation", command->rotation,
       {{"exp", RotationKind::kExponential}, {"haar", RotationKind::kHaar}},
       "how rotations are drawn: exp(A - A^T) as the paper's Code 1, or uniformly");
+  CLI::Option* permute_for = restrict_to(
+      sweep
+          ->add_option(
+              "--permute-for", command->placements,
+              "near, far or near,far: the runs after the first take the permutations that put similar "
+              "classes near each other, or far")
+          ->delimiter(','),
+      {"near", "far"});
+  add_similarity_option(*sweep, command->similarity, *permute_for);
   sweep->add_option("--ensemble", command->ensemble, "runs trained together")->capture_default_str();
   sweep
       ->add_option("--shard", command->shard,

@@ -1,0 +1,106 @@
+/// gnc report: one page about runs and sweeps, and the CSV file behind each of its figures.
+
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "apps/commands/commands.h"
+#include "apps/options.h"
+#include "apps/output_path.h"
+#include "apps/report/report_page.h"
+#include "apps/report/report_text.h"
+#include "apps/stop_signal.h"
+#include "engine/error.h"
+#include "engine/file.h"
+
+namespace gnc {
+namespace {
+
+struct ReportCommand {
+  CommonOptions common;
+  std::vector<std::string> directories;
+  std::string out;
+  std::string title;
+  int watch_seconds = 0;
+};
+
+/// "sweep-report.html" has its tables in "sweep-report-csv/".
+std::filesystem::path csv_directory(const std::filesystem::path& page) {
+  return page.parent_path() / (page.stem().string() + "-csv");
+}
+
+/// Reads the runs as they stand and writes page and tables. Returns the groups.
+std::vector<RunGroup> write_report(const ReportCommand& command, const std::filesystem::path& out) {
+  std::vector<RunGroup> groups = read_run_groups(command.directories);
+  const std::vector<ReportTable> tables = report_tables(groups);
+  const bool is_finished = std::ranges::all_of(groups, &RunGroup::is_finished);
+  const std::filesystem::path folder = csv_directory(out);
+  make_writable_directory(folder);
+  for (const ReportTable& table : tables)
+    if (table.table.size() > 0) table.table.write(folder / (table.name + ".csv"));
+  write_atomically(out, report_page(groups, tables,
+                                    {.title = command.title,
+                                     .version = GNC_VERSION,
+                                     .reload_seconds = is_finished ? 0 : command.watch_seconds}));
+  return groups;
+}
+
+void run_report(ReportCommand command) {
+  if (command.out.empty())
+    command.out = command.directories.size() == 1
+                      ? (std::filesystem::path(command.directories.front()) / "report.html").string()
+                      : "report.html";
+  check_output_path("--out", command.out, ".html");
+  if (command.title.empty())
+    for (const std::string& directory : command.directories)
+      command.title += (command.title.empty() ? "" : ", ") + directory;
+  std::vector<RunGroup> groups = write_report(command, command.out);
+  const StopSignal stop_signal;
+  while (command.watch_seconds > 0 && !std::ranges::all_of(groups, &RunGroup::is_finished)) {
+    for (int tenth = 0; tenth < 10 * command.watch_seconds; ++tenth) {
+      if (StopSignal::received() != 0)
+        throw Interrupted("report: stopped; the page shows what was there until then",
+                          StopSignal::received());
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    groups = write_report(command, command.out);
+  }
+  if (command.common.is_json) {
+    print_json(report_summary(groups, command.out));
+    return;
+  }
+  fmt::print("{}{}\n", report_text(groups), command.out);
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app) {
+  CLI::App* report =
+      app.add_subcommand("report", "Tables, statistics and figures of runs and sweeps as one page");
+  const auto command = std::make_shared<ReportCommand>();
+  report
+      ->add_option(
+          "directories", command->directories,
+          "folders that gnc sweep or gnc train wrote; a sweep with --vary seed is the control of the others")
+      ->required()
+      ->type_name("DIR");
+  report
+      ->add_option(
+          "--out", command->out,
+          "page to write, its tables as CSV files beside it in F-csv; default: report.html in the folder, "
+          "of several folders here")
+      ->type_name("F.html");
+  report->add_option("--title", command->title, "of the page; the folders' names when not given")
+      ->type_name("TEXT");
+  report
+      ->add_option("--watch", command->watch_seconds,
+                   "write it again every SECONDS until all runs are finished; an open page follows")
+      ->expected(0, 1)
+      ->default_str("10")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86400));
+  add_json_option(*report, command->common);
+  report->callback([command] { run_report(*command); });
+}
+
+}  // namespace gnc

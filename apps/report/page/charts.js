@@ -1,0 +1,171 @@
+"use strict";
+// Line charts and scatter plots, by Chart.js. Groups have colours, controls are grey and dashed.
+
+const palettes = {
+  light: ["#0072b2", "#d55e00", "#007a5a", "#b3478b", "#8a6d00", "#56606a"],
+  dark: ["#56b4e9", "#ff9e4a", "#35d0a5", "#f09ad0", "#f0e442", "#a3acb5"],
+};
+const shapes = ["circle", "triangle", "rect", "star", "rectRot", "cross"];
+const isDark = () => document.documentElement.dataset.theme === "dark";
+const styleOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function groupColor(name) {
+  const palette = palettes[isDark() ? "dark" : "light"];
+  const group = groupOf[name];
+  return group.control ? palette[5] : palette[group.index % 5];
+}
+const groupShape = (name) => shapes[groupOf[name].index % shapes.length];
+
+const drawn = [];  // functions that draw every figure again, for another theme
+
+const axis = (text, more = {}) => ({
+  title: { display: true, text, color: styleOf("--ink") }, ticks: { color: styleOf("--faint") },
+  grid: { color: styleOf("--line") }, ...more,
+});
+
+/** A figure with a canvas that `draw(canvas)` turns into a chart. */
+function chartFigure(parent, id, label, csv) {
+  const canvas = element("canvas", { id, role: "img", "aria-label": label, tabindex: "0" });
+  const controls = element("div", { class: "controls" });
+  let chart = null;
+  const figure = element("figure", {}, controls, element("div", { class: "chart" }, canvas), element("figcaption", {}, label + " "));
+  figure.querySelector("figcaption").append(csvButton(csv), " ", pngButton(id, canvas));
+  parent.append(figure);
+  return {
+    controls, canvas,
+    show(config) {
+      chart?.destroy();
+      config.options = {
+        animation: false, responsive: true, maintainAspectRatio: false, ...config.options,
+        plugins: { legend: { display: false }, ...config.options?.plugins },
+      };
+      chart = new Chart(canvas, config);
+    },
+  };
+}
+
+/** A legend of groups; pressing one hides its runs. */
+function groupLegend(names, hidden, changed) {
+  return names.map((name) => {
+    const button = element("button", { type: "button", "aria-pressed": "true", style: "border-left: 0.8rem solid " + groupColor(name) }, name);
+    drawn.push(() => { button.style.borderLeftColor = groupColor(name); });
+    button.addEventListener("click", () => {
+      hidden.has(name) ? hidden.delete(name) : hidden.add(name);
+      button.setAttribute("aria-pressed", String(!hidden.has(name)));
+      button.style.opacity = hidden.has(name) ? 0.5 : 1;
+      changed();
+    });
+    return button;
+  });
+}
+
+const groupsIn = (table) => report.groups.map((group) => group.name).filter((name) => table.rows.some((row) => row[table.at.group] === name));
+
+/** Any column of a table with epochs, a line for each run. */
+function curvesFigure(parent, id, name, label, preferred) {
+  const table = tables[name];
+  const figure = chartFigure(parent, id, label, name);
+  const quantities = table.columns.filter((column) => !["group", "run", "epoch", "lr"].includes(column));
+  const hidden = new Set();
+  let quantity = quantities[0], scale = "linear";
+  const draw = () => {
+    const factor = isAccuracy(quantity) ? 100 : 1;
+    const datasets = [];
+    for (const [key, rows] of byRun(table)) {
+      const group = rows[0][table.at.group];
+      if (hidden.has(group)) continue;
+      const data = rows.map((row) => ({ x: Number(row[table.at.epoch]), y: factor * Number(row[table.at[quantity]]) }))
+        .filter((point) => Number.isFinite(point.y) && (scale === "linear" || point.y > 0));
+      datasets.push({ label: key, data, borderColor: groupColor(group) + "b0", backgroundColor: groupColor(group), borderWidth: 1.5,
+        borderDash: groupOf[group].control ? [5, 3] : [], pointRadius: rows.length > 1 ? 0 : 3, pointHitRadius: 6 });
+    }
+    figure.show({ type: "line", data: { datasets }, options: { parsing: false, normalized: true,
+      interaction: { mode: "nearest", intersect: false },
+      scales: { x: axis("epoch", { type: "linear" }), y: axis(quantity.replaceAll("_", " ") + (factor === 100 ? " (%)" : ""), { type: scale }) } } });
+  };
+  figure.controls.append(
+    choice(id + " quantity", "Quantity", sortedFirst(quantities, preferred).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice(id + " scale", "Scale", [["linear", "linear"], ["logarithmic", "logarithmic"]], (value) => { scale = value; draw(); }),
+    ...groupLegend(groupsIn(table), hidden, draw));
+  drawn.push(draw);
+}
+
+const sortedFirst = (names, first) => [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
+
+/** Every run's result, the groups side by side, with mean and 95 % interval. */
+function spreadFigure(parent) {
+  const figure = chartFigure(parent, "spread", "Results of all runs, group by group; the bar is the mean with its 95 % bootstrap interval.", "statistics");
+  const runs = tables.runs, statistics = tables.statistics;
+  const names = groupsIn(runs);
+  let metric = "test_accuracy";
+  const draw = () => {
+    const factor = isAccuracy(metric) ? 100 : 1;
+    const datasets = [];
+    names.forEach((name, index) => {
+      const rows = runs.rows.filter((row) => row[runs.at.group] === name && row[runs.at.finished] === "yes");
+      datasets.push({ label: name, pointStyle: groupShape(name), backgroundColor: groupColor(name), borderColor: groupColor(name), radius: 5,
+        data: rows.map((row, i) => ({ x: index + (rows.length > 1 ? 0.36 * (i / (rows.length - 1) - 0.5) : 0), y: factor * Number(row[runs.at[metric]]), run: row[runs.at.run] + ": " + row[runs.at.transformation].slice(0, 60) })) });
+      const row = statistics.rows.find((one) => one[statistics.at.group] === name && one[statistics.at.metric] === metric);
+      if (!row) return;
+      const at = (column) => factor * Number(row[statistics.at[column]]);
+      const line = (y, half) => ({ type: "line", label: name + " mean", data: [{ x: index - half, y }, { x: index + half, y }], borderColor: styleOf("--ink"), borderWidth: 2, pointRadius: 0 });
+      datasets.push(line(at("mean"), 0.3));
+      if (Number.isFinite(at("mean_lower"))) datasets.push({ type: "line", label: name + " interval", data: [{ x: index + 0.3, y: at("mean_lower") }, { x: index + 0.3, y: at("mean_upper") }], borderColor: styleOf("--ink"), borderWidth: 2, pointRadius: 0 });
+    });
+    figure.show({ type: "scatter", data: { datasets }, options: { parsing: false,
+      plugins: { tooltip: { callbacks: { label: (item) => (item.raw.run ? `${item.raw.run}: ${item.parsed.y.toFixed(4)}` : `${item.dataset.label}: ${item.parsed.y.toFixed(4)}`) } } },
+      scales: { x: axis("", { type: "linear", min: -0.6, max: names.length - 0.4, ticks: { color: styleOf("--faint"), stepSize: 1, autoSkip: false, callback: (value) => names[value] ?? "" }, afterBuildTicks(scale) { scale.ticks = names.map((_, value) => ({ value })); } }),
+        y: axis(metric.replaceAll("_", " ") + (factor === 100 ? " (%)" : "")) } } });
+  };
+  figure.controls.append(choice("spread metric", "Quantity", ["test_accuracy", "test_ce", "train_ce", "train_accuracy"].map((m) => [m, m.replaceAll("_", " ")]), (value) => { metric = value; draw(); }));
+  drawn.push(draw);
+}
+
+/** Any number of the results against the test accuracy. */
+function againstAccuracyFigure(parent) {
+  const table = tables.final;
+  const figure = chartFigure(parent, "against-accuracy", "Test accuracy of every finished run against another of its numbers.", "final");
+  const quantities = table.columns.filter((column) => !["group", "run", "epochs", "parameters", "seconds", "images_per_second", "ensemble", "planned_memory_bytes", "peak_memory_bytes", "test_accuracy"].includes(column));
+  const hidden = new Set();
+  let quantity = quantities[0];
+  const draw = () => {
+    const datasets = groupsIn(table).filter((name) => !hidden.has(name)).map((name) => ({
+      label: name, pointStyle: groupShape(name), radius: 5, backgroundColor: groupColor(name), borderColor: groupColor(name),
+      data: table.rows.filter((row) => row[table.at.group] === name)
+        .map((row) => ({ x: Number(row[table.at[quantity]]), y: 100 * Number(row[table.at.test_accuracy]), run: row[table.at.run] }))
+        .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)) }));
+    figure.show({ type: "scatter", data: { datasets }, options: { parsing: false,
+      plugins: { tooltip: { callbacks: { label: (item) => `${item.dataset.label} ${item.raw.run}: ${item.parsed.x.toPrecision(5)}, ${item.parsed.y.toFixed(3)} %` } } },
+      scales: { x: axis(quantity.replaceAll("_", " "), { type: "linear" }), y: axis("test accuracy (%)") } } });
+  };
+  figure.controls.append(
+    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "covering_bound", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    ...groupLegend(groupsIn(table), hidden, draw));
+  drawn.push(draw);
+}
+
+/** Features of d = 2 or 3 of one run, coloured by class; of d = 3 two of the axes. */
+function featuresFigure(parent) {
+  const table = tables.features;
+  const figure = chartFigure(parent, "feature-scatter", "Last-layer features of test pictures, coloured by class.", "features");
+  const runs = byRun(table);
+  let run = [...runs.keys()][0], axes = "z0,z1";
+  const draw = () => {
+    const rows = runs.get(run);
+    const [x, y] = axes.split(",");
+    const classes = new Map();
+    for (const row of rows) {
+      const label = row[table.at.label];
+      if (!classes.has(label)) classes.set(label, []);
+      classes.get(label).push({ x: Number(row[table.at[x]]), y: Number(row[table.at[y]]) });
+    }
+    const labels = [...classes.keys()].sort((a, b) => a - b);
+    figure.show({ type: "scatter", data: { datasets: labels.map((label, k) => ({ label: "class " + label, data: classes.get(label), radius: 2.5, pointStyle: shapes[k % shapes.length],
+      backgroundColor: `hsl(${(360 * k) / labels.length} 75% ${isDark() ? 65 : 40}%)` })) },
+      options: { parsing: false, plugins: { legend: { display: labels.length <= 20, labels: { color: styleOf("--ink"), usePointStyle: true } } }, scales: { x: axis(x, { type: "linear" }), y: axis(y) } } });
+  };
+  const pairs = table.at.z2 === undefined ? [["z0,z1", "z0 and z1"]] : [["z0,z1", "z0 and z1"], ["z0,z2", "z0 and z2"], ["z1,z2", "z1 and z2"]];
+  figure.controls.append(choice("features run", "Run", [...runs.keys()].map((key) => [key, key]), (value) => { run = value; draw(); }),
+    choice("features axes", "Axes", pairs, (value) => { axes = value; draw(); }));
+  drawn.push(draw);
+}

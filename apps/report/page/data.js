@@ -1,0 +1,74 @@
+"use strict";
+// The tables of the report, parsed from the very CSV text that lies beside the page.
+
+const report = JSON.parse(document.getElementById("report").textContent);
+
+/** Rows of fields of RFC 4180 text. */
+function parseCsv(text) {
+  const rows = [];
+  let row = [], field = "", quoted = false;
+  for (let i = 0; i < text.length; ++i) {
+    const c = text[i];
+    if (quoted) {
+      if (c !== '"') field += c;
+      else if (text[i + 1] === '"') { field += '"'; ++i; }
+      else quoted = false;
+    } else if (c === '"') quoted = true;
+    else if (c === ",") { row.push(field); field = ""; }
+    else if (c === "\n") { row.push(field); rows.push(row); row = []; field = ""; }
+    else field += c;
+  }
+  return rows;
+}
+
+const tables = {};
+for (const [name, text] of Object.entries(report.tables)) {
+  const [columns, ...rows] = parseCsv(text);
+  tables[name] = { name, columns, rows, at: Object.fromEntries(columns.map((column, k) => [column, k])) };
+}
+
+const isAccuracy = (name) => name.includes("accuracy");
+
+/** A number for people: accuracies in per cent, others with as many digits as they need. */
+function shown(value, name) {
+  if (value === "nan" || value === "") return "–";
+  const x = Number(value);
+  if (!Number.isFinite(x)) return value;
+  if (isAccuracy(name)) return (100 * x).toFixed(3);
+  if (Math.abs(x) < 1e-14) return "0";
+  if (Number.isInteger(x) && Math.abs(x) < 1e7) return String(x);
+  return Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? x.toFixed(4) : x.toExponential(2);
+}
+
+const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "quantity", "finished", "true", "predicted"]);
+const plain = new Set(["epoch", "epochs", "runs", "seed", "i", "j", "label", "count"]);
+
+/** How a cell of a table reads. In the tables of statistics the row says what its numbers measure. */
+function cellText(table, column, row) {
+  const value = row[table.at[column]];
+  if (words.has(column) || plain.has(column)) return value;
+  const isLevel = /^(mean|population_deviation|sample_deviation|minimum|maximum|range)/.test(column) && column !== "mean_p_value";
+  const measured = table.at.metric !== undefined && isLevel ? row[table.at.metric] : column;
+  return shown(value, measured);
+}
+
+const runKey = (row, table) => row[table.at.group] + " / " + row[table.at.run];
+
+/** Rows of a table by run, in the order in which the runs come. */
+function byRun(table) {
+  const runs = new Map();
+  for (const row of table.rows) {
+    const key = runKey(row, table);
+    if (!runs.has(key)) runs.set(key, []);
+    runs.get(key).push(row);
+  }
+  return runs;
+}
+
+const groupOf = Object.fromEntries(report.groups.map((group, index) => [group.name, { ...group, index }]));
+
+/** A property of this tab that survives an update of the page, where the browser lets files have one. */
+const memory = {
+  get(key) { try { return sessionStorage.getItem("gnc " + key); } catch { return null; } },
+  set(key, value) { try { sessionStorage.setItem("gnc " + key, value); } catch { /* nothing is lost but the choice */ } },
+};

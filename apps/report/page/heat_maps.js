@@ -1,0 +1,77 @@
+"use strict";
+// Matrices as colours: Gram matrices, margins, confusions. Arrow keys move a cursor that reads the cell out.
+
+/** Blue below zero, white at it, red above (ColorBrewer's RdBu in five steps); t in [-1, 1]. */
+function diverging(t) {
+  const stops = [[33, 102, 172], [146, 197, 222], [247, 247, 247], [244, 165, 130], [178, 24, 43]];
+  const u = Math.min(3.9999, Math.max(0, 2 * (t + 1)));
+  const k = Math.floor(u), f = u - k;
+  return stops[k].map((from, i) => Math.round(from + f * (stops[k + 1][i] - from)));
+}
+
+/** One map: entries of `column` of the rows of a run, which are i·C + j in order. */
+function heatMap(parent, id, title, describe) {
+  const canvas = element("canvas", { id, width: 480, height: 480, role: "img", tabindex: "0" });
+  const bar = element("p", { class: "bar" });
+  const cell = element("p", { class: "bar" }, "Point at a cell, or move with the arrow keys.");
+  parent.append(element("figure", {}, element("figcaption", {}, title + " ", pngButton(id, canvas)), canvas, bar, cell));
+  let values = [], classes = 0, cursor = [0, 0];
+  const tell = (i, j, spoken) => {
+    if (i < 0 || j < 0 || i >= classes || j >= classes) return;
+    cursor = [i, j];
+    cell.textContent = describe(i, j, values[i * classes + j]);
+    if (spoken) say(cell.textContent);
+  };
+  canvas.addEventListener("mousemove", (event) => tell(Math.floor((event.offsetY / canvas.clientHeight) * classes), Math.floor((event.offsetX / canvas.clientWidth) * classes), false));
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    tell(cursor[0] + step[0], cursor[1] + step[1], true);
+  });
+  return {
+    /** `drowned`: the diagonal is left grey and out of the scale. */
+    show(entries, drowned) {
+      values = entries;
+      classes = Math.round(Math.sqrt(entries.length));
+      const seen = entries.filter((value, k) => Number.isFinite(value) && !(drowned && k % (classes + 1) === 0));
+      const largest = Math.max(...seen.map(Math.abs), Number.MIN_VALUE);
+      const context = canvas.getContext("2d");
+      const pixels = new ImageData(classes, classes);
+      entries.forEach((value, k) => {
+        const isGrey = !Number.isFinite(value) || (drowned && k % (classes + 1) === 0);
+        pixels.data.set([...(isGrey ? [128, 128, 128] : diverging(value / largest)), 255], 4 * k);
+      });
+      const small = element("canvas", { width: classes, height: classes });
+      small.getContext("2d").putImageData(pixels, 0, 0);
+      context.imageSmoothingEnabled = false;
+      context.drawImage(small, 0, 0, canvas.width, canvas.height);
+      canvas.setAttribute("aria-label", `${title}: ${classes} by ${classes}, from ${Math.min(...seen).toPrecision(4)} to ${Math.max(...seen).toPrecision(4)}`);
+      const ramp = [-1, -0.5, 0, 0.5, 1].map((t) => `rgb(${diverging(t).join(" ")})`).join(", ");
+      bar.replaceChildren((-largest).toPrecision(3), element("span", { class: "ramp", style: `background: linear-gradient(to right, ${ramp})` }), largest.toPrecision(3));
+    },
+  };
+}
+
+/** Frame, class means, margins and confusions of a run that is chosen once for all four. */
+function matricesFigure(parent) {
+  const sources = [
+    ["gram", "frame", "Cosines of the frame's vectors", true, (i, j, v) => `cos(M${i}, M${j}) = ${v.toFixed(4)}`],
+    ["gram", "class_means", "Cosines of the class means", true, (i, j, v) => `cos(z̄${i}, z̄${j}) = ${v.toFixed(4)}`],
+    ["margins", "margin", "Margins γij on the training pictures", true, (i, j, v) => `γ(${i}, ${j}) = ${v.toPrecision(5)}`],
+    ["confusions", "count", "Confusions on the test pictures (diagonal grey)", true, (i, j, v) => `${v} pictures of class ${i} taken for class ${j}`],
+  ];
+  const controls = element("div", { class: "controls" });
+  const maps = element("div", { class: "maps" });
+  parent.append(controls, maps);
+  const rowsOf = Object.fromEntries(["gram", "margins", "confusions"].map((name) => [name, byRun(tables[name])]));
+  const shownMaps = sources.filter(([name, column]) => tables[name].rows.some((row) => row[tables[name].at[column]] !== "nan"))
+    .map(([name, column, title, drowned, describe]) => ({ name, column, drowned, map: heatMap(maps, `map-${column.replace("_", "-")}`, title, describe) }));
+  const runs = [...rowsOf.gram.keys()];
+  controls.append(choice("matrix run", "Run", runs.map((key) => [key, key]), (key) => {
+    for (const { name, column, drowned, map } of shownMaps) {
+      const rows = rowsOf[name].get(key);
+      if (rows) map.show(rows.map((row) => Number(row[tables[name].at[column]])), drowned);
+    }
+  }), csvButton("gram", "CSV of cosines"), csvButton("margins", "CSV of margins"), csvButton("confusions", "CSV of confusions"));
+}

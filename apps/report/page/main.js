@@ -1,0 +1,71 @@
+"use strict";
+// The page from top to bottom.
+
+const theme = document.getElementById("theme");
+function setTheme(dark) {
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  theme.setAttribute("aria-pressed", String(dark));
+  memory.set("theme", dark ? "dark" : "light");
+}
+setTheme(memory.get("theme") ? memory.get("theme") === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+theme.addEventListener("click", () => { setTheme(!isDark()); drawn.forEach((draw) => draw()); });
+
+const begun = report.groups.reduce((sum, group) => sum + group.begun, 0);
+const finished = report.groups.reduce((sum, group) => sum + group.finished, 0);
+const planned = report.groups.reduce((sum, group) => sum + group.planned, 0);
+document.getElementById("state").textContent =
+  `${finished} of ${planned} runs are finished` + (begun > finished ? `, ${begun - finished} are training or were interrupted` : "") + ". " +
+  report.groups.map((group) => `${group.name}: ${group.vary === "single" ? "one run" : "vary " + group.vary}`).join("; ") + `. Made by gnc ${report.version}.`;
+
+{
+  const part = section("runs", "Runs (table 1)", "Accuracies in per cent, cross-entropies in nats. Unfinished runs show their last epoch.");
+  addTable(part, "runs", "Every run with its results", "No run has begun.");
+}
+{
+  const part = section("statistics", "Statistics (table 2)",
+    "Standard deviations as population (1/n) and sample (1/(n−1)) values: the paper does not say which one it prints. Brackets (lower, upper) are 95 % BCa bootstrap intervals; of ten values they cover less often than they say.");
+  addTable(part, "statistics", "Mean, deviation and range by group", "No run is finished.");
+  if (finished > 0) spreadFigure(part);
+}
+{
+  const part = section("comparisons", "Against the seed control",
+    "Does what varied spread the results more than the seed alone does? deviation ratio: sample deviation over the control's, with the interval that is exact for normal values; p value: Brown and Forsythe's test of equal variances, and its permutation version. Below it: do the means differ?");
+  addTable(part, "comparisons", "Each sweep against each seed control", "Nothing to compare: give the folder of a sweep with --vary seed beside the others, at least three finished runs each.");
+}
+{
+  const part = section("curves", "Curves", "Metrics are taken in evaluation mode on the whole set. Controls are grey and dashed.");
+  if (tables.curves.rows.length > 0) curvesFigure(part, "curve-chart", "curves", "A line for each run.", ["test_accuracy", "test_ce", "train_ce", "train_accuracy", "nc1", "nc2", "nc3", "nc4"]);
+  else part.append(element("p", {}, "No epoch is finished."));
+}
+{
+  const part = section("terminal", "Terminal phase", "Test accuracy under attack and distances to the decision boundary after the training set is fitted (Remark 3.11).");
+  if (tables.robustness.rows.length > 0) curvesFigure(part, "robustness-chart", "robustness", "A line for each run.", ["pgd_accuracy", "fgsm_accuracy", "deepfool_distance"]);
+  else part.append(element("p", {}, "No run was attacked: train with --robustness N."));
+}
+{
+  const part = section("theory", "What ranks the runs as their test accuracy does?",
+    "Spearman's ρ within a group with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");
+  if (tables.final.rows.length > 0) againstAccuracyFigure(part);
+  addTable(part, "ranks", "Rank correlations with test accuracy", "At least four finished runs of a group are needed.");
+}
+{
+  const part = section("matrices", "Frames, class means, margins, confusions", report.matrices_note);
+  if (tables.gram.rows.length > 0) matricesFigure(part);
+  else part.append(element("p", {}, "No run has a frame yet."));
+}
+if (tables.features.rows.length > 0) {
+  const part = section("features", "Features");
+  featuresFigure(part);
+}
+{
+  const part = section("final", "All numbers of the results");
+  addTable(part, "final", "Every number of every finished run", "No run is finished.");
+}
+
+if (report.reload_seconds > 0) {
+  const pause = document.getElementById("pause");
+  pause.hidden = false;
+  pause.addEventListener("click", () => pause.setAttribute("aria-pressed", String(pause.getAttribute("aria-pressed") === "false")));
+  setInterval(() => { if (pause.getAttribute("aria-pressed") === "false") location.reload(); }, 1000 * report.reload_seconds);
+}
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,122 @@
+#include "apps/report/report_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/experiment_table.h"
+#include "apps/report/report_statistics.h"
+#include "apps/table.h"
+#include "engine/error.h"
+
+namespace gnc {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<ExperimentRow> finished_rows(const RunGroup& group) {
+  std::vector<ExperimentRow> rows;
+  for (std::size_t i = 0; i < group.runs.size(); ++i) {
+    const RunRecord& run = group.runs[i];
+    if (!run.is_finished()) continue;
+    rows.push_back({.run = static_cast<int>(i),
+                    .vary = group.vary,
+                    .transformation = run.transformation,
+                    .seed = run.seed,
+                    .train_ce = run.number("train_ce"),
+                    .train_accuracy = run.number("train_accuracy"),
+                    .test_ce = run.number("test_ce"),
+                    .test_accuracy = run.number("test_accuracy")});
+  }
+  return rows;
+}
+
+/// A number of a table's row for people: accuracies in per cent.
+std::string shown(double value, bool is_accuracy) {
+  if (std::isnan(value)) return "n/a";
+  return is_accuracy ? fmt::format("{:.3f}", 100 * value) : fmt::format("{:.4f}", value);
+}
+
+std::string statistics_text(const CsvTable& table) {
+  TextTable text({{"group", Align::kLeft},
+                  {"", Align::kLeft},
+                  {"runs"},
+                  {"mean"},
+                  {"95 %"},
+                  {"std (pop.)"},
+                  {"std (sample)"},
+                  {"95 %"},
+                  {"range"}});
+  for (int row = 0; row < table.size(); ++row) {
+    const std::string& metric = table.text(row, "metric");
+    const bool is_accuracy = metric.ends_with("accuracy");
+    const auto cell = [&](std::string_view column) { return shown(table.number(row, column), is_accuracy); };
+    text.add_row({table.text(row, "group"), metric, table.text(row, "runs"), cell("mean"),
+                  fmt::format("{} … {}", cell("mean_lower"), cell("mean_upper")),
+                  cell("population_deviation"), cell("sample_deviation"),
+                  fmt::format("{} … {}", cell("sample_deviation_lower"), cell("sample_deviation_upper")),
+                  cell("range")});
+  }
+  return text.to_string();
+}
+
+std::string comparisons_text(const CsvTable& table) {
+  std::string text;
+  for (int row = 0; row < table.size(); ++row) {
+    const bool is_accuracy = table.text(row, "metric").ends_with("accuracy");
+    const auto at = [&](std::string_view column) { return table.number(row, column); };
+    text += fmt::format(
+        "{} of {} against {}:\n"
+        "  spread: deviation {:.2f} times the control's ({:.2f} … {:.2f} if normal); equal variances: "
+        "p = {:.3f} (Brown-Forsythe), {:.3f} (permutations)\n"
+        "  mean: {} above ({} … {}); p = {:.3f} (Welch), Hedges' g {:.2f}, Cliff's delta {:.2f}\n",
+        table.text(row, "metric"), table.text(row, "group"), table.text(row, "control"),
+        at("deviation_ratio"), at("deviation_ratio_lower"), at("deviation_ratio_upper"), at("p_value"),
+        at("permutation_p_value"), shown(at("mean_difference"), is_accuracy),
+        shown(at("mean_difference_lower"), is_accuracy), shown(at("mean_difference_upper"), is_accuracy),
+        at("mean_p_value"), at("hedges_g"), at("cliffs_delta"));
+  }
+  return text;
+}
+
+/// The rows as objects; fields that are numbers as numbers.
+Json objects(const CsvTable& table, const std::vector<std::string>& words) {
+  Json rows = Json::array();
+  for (int row = 0; row < table.size(); ++row) {
+    Json object = Json::object();
+    for (const std::string& column : table.header())
+      object[column] = std::ranges::find(words, column) != words.end() ? Json(table.text(row, column))
+                                                                       : Json(table.number(row, column));
+    rows.push_back(std::move(object));
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string report_text(std::span<const RunGroup> groups) {
+  std::string text;
+  for (const RunGroup& group : groups) {
+    const std::vector<ExperimentRow> rows = finished_rows(group);
+    text += fmt::format("{}: {} of {} runs are finished\n", group.name, rows.size(), group.planned);
+    if (!rows.empty()) text += experiment_table(rows) + "\n";
+  }
+  text += statistics_text(statistics_table(groups)) + "\n";
+  const std::string comparisons = comparisons_text(comparison_table(groups));
+  return comparisons.empty() ? text : text + comparisons + "\n";
+}
+
+Json report_summary(std::span<const RunGroup> groups, const std::filesystem::path& out) {
+  const std::vector<std::string> words = {"group", "vary", "metric", "control", "quantity"};
+  Json summary = {{"out", out.string()}, {"groups", Json::array()}};
+  for (const RunGroup& group : groups)
+    summary["groups"].push_back({{"name", group.name},
+                                 {"vary", group.vary},
+                                 {"planned", group.planned},
+                                 {"finished", std::ranges::count_if(group.runs, &RunRecord::is_finished)}});
+  summary["statistics"] = objects(statistics_table(groups), words);
+  summary["comparisons"] = objects(comparison_table(groups), words);
+  summary["ranks"] = objects(rank_table(groups), words);
+  return summary;
+}
+
+}  // namespace gnc

@@ -1,0 +1,21 @@
+#pragma once
+/// The tables and statistics of a report for the terminal and for scripts.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "apps/report/run_records.h"
+
+namespace gnc {
+
+/// Table 1 and 2 of each group with finished runs, 95 % intervals of mean and deviation, the paper's row, and
+/// each comparison with a seed control.
+std::string report_text(std::span<const RunGroup> groups);
+
+/// {"out", "groups": [{"name","vary","planned","finished"}], "statistics": […], "comparisons": […],
+/// "ranks": […]}: the rows of the tables of those names (apps/report/report_statistics.h) as objects.
+nlohmann::ordered_json report_summary(std::span<const RunGroup> groups, const std::filesystem::path& out);
+
+}  // namespace gnc

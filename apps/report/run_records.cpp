@@ -1,0 +1,134 @@
+#include "apps/report/run_records.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "apps/config_file.h"
+#include "engine/error.h"
+#include "engine/file.h"
+#include "models/npy.h"
+
+namespace gnc {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+/// Null where there is no such file.
+Json read_json(const fs::path& file) {
+  if (!fs::exists(file)) return nullptr;
+  Json json = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  require<FileError>(json.is_object(), "{}: expected a JSON object", file.string());
+  return json;
+}
+
+/// Empty where there is no such file.
+Eigen::MatrixXd read_matrix(const fs::path& file) {
+  if (!fs::exists(file)) return {};
+  return parse_npy(read_file(file), file.string());
+}
+
+/// The matrix of a run of `classes` classes; throws FileError for another number of columns.
+Eigen::MatrixXd read_matrix(const fs::path& file, Eigen::Index classes) {
+  Eigen::MatrixXd matrix = read_matrix(file);
+  require<FileError>(matrix.size() == 0 || classes == 0 || matrix.cols() == classes,
+                     "{}: {} columns; expected one for each of the {} classes", file.string(), matrix.cols(),
+                     classes);
+  return matrix;
+}
+
+/// The value of `name` in a config.toml; empty where it has none.
+std::string setting(const std::vector<Setting>& settings, std::string_view name) {
+  for (const Setting& one : settings)
+    if (one.name == name && !one.values.empty()) return one.values.front();
+  return {};
+}
+
+bool is_run(const fs::path& directory) {
+  return fs::exists(directory / "metrics.csv") || fs::exists(directory / "result.json");
+}
+
+RunRecord read_run(const fs::path& directory) {
+  RunRecord run;
+  run.directory = directory;
+  run.name = directory.filename().string();
+  for (const auto& [table, name] :
+       {std::pair(&RunRecord::metrics, "metrics.csv"), std::pair(&RunRecord::robustness, "robustness.csv"),
+        std::pair(&RunRecord::features, "features.csv")})
+    if (fs::exists(directory / name)) run.*table = read_csv(directory / name);
+  run.result = read_json(directory / "result.json");
+  run.theory = read_json(directory / "theory.json");
+  if (run.is_finished()) {
+    const Json settings = run.result.value("settings", Json::object());
+    run.transformation = settings.value("transformation", "");
+    run.seed = settings.value("seed", std::uint64_t{0});
+  }
+  run.frame = read_matrix(directory / "frame.npy");
+  run.class_means = read_matrix(directory / "class_means.npy", run.frame.cols());
+  run.margins = read_matrix(directory / "margins.npy", run.frame.cols());
+  run.confusion = read_matrix(directory / "confusion.npy", run.frame.cols());
+  return run;
+}
+
+RunGroup read_group(const fs::path& given) {
+  const fs::path directory = fs::absolute(given).lexically_normal();
+  RunGroup group;
+  group.directory = given;
+  group.name = directory.filename().string();
+  if (group.name.empty()) group.name = directory.parent_path().filename().string();
+  if (is_run(directory)) {
+    group.vary = "single";
+    group.planned = 1;
+    group.runs.push_back(read_run(directory));
+    group.runs.back().name = group.name;
+    return group;
+  }
+  require<FileError>(fs::is_directory(directory),
+                     "{}: no such folder; expected one that gnc train or gnc sweep wrote", given.string());
+  const fs::path config = directory / "config.toml";
+  require<FileError>(fs::exists(config),
+                     "{}: holds neither a run nor a sweep (no metrics.csv, no config.toml)", given.string());
+  const std::vector<Setting> settings = read_settings(config);
+  group.vary = setting(settings, "vary");
+  const std::string frames = setting(settings, "frames");
+  require<FileError>(!group.vary.empty() && !frames.empty() && frames.size() < 7 &&
+                         std::ranges::all_of(frames, [](char c) { return c >= '0' && c <= '9'; }),
+                     "{}: has no 'vary' and 'frames'; expected the settings of a sweep", config.string());
+  group.planned = std::stoi(frames);
+  for (int i = 0; i < group.planned; ++i) {
+    const fs::path run = directory / fmt::format("run-{:02}", i);
+    if (fs::exists(run / "config.toml")) group.runs.push_back(read_run(run));
+  }
+  return group;
+}
+
+}  // namespace
+
+double RunRecord::number(const std::string& key) const {
+  for (const Json* json : {&result, &theory}) {
+    if (!json->is_object()) continue;
+    const auto found = json->find(key);
+    if (found != json->end() && found->is_number()) return found->get<double>();
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+bool RunGroup::is_finished() const {
+  return static_cast<int>(runs.size()) == planned && std::ranges::all_of(runs, &RunRecord::is_finished);
+}
+
+std::vector<RunGroup> read_run_groups(std::span<const std::string> directories) {
+  std::vector<RunGroup> groups;
+  std::set<std::string> names;
+  for (const std::string& directory : directories) {
+    groups.push_back(read_group(directory));
+    RunGroup& group = groups.back();
+    const std::string plain = group.name;
+    for (int copy = 2; !names.insert(group.name).second; ++copy)
+      group.name = fmt::format("{} ({})", plain, copy);
+  }
+  return groups;
+}
+
+}  // namespace gnc

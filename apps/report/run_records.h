@@ -1,0 +1,57 @@
+#pragma once
+/// What runs and sweeps have left on disk, read for a report: finished or still training.
+
+#include <Eigen/Core>
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/csv.h"
+
+namespace gnc {
+
+/// One run. What it has not written yet is empty.
+struct RunRecord {
+  std::filesystem::path directory;
+  std::string name;            ///< of its folder: "run-03"
+  std::string transformation;  ///< what was done to its frame; empty before its first checkpoint
+  std::uint64_t seed = 0;
+  CsvTable metrics;               ///< a row an epoch
+  nlohmann::ordered_json result;  ///< result.json; null while the run is unfinished
+  nlohmann::ordered_json theory;  ///< theory.json (gnc eval --theory); null without it
+  CsvTable robustness;            ///< robustness.csv: a row for each epoch that was attacked
+  CsvTable features;              ///< features.csv of d = 2 or 3: label,z0,z1[,z2] of test pictures
+  Eigen::MatrixXd frame;          ///< [d,C]
+  Eigen::MatrixXd class_means;    ///< [d,C]
+  Eigen::MatrixXd margins;        ///< [C,C]
+  Eigen::MatrixXd confusion;      ///< [C,C]
+
+  bool is_finished() const { return !result.is_null(); }
+  /// A number of the result by name; NaN where it has none.
+  double number(const std::string& key) const;
+};
+
+/// Runs that differ in one thing: a sweep, or one run alone.
+struct RunGroup {
+  std::filesystem::path directory;
+  std::string name;             ///< the folder's name, made different where two groups have the same
+  std::string vary;             ///< permutation, rotation, both, seed; "single" for a run alone
+  int planned = 0;              ///< runs that the sweep is to have
+  std::vector<RunRecord> runs;  ///< those that were begun, in order
+
+  bool is_finished() const;
+  /// Whether its runs differ in nothing but the seed: what others are compared with.
+  bool is_control() const { return vary == "seed"; }
+};
+
+/// Reads sweeps (folders with run-00, …) and runs (folders with a metrics.csv or a result.json). Throws
+/// FileError for a folder that is neither, and for files that are not what gnc writes; a file that a training
+/// run has not written yet is no error.
+std::vector<RunGroup> read_run_groups(std::span<const std::string> directories);
+
+}  // namespace gnc
