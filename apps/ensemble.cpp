@@ -40,12 +40,31 @@ ClassificationScore score(const Evaluation& evaluation, const std::vector<std::i
   return sum.score();
 }
 
+/// The first pictures' features as a table that can be drawn; empty unless d is 2 or 3.
+CsvTable drawable_features(const std::vector<float>& features, const std::vector<std::int32_t>& labels,
+                           int dim) {
+  constexpr std::size_t kMost = 2000;
+  if (dim < 2 || dim > 3) return {};
+  std::vector<std::string> header = {"label", "z0", "z1"};
+  if (dim == 3) header.emplace_back("z2");
+  CsvTable table(std::move(header));
+  for (std::size_t n = 0; n < std::min(kMost, labels.size()); ++n) {
+    std::vector<std::string> row = {std::to_string(labels[n])};
+    for (int k = 0; k < dim; ++k)
+      row.push_back(
+          csv_number(double{features[n * static_cast<std::size_t>(dim) + static_cast<std::size_t>(k)]}));
+    table.add_row(std::move(row));
+  }
+  return table;
+}
+
 /// The row as fields of metrics.csv; epochs count from 1 there.
 std::vector<std::string> fields(const EpochRow& row, int epoch, double learning_rate) {
   std::vector<std::string> all = {
       std::to_string(epoch),          csv_number(learning_rate),          csv_number(row.train.cross_entropy),
       csv_number(row.train.accuracy), csv_number(row.test.cross_entropy), csv_number(row.test.accuracy)};
-  for (const auto& [name, value] : columns(row.collapse)) all.push_back(csv_number(value));
+  for (const auto* metrics : {&row.train_metrics, &row.test_metrics})
+    for (const auto& [name, value] : metrics->columns) all.push_back(csv_number(value));
   return all;
 }
 
@@ -62,10 +81,21 @@ Eigen::MatrixXd trained_classifier(Trainer& trainer, int run) {
   return vectors;
 }
 
+Eigen::VectorXd trained_bias(Trainer& trainer, int run) {
+  const Parameter* bias = trainer.classifier_bias();
+  if (bias == nullptr) return {};
+  const HostTensor values = trainer.parameters().read(bias->value, run);
+  return Eigen::Map<const Eigen::VectorXf>(values.values<float>().data(), values.shape()[0]).cast<double>();
+}
+
 Ensemble::Ensemble(const Shared& shared, Trainer& trainer, std::span<const PlannedRun* const> runs,
                    std::vector<nlohmann::ordered_json> settings)
-    : shared_(shared), trainer_(trainer), runs_(runs.begin(), runs.end()), settings_(std::move(settings)) {
-  for (std::size_t i = 0; i < runs_.size(); ++i) tables_.emplace_back(metrics_header());
+    : shared_(shared),
+      trainer_(trainer),
+      metrics_(shared.options.metrics),
+      runs_(runs.begin(), runs.end()),
+      settings_(std::move(settings)) {
+  for (std::size_t i = 0; i < runs_.size(); ++i) tables_.emplace_back(metrics_header(metrics_.names()));
 }
 
 void Ensemble::begin_or_resume(const Position& start) {
@@ -77,7 +107,7 @@ void Ensemble::begin_or_resume(const Position& start) {
       if (runs_[i]->frame) install_frame(trainer_, index, *runs_[i]->frame);
     } else {
       seconds_ = directory.load_checkpoint(trainer_, index);
-      tables_[i] = directory.read_metrics(start.epoch);
+      tables_[i] = directory.read_metrics(start.epoch, metrics_.names());
     }
   }
   trainer_.set_position(start);
@@ -138,17 +168,18 @@ std::vector<EpochRow> Ensemble::evaluate() {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
       const Eigen::MatrixXd classifier = classifier_of(i);
-      rows[i].collapse = measure_collapse(FeatureView{.features = train[i].features,
-                                                      .labels = train_labels,
-                                                      .feature_dim = static_cast<int>(classifier.rows()),
-                                                      .num_classes = static_cast<int>(classifier.cols())},
-                                          classifier);
+      rows[i].train_metrics = metrics_.measure(train[i].features, train_labels, classifier,
+                                               trained_bias(trainer_, static_cast<int>(i)));
     }
   }
-  const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest, Features::kDrop);
+  const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest, Features::kKeep);
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     rows[i].test = score(test[i], test_labels);
     check_finite(rows[i].test, i, "test");
+    rows[i].test_metrics = metrics_.measure(test[i].features, test_labels, classifier_of(i),
+                                            trained_bias(trainer_, static_cast<int>(i)));
+    rows[i].features =
+        drawable_features(test[i].features, test_labels, static_cast<int>(classifier_of(i).rows()));
     rows[i].confusion = confusion_matrix(test[i].predictions, test_labels, shared_.data.num_classes);
   }
   return rows;
@@ -167,12 +198,13 @@ void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& pr
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     tables_[i].add_row(fields(rows[i], epoch + 1, rate));
     runs_[i]->directory.write_metrics(tables_[i]);
+    const CollapseReport collapse = rows[i].train_metrics.collapse.value_or(CollapseReport{});
     progress.line(fmt::format(
         "{}  epoch {:3}/{}  lr {:<7g} train ce {:.4f} acc {:6.2f} %  test ce {:.4f} acc {:6.2f} %  "
         "nc1 {:.3f} nc2 {:.3f} nc3 {:+.3f} nc4 {:.3f}",
         runs_[i]->name, epoch + 1, trainer_.settings().epochs, rate, rows[i].train.cross_entropy,
-        100 * rows[i].train.accuracy, rows[i].test.cross_entropy, 100 * rows[i].test.accuracy,
-        rows[i].collapse.nc1, rows[i].collapse.nc2, rows[i].collapse.nc3, rows[i].collapse.nc4));
+        100 * rows[i].train.accuracy, rows[i].test.cross_entropy, 100 * rows[i].test.accuracy, collapse.nc1,
+        collapse.nc2, collapse.nc3, collapse.nc4));
   }
 }
 
@@ -210,13 +242,17 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
       {"ensemble", runs_.size()},
       {"planned_memory_bytes", trainer_.memory_plan().total()},
       {"peak_memory_bytes", peak_memory_bytes()}};
-  for (const auto& [name, value] : columns(row.collapse)) result[name] = value;
+  for (const auto& [name, value] : row.train_metrics.columns) result[name] = value;
+  for (const auto& [name, value] : row.test_metrics.columns) result["test_" + name] = value;
   if (const auto choices = shared_.backend.choices(); !choices.empty()) result["implementations"] = choices;
   if (!shared_.options.init.empty()) result["init"] = shared_.options.init;
   result["settings"] = settings_[i];
   if (!runs_[i]->frame) runs_[i]->directory.write_classifier({.vectors = classifier_of(i), .provenance = {}});
+  // Every training set has every class (Dataset), so there are means.
+  const CollapseReport& collapse = row.train_metrics.collapse.value();
   runs_[i]->directory.write_matrices(
-      {.class_means = row.collapse.class_means, .margins = row.collapse.margins, .confusion = row.confusion});
+      {.class_means = collapse.class_means, .margins = collapse.margins, .confusion = row.confusion});
+  if (row.features.size() > 0) runs_[i]->directory.write_features(row.features);
   runs_[i]->directory.write_result(result);
 }
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "apps/data_options.h"
+#include "apps/epoch_metrics.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/training_options.h"
 #include "engine/metrics/accuracy.h"
-#include "engine/metrics/neural_collapse.h"
 #include "engine/trainer.h"
 #include "models/frame.h"
 
@@ -34,12 +34,18 @@ struct PlannedRun {
 struct EpochRow {
   ClassificationScore train;
   ClassificationScore test;
-  CollapseReport collapse;
+  SplitMetrics train_metrics;
+  SplitMetrics test_metrics;
   Eigen::MatrixXd confusion;  ///< of the test pictures: confusion_matrix()
+  /// Features of test pictures where they can be drawn, d = 2 or 3: label,z0,z1[,z2]; else empty.
+  CsvTable features;
 };
 
 /// The classifier as it stands in run `run` of a trainer: [d,C], column y = M_y.
 Eigen::MatrixXd trained_classifier(Trainer& trainer, int run);
+
+/// Its bias [C]; empty where it has none.
+Eigen::VectorXd trained_bias(Trainer& trainer, int run);
 
 /// Trains the runs of one Trainer epoch by epoch: evaluates them on both splits, writes metrics.csv and
 /// checkpoints, and at the end result.json.
@@ -78,6 +84,7 @@ class Ensemble {
 
   const Shared& shared_;
   Trainer& trainer_;
+  EpochMetrics metrics_;
   std::vector<const PlannedRun*> runs_;
   std::vector<nlohmann::ordered_json> settings_;
   std::vector<CsvTable> tables_;

@@ -2,7 +2,6 @@
 
 #include "apps/options.h"
 #include "engine/file.h"
-#include "engine/metrics/neural_collapse.h"
 #include "models/frame_io.h"
 #include "models/npy.h"
 
@@ -25,9 +24,10 @@ nlohmann::ordered_json parse_json(const std::filesystem::path& file, const std::
 
 }  // namespace
 
-std::vector<std::string> metrics_header() {
+std::vector<std::string> metrics_header(const std::vector<std::string>& metrics) {
   std::vector<std::string> header = {"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy"};
-  for (const std::string& name : collapse_column_names()) header.push_back(name);
+  header.insert(header.end(), metrics.begin(), metrics.end());
+  for (const std::string& name : metrics) header.push_back("test_" + name);
   return header;
 }
 
@@ -81,12 +81,12 @@ void RunDirectory::write_classifier(const Frame& classifier) const {
   write_frame(path_ / "frame.npy", classifier);
 }
 
-CsvTable RunDirectory::read_metrics(int epochs) const {
-  CsvTable table(metrics_header());
+CsvTable RunDirectory::read_metrics(int epochs, const std::vector<std::string>& metrics) const {
+  CsvTable table(metrics_header(metrics));
   if (epochs == 0) return table;
   const std::filesystem::path file = path_ / "metrics.csv";
   const CsvTable stored = read_csv(file);
-  stored.expect_header(metrics_header());
+  stored.expect_header(table.header());
   require<FileError>(stored.size() >= epochs, "{}: has {} epochs, but the checkpoint beside it has {}",
                      file.string(), stored.size(), epochs);
   for (int row = 0; row < epochs; ++row) {

@@ -1,7 +1,7 @@
 #pragma once
 /// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors; at the end
-/// class_means.npy, margins.npy, confusion.npy and result.json, until then seconds.json beside the
-/// checkpoint.
+/// class_means.npy, margins.npy, confusion.npy, of features with d = 2 or 3 features.csv, and result.json,
+/// until then seconds.json beside the checkpoint.
 
 #include <filesystem>
 #include <map>
@@ -44,8 +44,8 @@ class RunDirectory {
   void begin(const std::string& config, const std::optional<Frame>& frame) const;
   /// Writes frame.npy: the classifier that a run has learned.
   void write_classifier(const Frame& classifier) const;
-  /// The table of epochs, as far as the first `epochs` of them.
-  CsvTable read_metrics(int epochs) const;
+  /// The table of epochs, as far as the first `epochs` of them; `metrics` as metrics_header() takes them.
+  CsvTable read_metrics(int epochs, const std::vector<std::string>& metrics) const;
   void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
   /// `settings` goes into the checkpoint, so that nothing else continues it; `seconds`, which no two runs
   /// have alike, into a file beside it.
@@ -53,6 +53,8 @@ class RunDirectory {
                        double seconds) const;
   /// Restores the run, and returns the seconds it took so far.
   double load_checkpoint(Trainer& trainer, int run) const;
+  /// features.csv, of a run whose features can be drawn. Before write_result(), as the matrices.
+  void write_features(const CsvTable& features) const { features.write(path_ / "features.csv"); }
   /// Before write_result(), so that a finished run has them.
   void write_matrices(const RunMatrices& matrices) const;
   /// Throws FileError.
@@ -68,7 +70,8 @@ class RunDirectory {
   std::filesystem::path path_;
 };
 
-/// The columns of metrics.csv.
-std::vector<std::string> metrics_header();
+/// The columns of metrics.csv: epoch,lr, the results of both splits, then `metrics` of the training pictures
+/// and, as "test_…", of the test pictures.
+std::vector<std::string> metrics_header(const std::vector<std::string>& metrics);
 
 }  // namespace gnc

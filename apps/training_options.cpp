@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "apps/epoch_metrics.h"
 #include "apps/options.h"
 #include "engine/linalg.h"
 #include "engine/random.h"
@@ -137,6 +138,7 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
                  "start from these weights instead of drawn ones: a .safetensors file of PyTorch's "
                  "state_dict, or a run's checkpoint")
       ->type_name("FILE");
+  add_metrics_option(app, options.metrics);
   app.add_option("--out", options.out, "folder of the results")->required();
   app.add_flag("--resume", options.is_resume,
                "continue what --out holds; without it a folder in use is an error");
@@ -247,7 +249,8 @@ nlohmann::ordered_json result_settings(const TrainingOptions& options) {
           {"momentum", options.momentum},
           {"nesterov", options.is_nesterov},
           {"weight_decay", options.weight_decay},
-          {"decay", name_of(kDecays, options.decay)}};
+          {"decay", name_of(kDecays, options.decay)},
+          {"metrics", options.metrics}};
 }
 
 std::vector<std::pair<std::string, std::string>> described(const TrainingOptions& options) {

@@ -40,6 +40,8 @@ struct TrainingOptions {
   Decay decay = Decay::kAll;
   bool drops_last = false;
   std::string init;  ///< a .safetensors file of weights to start from; empty: they are drawn
+  std::vector<std::string>
+      metrics;  ///< sources of collapse metrics beside the paper's (apps/epoch_metrics.h)
   std::string out;
   bool is_resume = false;
   int checkpoint_every = 10;  ///< epochs; 0: only at the end

@@ -177,7 +177,8 @@ void Trainer::plan_and_allocate() {
            .activations = capacity + losses_.view().spec().bytes(),
            .images = train_.bytes() + test_.bytes(),
            .workspace = backend_.workspace_bytes(),
-           .evaluation = static_cast<std::size_t>(runs()) * static_cast<std::size_t>(train_.size()) *
+           .evaluation = static_cast<std::size_t>(runs()) *
+                         static_cast<std::size_t>(std::max(train_.size(), test_.size())) *
                          (sizeof(float) + sizeof(std::int32_t) +
                           sizeof(float) * static_cast<std::size_t>(network_.feature_dim())),
            .checkpoint = parameters_.state_bytes()};
@@ -221,6 +222,13 @@ std::vector<int> Trainer::training_batch_sizes(int batch_size) const {
   std::vector<int> sizes = batch_sizes(train_.size(), batch_size);
   if (settings_.last_batch == LastBatch::kDrop) sizes.resize(1);
   return sizes;
+}
+
+const Parameter* Trainer::classifier_bias() const {
+  const std::string name = network_.classifier_name() + ".bias";
+  for (const ParameterArena::Entry& entry : parameters_.trained())
+    if (entry.name == name) return entry.parameter;
+  return nullptr;
 }
 
 int Trainer::steps_per_epoch() const {

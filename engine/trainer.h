@@ -64,7 +64,7 @@ struct MemoryPlan {
   std::size_t images = 0;       ///< both splits
   std::size_t workspace = 0;    ///< the backend's scratch
   std::size_t evaluation =
-      0;  ///< losses, predictions and features of all runs on the training set, in host memory
+      0;  ///< losses, predictions and features of all runs on the larger split, in host memory
   std::size_t checkpoint = 0;  ///< one run's state in host memory, while it is written
   /// Evaluation and checkpoint take turns.
   std::size_t total() const {
@@ -113,6 +113,8 @@ class Trainer {
   const Parameter& classifier_weights() const {
     return *parameters_.find(network_.classifier_name() + ".weight").parameter;
   }
+  /// [C], or nothing where the classifier has no bias.
+  const Parameter* classifier_bias() const;
   /// Batches of an epoch, and the samples in them.
   int steps_per_epoch() const;
   int samples_per_epoch() const;

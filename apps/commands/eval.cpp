@@ -9,13 +9,13 @@
 #include "apps/config_file.h"
 #include "apps/data_options.h"
 #include "apps/ensemble.h"
+#include "apps/epoch_metrics.h"
 #include "apps/options.h"
 #include "apps/output_path.h"
 #include "apps/table.h"
 #include "apps/training_options.h"
 #include "engine/file.h"
 #include "engine/metrics/accuracy.h"
-#include "engine/metrics/neural_collapse.h"
 #include "engine/training_state.h"
 #include "models/classification_network.h"
 #include "models/frame_io.h"
@@ -30,6 +30,7 @@ struct EvalCommand {
   std::string data;       ///< empty: what the run was trained on
   std::string precision;  ///< empty: what the run was trained in
   Split split = Split::kTest;
+  std::vector<std::string> metrics;  // sources beside the paper's
   // Files to write; empty: not.
   std::string inputs;
   std::string features;
@@ -76,25 +77,6 @@ void check_frame_is_classifier(const std::filesystem::path& directory, Trainer& 
                          "against: component {} of class {} "
                          "differs",
                          (directory / "frame.npy").string(), i, y);
-}
-
-/// The collapse metrics by name; null where the pictures lack a class, for then there is no class mean.
-nlohmann::ordered_json collapse_of(const Evaluation& evaluation, const ImageSet& pictures,
-                                   const Eigen::MatrixXd& classifier) {
-  nlohmann::ordered_json result;
-  const std::vector<std::int64_t> counts = class_counts(pictures);
-  if (std::ranges::find(counts, 0) != counts.end()) {
-    for (const std::string& name : collapse_column_names()) result[name] = nullptr;
-    return result;
-  }
-  const CollapseReport report =
-      measure_collapse(FeatureView{.features = evaluation.features,
-                                   .labels = pictures.labels,
-                                   .feature_dim = static_cast<int>(classifier.rows()),
-                                   .num_classes = static_cast<int>(classifier.cols())},
-                       classifier);
-  for (const auto& [name, value] : columns(report)) result[name] = value;
-  return result;
 }
 
 /// Writes `values` [N,columns] unless `file` is empty.
@@ -168,6 +150,7 @@ void run_eval(const EvalCommand& command) {
   if (frame) check_frame_is_classifier(directory, trainer, *frame);
   const Eigen::MatrixXd classifier = frame ? frame->vectors : trained_classifier(trainer, 0);
 
+  const EpochMetrics metrics(command.metrics);
   nlohmann::ordered_json collapse;
   nlohmann::ordered_json result = {{"model", stored.training.model},
                                    {"parameters", trainer.parameters().trained_elements()},
@@ -182,7 +165,9 @@ void run_eval(const EvalCommand& command) {
     result[fmt::format("{}_ce", name)] = sum.score().cross_entropy;
     result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
     if (split != command.split) continue;
-    collapse = collapse_of(evaluation, pictures, classifier);
+    const SplitMetrics measured =
+        metrics.measure(evaluation.features, pictures.labels, classifier, trained_bias(trainer, 0));
+    for (const auto& [column, value] : measured.columns) collapse[column] = value;
     write_rows(command.features, evaluation.features, network->feature_dim());
     write_rows(command.logits, evaluation.logits, network->num_classes());
   }
@@ -216,6 +201,7 @@ void add_eval_command(CLI::App& app) {
                            {{"train", Split::kTrain}, {"test", Split::kTest}},
                            "pictures that the collapse metrics and the files below are of; loss and accuracy "
                            "are of both splits");
+  add_metrics_option(*eval, command->metrics);
   const auto add_file_option = [&](const char* flag, std::string& file, const char* description) {
     eval->add_option(flag, file, description)->type_name("FILE.npy");
   };

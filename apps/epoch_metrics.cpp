@@ -1,0 +1,61 @@
+#include "apps/epoch_metrics.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "apps/options.h"
+#include "engine/error.h"
+
+namespace gnc {
+namespace {
+
+constexpr const char* kAll = "all";
+
+bool has_every_class(const std::vector<std::int32_t>& labels, Eigen::Index classes) {
+  std::vector<bool> seen(static_cast<std::size_t>(classes), false);
+  for (const std::int32_t label : labels) seen[static_cast<std::size_t>(label)] = true;
+  return std::ranges::find(seen, false) == seen.end();
+}
+
+}  // namespace
+
+void add_metrics_option(CLI::App& app, std::vector<std::string>& sources) {
+  std::vector<std::string> known = Conventions::sources();
+  known.emplace_back(kAll);
+  restrict_to(app.add_option("--metrics", sources,
+                             "collapse metrics as these sources define them, beside the paper's own")
+                  ->delimiter(','),
+              std::move(known));
+}
+
+EpochMetrics::EpochMetrics(const std::vector<std::string>& sources)
+    : conventions_(std::ranges::find(sources, kAll) == sources.end() ? sources : Conventions::sources()) {}
+
+std::vector<std::string> EpochMetrics::names() const {
+  std::vector<std::string> names = collapse_column_names();
+  for (std::string& name : conventions_.names()) names.push_back(std::move(name));
+  return names;
+}
+
+SplitMetrics EpochMetrics::measure(const std::vector<float>& features,
+                                   const std::vector<std::int32_t>& labels, const Eigen::MatrixXd& classifier,
+                                   const Eigen::VectorXd& bias) const {
+  SplitMetrics result;
+  if (!has_every_class(labels, classifier.cols())) {
+    for (const std::string& name : names())
+      result.columns.emplace_back(name, std::numeric_limits<double>::quiet_NaN());
+    return result;
+  }
+  const FeatureView view{.features = features,
+                         .labels = labels,
+                         .feature_dim = static_cast<int>(classifier.rows()),
+                         .num_classes = static_cast<int>(classifier.cols())};
+  result.collapse = measure_collapse(view, classifier);
+  result.columns = columns(*result.collapse);
+  const std::vector<double> values = conventions_.measure(view, classifier, bias);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    result.columns.emplace_back(conventions_.names()[i], values[i]);
+  return result;
+}
+
+}  // namespace gnc
