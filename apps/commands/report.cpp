@@ -46,11 +46,11 @@ std::vector<RunGroup> write_report(const ReportCommand& command, const std::file
 }
 
 void run_report(ReportCommand command) {
+  check_output_path("--out", command.out, ".html");
   if (command.out.empty())
     command.out = command.directories.size() == 1
                       ? (std::filesystem::path(command.directories.front()) / "report.html").string()
                       : "report.html";
-  check_output_path("--out", command.out, ".html");
   if (command.title.empty())
     for (const std::string& directory : command.directories)
       command.title += (command.title.empty() ? "" : ", ") + directory;

@@ -1,0 +1,269 @@
+/// gnc report: the page in a browser, its tables against the CSV files beside it, its numbers against the
+/// runs.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <memory>
+#include <set>
+
+#include "engine/csv.h"
+#include "engine/file.h"
+#include "tests/apps/browser.h"
+#include "tests/apps/gnc_program.h"
+#include "tests/support/temp_dir.h"
+
+namespace gnc {
+namespace {
+
+using tests::last_line_as_json;
+
+const std::vector<std::string> kTraining = {
+    "--data",       "synthetic:classes=4,size=8,train=80,test=40,channels=1",
+    "--model",      "mlp",
+    "--width",      "0.25",
+    "--epochs",     "3",
+    "--batch-size", "20",
+    "--metrics",    "jiang",
+    "--device",     "cpu",
+    "--threads",    "1"};
+
+std::vector<std::string> with_training(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), kTraining.begin(), kTraining.end());
+  return arguments;
+}
+
+/// Two small sweeps, made once: permutations of a frame with d = 3, and seeds.
+class Report : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<tests::TempDir>();
+    ASSERT_EQ(tests::gnc({"frame", "generate", "--classes", "4", "--dim", "3", "--out", path("frame.npy")})
+                  .exit_status,
+              0);
+    for (const std::string vary : {"permutation", "seed"}) {
+      const tests::ProgramResult result =
+          tests::gnc(with_training({"sweep", "--frames", "4", "--vary", vary, "--classifier",
+                                    path("frame.npy"), "--out", path(vary)}));
+      ASSERT_EQ(result.exit_status, 0) << result.err;
+    }
+    const tests::ProgramResult result = tests::gnc({"report", path("permutation"), path("seed"), "--out",
+                                                    path("page.html"), "--title", "Four & <four>", "--json"});
+    summary_ = last_line_as_json(result);
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+
+  static std::string path(const std::string& name) { return (*folder_ / name).string(); }
+  static CsvTable table(const std::string& name) { return read_csv(path("page-csv/" + name + ".csv")); }
+
+  static inline std::unique_ptr<tests::TempDir> folder_;
+  static inline nlohmann::json summary_;
+};
+
+TEST_F(Report, Statistics_Are_Those_Of_The_Runs) {
+  const CsvTable runs = read_csv(path("permutation/table.csv"));
+  std::vector<double> accuracies;
+  for (int row = 0; row < runs.size(); ++row) accuracies.push_back(runs.number(row, "test_accuracy"));
+  double mean = 0, squares = 0;
+  for (const double x : accuracies) mean += x / 4;
+  for (const double x : accuracies) squares += (x - mean) * (x - mean);
+  const auto row = std::ranges::find_if(summary_["statistics"], [](const nlohmann::json& one) {
+    return one["group"] == "permutation" && one["metric"] == "test_accuracy";
+  });
+  ASSERT_NE(row, summary_["statistics"].end());
+  EXPECT_EQ((*row)["runs"], 4);
+  EXPECT_NEAR((*row)["mean"].get<double>(), mean, 1e-15);
+  EXPECT_NEAR((*row)["population_deviation"].get<double>(), std::sqrt(squares / 4), 1e-15);
+  EXPECT_NEAR((*row)["sample_deviation"].get<double>(), std::sqrt(squares / 3), 1e-15);
+  // The paper's row stands below.
+  const nlohmann::json paper = summary_["statistics"].back();
+  EXPECT_EQ(paper["metric"], "test_accuracy");
+  EXPECT_NEAR(paper["mean"].get<double>(), 0.87943, 1e-12);
+  EXPECT_NEAR(paper["range"].get<double>(), 0.0107, 1e-12);
+}
+
+TEST_F(Report, Compares_With_The_Seed_Control_Only) {
+  std::set<std::string> pairs;
+  for (const nlohmann::json& row : summary_["comparisons"])
+    pairs.insert(row["metric"].get<std::string>() + " " + row["group"].get<std::string>() + " " +
+                 row["control"].get<std::string>());
+  EXPECT_EQ(pairs, (std::set<std::string>{"test_accuracy permutation seed", "test_ce permutation seed"}));
+}
+
+TEST_F(Report, Tables_Hold_What_The_Runs_Wrote) {
+  const CsvTable curves = table("curves"), metrics = read_csv(path("seed/run-02/metrics.csv"));
+  int matched = 0;
+  for (int row = 0; row < curves.size(); ++row) {
+    if (curves.text(row, "group") != "seed" || curves.text(row, "run") != "run-02") continue;
+    for (const std::string& column : metrics.header())
+      EXPECT_EQ(curves.text(row, column), metrics.text(matched, column)) << column;
+    ++matched;
+  }
+  EXPECT_EQ(matched, 3);
+  EXPECT_EQ(curves.size(), 8 * 3);
+  EXPECT_EQ(table("runs").size(), 8);
+  EXPECT_EQ(table("gram").size(), 8 * 16);
+  EXPECT_EQ(table("features").size(), 8 * 40);
+  // Every test picture is somewhere in its run's confusions.
+  const CsvTable confusions = table("confusions");
+  double sum = 0;
+  for (int row = 0; row < confusions.size(); ++row) sum += confusions.number(row, "count");
+  EXPECT_EQ(sum, 8 * 40);
+}
+
+TEST_F(Report, Page_Needs_Nothing_From_Anywhere) {
+  const std::string page = read_file(path("page.html"));
+  for (const char* link :
+       {"<link", "src=\"http", "src='http", "@import", "url(http", "fetch(", "XMLHttpRequest"})
+    EXPECT_EQ(page.find(link), std::string::npos) << link;
+  EXPECT_NE(page.find("<title>Four &amp; &lt;four&gt;</title>"), std::string::npos);
+  EXPECT_EQ(page.find("@DATA@"), std::string::npos);
+}
+
+/// Waits for the page, then says how many coloured pixels each canvas has, and what each table holds. Axes,
+/// their text and the seed control are grey, what the runs gave is not.
+const std::string kInspect = R"js(
+  const later = () => new Promise((done) => setTimeout(done, 100));
+  await later();
+  const canvases = () => Object.fromEntries([...document.querySelectorAll("main canvas")].map((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let colored = 0;
+    for (let i = 0; i < data.length; i += 4)
+      if (data[i + 3] > 128 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) ++colored;
+    return [canvas.id, colored];
+  }));
+  const table = (name) => [...document.querySelectorAll(`table[data-table="${name}"] tbody tr`)]
+    .map((row) => [...row.cells].map((cell) => cell.dataset.value));
+)js";
+
+#define VISIT_OR_SKIP(browser)                \
+  const auto browser = tests::find_browser(); \
+  if (!browser) GTEST_SKIP() << "no Chromium on this machine (Debian package chromium)"
+
+TEST_F(Report, Page_Draws_Every_Figure_In_A_Browser) {
+  VISIT_OR_SKIP(browser);
+  const tests::BrowserVisit seen = tests::visit(*browser, path("page.html"), kInspect + "return canvases();");
+  EXPECT_TRUE(seen.console.empty()) << seen.console.front();
+  std::set<std::string> drawn;
+  for (const auto& [id, colored] : seen.answer.items()) {
+    EXPECT_GE(colored.get<int>(), 100) << id;  // a point of radius 5 has 78 pixels, and four runs give four
+    drawn.insert(id);
+  }
+  EXPECT_EQ(drawn,
+            (std::set<std::string>{"against-accuracy", "curve-chart", "feature-scatter", "map-class-means",
+                                   "map-count", "map-frame", "map-margin", "spread"}));
+}
+
+TEST_F(Report, Page_Tables_Equal_The_CSV_Files) {
+  VISIT_OR_SKIP(browser);
+  const std::vector<std::string> names = {"runs", "statistics", "comparisons", "ranks", "final"};
+  const tests::BrowserVisit seen =
+      tests::visit(*browser, path("page.html"),
+                   kInspect + "return Object.fromEntries(" + nlohmann::json(names).dump() +
+                       ".map((name) => [name, table(name)]));");
+  for (const std::string& name : names) {
+    const CsvTable csv = table(name);
+    ASSERT_EQ(seen.answer[name].size(), static_cast<std::size_t>(csv.size())) << name;
+    for (int row = 0; row < csv.size(); ++row)
+      for (std::size_t k = 0; k < csv.header().size(); ++k)
+        EXPECT_EQ(seen.answer[name][static_cast<std::size_t>(row)][k], csv.text(row, csv.header()[k]))
+            << name << " row " << row << " " << csv.header()[k];
+  }
+}
+
+TEST_F(Report, Page_Survives_Every_Choice_And_Both_Themes) {
+  VISIT_OR_SKIP(browser);
+  const tests::BrowserVisit seen = tests::visit(*browser, path("page.html"), kInspect + R"js(
+    let changes = 0;
+    for (let round = 0; round < 2; ++round) {
+      for (const select of document.querySelectorAll("select"))
+        for (const option of select.options) {
+          select.value = option.value;
+          select.dispatchEvent(new Event("change"));
+          ++changes;
+        }
+      document.getElementById("theme").click();
+    }
+    const head = document.querySelector('table[data-table="runs"] thead th:last-child');
+    head.querySelector("button").click();
+    await later();
+    return { changes, canvases: canvases(), sorted: table("runs").map((row) => row[row.length - 1]), sort: head.getAttribute("aria-sort") };
+  )js");
+  EXPECT_TRUE(seen.console.empty()) << seen.console.front();
+  EXPECT_GT(seen.answer["changes"].get<int>(), 100);
+  for (const auto& [id, colored] : seen.answer["canvases"].items()) EXPECT_GE(colored.get<int>(), 100) << id;
+  std::vector<double> sorted;
+  for (const nlohmann::json& value : seen.answer["sorted"])
+    sorted.push_back(std::stod(value.get<std::string>()));
+  EXPECT_EQ(sorted.size(), 8U);
+  EXPECT_TRUE(std::ranges::is_sorted(sorted));
+  EXPECT_EQ(seen.answer["sort"], "ascending");
+}
+
+TEST_F(Report, Page_Is_Named_And_Reachable_For_Screen_Readers_And_Keyboards) {
+  VISIT_OR_SKIP(browser);
+  const tests::BrowserVisit seen = tests::visit(*browser, path("page.html"), kInspect + R"js(
+    const named = (node) => (node.getAttribute("aria-label") || node.textContent || "").trim() !== "";
+    const map = document.getElementById("map-frame");
+    map.focus();
+    map.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    return {
+      unnamed: [...document.querySelectorAll("button, select, canvas, a")].filter((node) => !named(node) && !node.closest("label")).map((node) => node.outerHTML),
+      canvases_without_role: document.querySelectorAll("main canvas:not([role=img])").length,
+      heads_without_scope: document.querySelectorAll("th:not([scope])").length,
+      language: document.documentElement.lang,
+      focused: document.activeElement.id,
+      spoken: document.getElementById("spoken").textContent,
+    };
+  )js");
+  EXPECT_EQ(seen.answer["unnamed"], nlohmann::json::array());
+  EXPECT_EQ(seen.answer["canvases_without_role"], 0);
+  EXPECT_EQ(seen.answer["heads_without_scope"], 0);
+  EXPECT_EQ(seen.answer["language"], "en");
+  EXPECT_EQ(seen.answer["focused"], "map-frame");
+  // The simplex of four: every cosine is −1/3.
+  EXPECT_EQ(seen.answer["spoken"], "cos(M0, M1) = -0.3333");
+}
+
+TEST_F(Report, The_Browser_Test_Sees_A_Script_That_Fails) {
+  VISIT_OR_SKIP(browser);
+  const tests::BrowserVisit seen =
+      tests::visit(*browser, path("page.html"), kInspect + "console.error('planted'); return 1;");
+  ASSERT_EQ(seen.console.size(), 1U);
+  EXPECT_NE(seen.console.front().find("planted"), std::string::npos);
+}
+
+TEST_F(Report, Of_A_Sweep_That_Is_Still_Training_Says_So) {
+  // A third sweep, of which one run is finished and one has begun.
+  const tests::TempDir folder;
+  std::filesystem::copy(path("permutation"), folder / "half", std::filesystem::copy_options::recursive);
+  std::filesystem::remove(folder / "half/run-01/result.json");
+  for (const char* run : {"half/run-02", "half/run-03"}) std::filesystem::remove_all(folder / run);
+  const nlohmann::json summary =
+      last_line_as_json(tests::gnc({"report", (folder / "half").string(), "--json"}));
+  EXPECT_EQ(summary["out"], (folder / "half/report.html").string());
+  EXPECT_EQ(summary["groups"][0]["planned"], 4);
+  EXPECT_EQ(summary["groups"][0]["finished"], 1);
+  const CsvTable runs = read_csv(folder / "half/report-csv/runs.csv");
+  ASSERT_EQ(runs.size(), 2);
+  EXPECT_EQ(runs.text(0, "finished"), "yes");
+  EXPECT_EQ(runs.text(1, "finished"), "no");
+  EXPECT_EQ(runs.text(1, "epochs"), "3");
+}
+
+TEST_F(Report, Names_What_Is_No_Run) {
+  const tests::TempDir folder;
+  tests::expect_failure({"report", (folder / "nowhere").string()}, 1, {"nowhere", "no such folder"});
+  tests::expect_failure({"report", folder.path().string()}, 1, {"holds neither a run nor a sweep"});
+  tests::expect_failure({"report", path("seed"), "--out", path("page.pdf")}, 2,
+                        {"--out", "page.pdf", ".html"});
+  std::filesystem::copy(path("seed"), folder / "bad", std::filesystem::copy_options::recursive);
+  std::ofstream(folder / "bad/run-01/result.json") << "{";
+  tests::expect_failure({"report", (folder / "bad").string()}, 1,
+                        {"run-01/result.json", "expected a JSON object"});
+}
+
+}  // namespace
+}  // namespace gnc
