@@ -76,16 +76,12 @@ CLI::Option* add_placement_option(CLI::App& app, const std::string& flag,
                      {"near", "far"});
 }
 
-CLI::Option* add_similarity_option(CLI::App& app, std::string& source, CLI::Option& owner) {
-  CLI::Option* option =
-      app.add_option(
-             "--similarity", source,
-             "What says which classes are alike: a matrix, a finished run's class means "
-             "(means:DIR) or confusions (confusions:DIR), or the mean pictures of a data set (data:SPEC)")
-          ->type_name("SOURCE");
-  option->needs(&owner);
-  owner.needs(option);
-  return option;
+CLI::Option* add_similarity_option(CLI::App& app, std::string& source) {
+  return app
+      .add_option("--similarity", source,
+                  "What says which classes are alike: a matrix, a finished run's class means (means:DIR) or "
+                  "confusions (confusions:DIR), or the mean pictures of a data set (data:SPEC)")
+      ->type_name("SOURCE");
 }
 
 Eigen::MatrixXd read_similarity(const std::string& source) {

@@ -16,8 +16,8 @@ namespace gnc {
 CLI::Option* add_placement_option(CLI::App& app, const std::string& flag,
                                   std::optional<Placement>& placement);
 
-/// --similarity SOURCE. `owner` is the flag that it belongs to, which then needs it.
-CLI::Option* add_similarity_option(CLI::App& app, std::string& source, CLI::Option& owner);
+/// --similarity SOURCE.
+CLI::Option* add_similarity_option(CLI::App& app, std::string& source);
 
 /// [C,C], symmetric; larger is more alike, the diagonal means nothing. `source` is one of
 ///   FILE.npy         the matrix itself, [C,C];

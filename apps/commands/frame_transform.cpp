@@ -101,7 +101,7 @@ void add_frame_transform(CLI::App& frame) {
           ->type_name("SEED|i,j,k,...");
   CLI::Option* permute_for = add_placement_option(*app, "--permute-for", settings->placement);
   permute_for->excludes(permute);
-  add_similarity_option(*app, settings->similarity, *permute_for);
+  permute_for->needs(add_similarity_option(*app, settings->similarity)->needs(permute_for));
   app->add_option("--out", settings->out, "Frame file to write, with F.json beside it")
       ->required()
       ->type_name("F.npy");

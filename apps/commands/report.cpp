@@ -4,6 +4,7 @@
 #include <memory>
 #include <thread>
 
+#include "apps/class_similarity.h"
 #include "apps/commands/commands.h"
 #include "apps/options.h"
 #include "apps/output_path.h"
@@ -21,6 +22,7 @@ struct ReportCommand {
   std::vector<std::string> directories;
   std::string out;
   std::string title;
+  std::string similarity;  // empty: none
   int watch_seconds = 0;
 };
 
@@ -32,6 +34,7 @@ std::filesystem::path csv_directory(const std::filesystem::path& page) {
 /// Reads the runs as they stand and writes page and tables. Returns the groups.
 std::vector<RunGroup> write_report(const ReportCommand& command, const std::filesystem::path& out) {
   std::vector<RunGroup> groups = read_run_groups(command.directories);
+  if (!command.similarity.empty()) add_similarity_alignment(groups, read_similarity(command.similarity));
   const std::vector<ReportTable> tables = report_tables(groups);
   const bool is_finished = std::ranges::all_of(groups, &RunGroup::is_finished);
   const std::filesystem::path folder = csv_directory(out);
@@ -99,6 +102,7 @@ void add_report_command(CLI::App& app) {
       ->default_str("10")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 86400));
+  add_similarity_option(*report, command->similarity);
   add_json_option(*report, command->common);
   report->callback([command] { run_report(*command); });
 }

@@ -153,7 +153,7 @@ void add_sweep_command(CLI::App& app) {
               "classes near each other, or far")
           ->delimiter(','),
       {"near", "far"});
-  add_similarity_option(*sweep, command->similarity, *permute_for);
+  permute_for->needs(add_similarity_option(*sweep, command->similarity)->needs(permute_for));
   sweep->add_option("--ensemble", command->ensemble, "runs trained together")->capture_default_str();
   sweep
       ->add_option("--shard", command->shard,

@@ -58,7 +58,7 @@ std::vector<std::string> quantities(const RunGroup& group) {
   std::vector<std::string> names;
   for (const RunRecord& run : group.runs) {
     if (!run.is_finished()) continue;
-    for (const auto* json : {&run.result, &run.theory})
+    for (const auto* json : {&run.result, &run.derived})
       if (json->is_object())
         for (const auto& [key, value] : json->items())
           if (value.is_number() && !kNoQuantities.contains(key) &&

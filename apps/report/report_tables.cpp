@@ -41,7 +41,7 @@ CsvTable final_table(std::span<const RunGroup> groups) {
   std::vector<std::string> header = {"group", "run"};
   const std::size_t fixed = header.size();
   for_each_run(groups, [&](const RunGroup&, const RunRecord& run) {
-    for (const auto* json : {&run.result, &run.theory})
+    for (const auto* json : {&run.result, &run.derived})
       if (json->is_object())
         for (const auto& [key, value] : json->items())
           if (value.is_number() && std::ranges::find(header, key) == header.end()) header.push_back(key);

@@ -58,7 +58,6 @@ RunRecord read_run(const fs::path& directory) {
         std::pair(&RunRecord::features, "features.csv")})
     if (fs::exists(directory / name)) run.*table = read_csv(directory / name);
   run.result = read_json(directory / "result.json");
-  run.theory = read_json(directory / "theory.json");
   if (run.is_finished()) {
     const Json settings = run.result.value("settings", Json::object());
     run.transformation = settings.value("transformation", "");
@@ -106,12 +105,24 @@ RunGroup read_group(const fs::path& given) {
 }  // namespace
 
 double RunRecord::number(const std::string& key) const {
-  for (const Json* json : {&result, &theory}) {
+  for (const Json* json : {&result, &derived}) {
     if (!json->is_object()) continue;
     const auto found = json->find(key);
     if (found != json->end() && found->is_number()) return found->get<double>();
   }
   return std::numeric_limits<double>::quiet_NaN();
+}
+
+void add_similarity_alignment(std::span<RunGroup> groups, const Eigen::MatrixXd& similarity) {
+  for (RunGroup& group : groups)
+    for (RunRecord& run : group.runs) {
+      if (run.frame.cols() != similarity.cols()) continue;
+      const Eigen::MatrixXd unit = run.frame.colwise().normalized();
+      double sum = 0;
+      for (Eigen::Index j = 1; j < unit.cols(); ++j)
+        for (Eigen::Index i = 0; i < j; ++i) sum += similarity(i, j) * unit.col(i).dot(unit.col(j));
+      run.derived["similarity_alignment"] = sum;
+    }
 }
 
 bool RunGroup::is_finished() const {

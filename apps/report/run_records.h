@@ -23,13 +23,13 @@ struct RunRecord {
   std::uint64_t seed = 0;
   CsvTable metrics;               ///< a row an epoch
   nlohmann::ordered_json result;  ///< result.json; null while the run is unfinished
-  nlohmann::ordered_json theory;  ///< theory.json (gnc eval --theory); null without it
-  CsvTable robustness;            ///< robustness.csv: a row for each epoch that was attacked
-  CsvTable features;              ///< features.csv of d = 2 or 3: label,z0,z1[,z2] of test pictures
-  Eigen::MatrixXd frame;          ///< [d,C]
-  Eigen::MatrixXd class_means;    ///< [d,C]
-  Eigen::MatrixXd margins;        ///< [C,C]
-  Eigen::MatrixXd confusion;      ///< [C,C]
+  nlohmann::ordered_json derived = nlohmann::ordered_json::object();  ///< numbers made for the report
+  CsvTable robustness;          ///< robustness.csv: a row for each epoch that was attacked
+  CsvTable features;            ///< features.csv of d = 2 or 3: label,z0,z1[,z2] of test pictures
+  Eigen::MatrixXd frame;        ///< [d,C]
+  Eigen::MatrixXd class_means;  ///< [d,C]
+  Eigen::MatrixXd margins;      ///< [C,C]
+  Eigen::MatrixXd confusion;    ///< [C,C]
 
   bool is_finished() const { return !result.is_null(); }
   /// A number of the result by name; NaN where it has none.
@@ -48,6 +48,11 @@ struct RunGroup {
   /// Whether its runs differ in nothing but the seed: what others are compared with.
   bool is_control() const { return vary == "seed"; }
 };
+
+/// Adds to every run with a frame of as many classes "similarity_alignment" = Σ_{y<y'} s_{yy'} cos(M_y,
+/// M_y'): how near its frame puts similar classes to each other. `similarity` [C,C] as class_similarity.h
+/// gives it.
+void add_similarity_alignment(std::span<RunGroup> groups, const Eigen::MatrixXd& similarity);
 
 /// Reads sweeps (folders with run-00, …) and runs (folders with a metrics.csv or a result.json). Throws
 /// FileError for a folder that is neither, and for files that are not what gnc writes; a file that a training

@@ -182,6 +182,18 @@ double tightness(const Matrix& columns) {
   return std::max(0.0, solver.eigenvalues()[0]) / solver.eigenvalues()[columns.rows() - 1];
 }
 
+/// Mean cosine of pairs of classifiers of minority classes: those with less than half the largest class.
+double minority_cosine(const Measured& m) {
+  const std::vector<std::int64_t>& counts = m.moments.classes.counts;
+  const std::int64_t largest_count = *std::ranges::max_element(counts);
+  std::vector<Eigen::Index> minority;
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    if (2 * counts[c] < largest_count) minority.push_back(static_cast<Eigen::Index>(c));
+  if (minority.size() < 2) return kNaN;
+  const Matrix columns = m.classifier(Eigen::all, minority);
+  return mean(pair_cosines(columns, columns));
+}
+
 struct Column {
   const char* source;
   const char* name;
@@ -284,6 +296,7 @@ const std::vector<Column>& all_columns() {
       {"lpm", "equiangular_means", [](M m) { return equiangularity(m.by_samples); }},
       {"lpm", "self_duality", [](M m) { return std::pow(duality_distance(m.classifier, m.by_samples), 2); }},
       {"lpm", "self_duality_root", [](M m) { return duality_distance(m.classifier, m.by_samples); }},
+      {"lpm", "minority_cosine", minority_cosine},
 
       {"fsx", "equinorm_means", [](M m) { return norm_variation(m.by_samples, 0); }},
       {"fsx", "self_duality", [](M m) { return duality_distance(m.classifier, m.by_samples); }},

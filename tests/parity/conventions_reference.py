@@ -93,6 +93,10 @@ def frame(rows):
     return values.max(), abs(values).max(), abs(values).max() - bound, values.max(), spectrum[0] / spectrum[-1]
 
 
+counts = numpy.bincount(labels)
+few = numpy.flatnonzero(2 * counts < counts.max())
+minority = numpy.mean([(unit(classifier) @ unit(classifier).T)[a, b] for a, b in itertools.combinations(few, 2)])
+
 values = {
     "papyan": [m.trace(m.by_classes), variation(m.by_classes, 1), variation(classifier, 1), equiangular(m.by_classes),
                equiangular(classifier), duality(m.by_classes)**2, nc4],
@@ -114,7 +118,8 @@ values = {
     "yan": [f(x) for x in (cosines(m.by_samples, m.by_samples), cosines(classifier, classifier),
                            cosines(m.by_samples, classifier)) for f in (numpy.mean, numpy.std)] +
            [(unit(m.by_samples) * unit(classifier)).sum(axis=1).mean()],
-    "lpm": [variation(m.by_samples, 0), equiangular(m.by_samples), duality(m.by_samples)**2, duality(m.by_samples)],
+    "lpm": [variation(m.by_samples, 0), equiangular(m.by_samples), duality(m.by_samples)**2, duality(m.by_samples),
+            minority],
     "fsx": [variation(m.by_samples, 0), duality(m.by_samples), numpy.log(1 / distances).std() / numpy.log(1 / distances).mean()],
     "ntk": [etf(m.by_samples @ m.by_samples.T), duality(m.by_samples)],
     "hug": [(1 / distances**2).mean()],

@@ -5,7 +5,7 @@ const palettes = {
   light: ["#0072b2", "#d55e00", "#007a5a", "#b3478b", "#8a6d00", "#56606a"],
   dark: ["#56b4e9", "#ff9e4a", "#35d0a5", "#f09ad0", "#f0e442", "#a3acb5"],
 };
-const shapes = ["circle", "triangle", "rect", "star", "rectRot", "cross"];
+const shapes = ["circle", "triangle", "rect", "rectRot", "rectRounded"];
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const styleOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -139,7 +139,7 @@ function againstAccuracyFigure(parent) {
       scales: { x: axis(quantity.replaceAll("_", " "), { type: "linear" }), y: axis("test accuracy (%)") } } });
   };
   figure.controls.append(
-    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "covering_bound", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice("against quantity", "Quantity", sortedFirst(quantities, ["similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
     ...groupLegend(groupsIn(table), hidden, draw));
   drawn.push(draw);
 }
