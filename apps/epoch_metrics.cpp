@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "apps/options.h"
-#include "engine/error.h"
+#include "engine/metrics/margin_bound.h"
 
 namespace gnc {
 namespace {
@@ -33,6 +33,7 @@ EpochMetrics::EpochMetrics(const std::vector<std::string>& sources)
 
 std::vector<std::string> EpochMetrics::names() const {
   std::vector<std::string> names = collapse_column_names();
+  for (std::string& name : margin_column_names()) names.push_back(std::move(name));
   for (std::string& name : conventions_.names()) names.push_back(std::move(name));
   return names;
 }
@@ -52,6 +53,8 @@ SplitMetrics EpochMetrics::measure(const std::vector<float>& features,
                          .num_classes = static_cast<int>(classifier.cols())};
   result.collapse = measure_collapse(view, classifier);
   result.columns = columns(*result.collapse);
+  for (auto& column : margin_columns(*result.collapse, classifier))
+    result.columns.push_back(std::move(column));
   const std::vector<double> values = conventions_.measure(view, classifier, bias);
   for (std::size_t i = 0; i < values.size(); ++i)
     result.columns.emplace_back(conventions_.names()[i], values[i]);

@@ -30,7 +30,8 @@ class EpochMetrics {
   /// `sources` as --metrics gives them. Throws UsageError for an unknown one.
   explicit EpochMetrics(const std::vector<std::string>& sources);
 
-  /// The names of the columns: the paper's (collapse_column_names()), then the others'.
+  /// The names of the columns: the paper's (collapse_column_names()), the terms of its margin
+  /// bound (margin_column_names()), then the others'.
   std::vector<std::string> names() const;
   /// `features` [N,d] of samples with `labels`; `classifier` [d,C], `bias` [C] or empty.
   SplitMetrics measure(const std::vector<float>& features, const std::vector<std::int32_t>& labels,

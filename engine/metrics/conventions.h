@@ -38,9 +38,10 @@ namespace gnc {
 /// markou (2024): vci = 1 − Tr((S_W + S_B)⁺S_B)/min(d, C−1); equinorm_means; nc4 as papyan's.
 /// yan (Yang et al. 2022): mean and deviation of the cosines of pairs: means (centred), classifier, mean
 ///   against another class's classifier; and of each mean with its own classifier (diagonal).
-/// lpm (Fang et al. 2021): equinorm_means (1/C), equiangular_means, self_duality and its root; minority_cosine =
-///   mean cosine of w_a, w_b over pairs of minority classes (less than half the samples of the largest), which
-///   is 1 after minority collapse; NaN where fewer than two classes are.
+/// lpm (Fang et al. 2021): equinorm_means (1/C), equiangular_means, self_duality and its root;
+/// minority_cosine =
+///   mean cosine of w_a, w_b over pairs of minority classes (less than half the samples of the largest),
+///   which is 1 after minority collapse; NaN where fewer than two classes are.
 /// fsx (nc-toolbox): equinorm_means (1/C); self_duality un-squared; log_distance_cov = std/mean of log
 ///   1/distance.
 /// ntk (Seleznova et al. 2023): etf_means; self_duality un-squared.

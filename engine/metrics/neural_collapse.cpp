@@ -106,6 +106,8 @@ struct SampleSums {
   double squared_whitened = 0;    // Σ (z − z̄_y)ᵀ S_B⁺ (z − z̄_y)
   double dual_distances = 0;      // Σ ‖z − M_y‖
   double dual_angles = 0;         // Σ ‖z/‖z‖ − M_y/‖M_y‖‖
+  double largest_margin = 0;
+  Eigen::VectorXd squared_norms;  // [C]
   std::int64_t disagreements = 0;
   Eigen::MatrixXd margins;  // [C,C], column i: γ_i·, so that one sample's lie together in memory
 };
@@ -123,6 +125,7 @@ class SecondReading {
         logits_of_(classifier),
         nearness_of_(centred),
         whitened_of_(whitening_columns) {
+    sums_.squared_norms = Eigen::VectorXd::Zero(classifier.cols());
     sums_.margins = Eigen::MatrixXd::Constant(classifier.cols(), classifier.cols(),
                                               std::numeric_limits<double>::infinity());
   }
@@ -158,6 +161,7 @@ class SecondReading {
     sums_.deviations += std::sqrt(squared_deviation);
     sums_.dual_distances += (raw - classifier_.col(y)).norm();
     const double norm = raw.norm();
+    sums_.squared_norms[y] += norm * norm;
     sums_.dual_angles += norm > 0 ? (raw / norm - unit_classifier_.col(y)).norm() : 1.0;
   }
 
@@ -170,7 +174,9 @@ class SecondReading {
     const bool agrees = index_of_largest(logits, classes) == index_of_largest(nearness_.row(n), classes);
     sums_.disagreements += agrees ? 0 : 1;
     for (Eigen::Index j = 0; j < classes; ++j) {
-      sums_.margins(j, y) = std::min(sums_.margins(j, y), logits[y] - logits[j]);
+      const double margin = logits[y] - logits[j];
+      sums_.margins(j, y) = std::min(sums_.margins(j, y), margin);
+      sums_.largest_margin = std::max(sums_.largest_margin, std::abs(margin));
     }
     sums_.squared_whitened += whitened_.row(n).squaredNorm();
   }
@@ -248,6 +254,9 @@ CollapseReport measure_collapse(const BasicFeatureView<Real>& view, const Eigen:
   report.mean_offset = global_mean.norm() / mean_norm;
   report.margins = sums.margins.transpose();
   report.smallest_margin = smallest_off_diagonal(report.margins);
+  report.largest_margin = sums.largest_margin;
+  report.squared_norms = sums.squared_norms;
+  report.counts = means.counts;
   return report;
 }
 

@@ -139,7 +139,7 @@ function againstAccuracyFigure(parent) {
       scales: { x: axis(quantity.replaceAll("_", " "), { type: "linear" }), y: axis("test accuracy (%)") } } });
   };
   figure.controls.append(
-    choice("against quantity", "Quantity", sortedFirst(quantities, ["similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
     ...groupLegend(groupsIn(table), hidden, draw));
   drawn.push(draw);
 }
