@@ -20,7 +20,7 @@ bool has_every_class(const std::vector<std::int32_t>& labels, Eigen::Index class
 }  // namespace
 
 void add_metrics_option(CLI::App& app, std::vector<std::string>& sources) {
-  std::vector<std::string> known = Conventions::sources();
+  std::vector<std::string> known = convention_names();
   known.emplace_back(kAll);
   restrict_to(app.add_option("--metrics", sources,
                              "collapse metrics as these sources define them, beside the paper's own")
@@ -28,13 +28,17 @@ void add_metrics_option(CLI::App& app, std::vector<std::string>& sources) {
               std::move(known));
 }
 
-EpochMetrics::EpochMetrics(const std::vector<std::string>& sources)
-    : conventions_(std::ranges::find(sources, kAll) == sources.end() ? sources : Conventions::sources()) {}
+EpochMetrics::EpochMetrics(const std::vector<std::string>& sources) {
+  const bool takes_all = std::ranges::find(sources, kAll) != sources.end();
+  for (const std::string& source : takes_all ? convention_names() : sources)
+    if (std::ranges::find(sources_, source) == sources_.end()) sources_.push_back(source);
+}
 
 std::vector<std::string> EpochMetrics::names() const {
   std::vector<std::string> names = collapse_column_names();
   for (std::string& name : margin_column_names()) names.push_back(std::move(name));
-  for (std::string& name : conventions_.names()) names.push_back(std::move(name));
+  for (const std::string& source : sources_)
+    for (std::string& name : convention_columns(source)) names.push_back(std::move(name));
   return names;
 }
 
@@ -55,9 +59,9 @@ SplitMetrics EpochMetrics::measure(const std::vector<float>& features,
   result.columns = columns(*result.collapse);
   for (auto& column : margin_columns(*result.collapse, classifier))
     result.columns.push_back(std::move(column));
-  const std::vector<double> values = conventions_.measure(view, classifier, bias);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    result.columns.emplace_back(conventions_.names()[i], values[i]);
+  for (auto& column :
+       measure_conventions(sources_, view, LinearClassifier{.weights = classifier, .bias = bias}))
+    result.columns.push_back(std::move(column));
   return result;
 }
 

@@ -27,7 +27,7 @@ struct SplitMetrics {
 /// Which metrics, by the names of their sources (engine/metrics/conventions.h).
 class EpochMetrics {
  public:
-  /// `sources` as --metrics gives them. Throws UsageError for an unknown one.
+  /// `sources` as --metrics gives them; one that is named twice counts once.
   explicit EpochMetrics(const std::vector<std::string>& sources);
 
   /// The names of the columns: the paper's (collapse_column_names()), the terms of its margin
@@ -38,7 +38,7 @@ class EpochMetrics {
                        const Eigen::MatrixXd& classifier, const Eigen::VectorXd& bias) const;
 
  private:
-  Conventions conventions_;
+  std::vector<std::string> sources_;  // each once
 };
 
 }  // namespace gnc

@@ -36,6 +36,7 @@ MarginBound margin_bound(const CollapseReport& report, const Eigen::MatrixXd& cl
   };
 
   MarginBound bound;
+  double minority_pairs = 0;
   bound.smallest_minority_margin = std::numeric_limits<double>::infinity();
   for (Eigen::Index i = 0; i < classes; ++i) {
     const auto count = static_cast<double>(report.counts[static_cast<std::size_t>(i)]);
@@ -47,7 +48,11 @@ MarginBound margin_bound(const CollapseReport& report, const Eigen::MatrixXd& cl
           share * std::sqrt(std::log(static_cast<double>(classes * (classes - 1)) / delta) / (2 * count));
       const double margin = report.margins(i, j);
       const bool is_minority_pair = is_minority(i) && is_minority(j);
-      if (is_minority_pair) bound.smallest_minority_margin = std::min(bound.smallest_minority_margin, margin);
+      if (is_minority_pair) {
+        bound.smallest_minority_margin = std::min(bound.smallest_minority_margin, margin);
+        bound.minority_cosine += classifier.col(i).normalized().dot(classifier.col(j).normalized());
+        ++minority_pairs;
+      }
       if (!(margin > 0)) {
         ++bound.unseparated_pairs;
         continue;
@@ -60,7 +65,8 @@ MarginBound margin_bound(const CollapseReport& report, const Eigen::MatrixXd& cl
       if (is_minority_pair) bound.minority += first + second;
     }
   }
-  if (std::isinf(bound.smallest_minority_margin)) bound.smallest_minority_margin = kNaN;
+  bound.minority_cosine /= minority_pairs;  // 0/0 is NaN
+  if (minority_pairs == 0) bound.smallest_minority_margin = kNaN;
   return bound;
 }
 
@@ -94,6 +100,7 @@ std::vector<std::pair<std::string, double>> margin_columns(const CollapseReport&
           {"margin_bound_minority", bound.minority},
           {"unseparated_pairs", static_cast<double>(bound.unseparated_pairs)},
           {"smallest_minority_margin", bound.smallest_minority_margin},
+          {"minority_cosine", bound.minority_cosine},
           {"margin_lemma_residual", margin_lemma_residual(report, classifier)}};
 }
 

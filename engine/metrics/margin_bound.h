@@ -31,6 +31,8 @@ struct MarginBound {
   /// samples of the largest. 0 where there are none.
   double minority = 0;
   double smallest_minority_margin = 0;  ///< γ over those pairs; NaN where there are none
+  /// Mean cos(M_i, M_j) over those pairs: 1 after minority collapse (Remark 3.13); NaN where there are none.
+  double minority_cosine = 0;
 
   /// The bound on the error; more than 1 says nothing. NaN where a pair is not separated.
   double total() const;
