@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/options.h"
 #include "apps/output_path.h"
+#include "apps/report/report_figures.h"
 #include "apps/report/report_page.h"
 #include "apps/report/report_text.h"
 #include "apps/stop_signal.h"
@@ -23,12 +24,13 @@ struct ReportCommand {
   std::string out;
   std::string title;
   std::string similarity;  // empty: none
+  std::string format;      // of the figures: png or svg; empty: none
   int watch_seconds = 0;
 };
 
-/// "sweep-report.html" has its tables in "sweep-report-csv/".
-std::filesystem::path csv_directory(const std::filesystem::path& page) {
-  return page.parent_path() / (page.stem().string() + "-csv");
+/// "sweep.html" has its tables in "sweep-csv/" and its figures in "sweep-figures/".
+std::filesystem::path beside(const std::filesystem::path& page, std::string_view what) {
+  return page.parent_path() / fmt::format("{}-{}", page.stem().string(), what);
 }
 
 /// Reads the runs as they stand and writes page and tables. Returns the groups.
@@ -37,10 +39,15 @@ std::vector<RunGroup> write_report(const ReportCommand& command, const std::file
   if (!command.similarity.empty()) add_similarity_alignment(groups, read_similarity(command.similarity));
   const std::vector<ReportTable> tables = report_tables(groups);
   const bool is_finished = std::ranges::all_of(groups, &RunGroup::is_finished);
-  const std::filesystem::path folder = csv_directory(out);
+  const std::filesystem::path folder = beside(out, "csv");
   make_writable_directory(folder);
   for (const ReportTable& table : tables)
     if (table.table.size() > 0) table.table.write(folder / (table.name + ".csv"));
+  if (!command.format.empty()) {
+    const std::filesystem::path figures = beside(out, "figures");
+    make_writable_directory(figures);
+    write_report_figures(figures, command.format, groups);
+  }
   write_atomically(out, report_page(groups, tables,
                                     {.title = command.title,
                                      .version = GNC_VERSION,
@@ -102,6 +109,9 @@ void add_report_command(CLI::App& app) {
       ->default_str("10")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 86400));
+  restrict_to(report->add_option("--format", command->format,
+                                 "also draw the main figures for papers, into F-figures beside the page"),
+              {"png", "svg"});
   add_similarity_option(*report, command->similarity);
   add_json_option(*report, command->common);
   report->callback([command] { run_report(*command); });

@@ -1,5 +1,6 @@
 #include "apps/pictures/canvas.h"
 
+#include <cairo-svg.h>
 #include <cairo.h>
 
 #include <algorithm>
@@ -153,24 +154,32 @@ cairo_status_t append_bytes(void* bytes, const unsigned char* data, unsigned len
 
 }  // namespace
 
+PictureFormat picture_format(const std::filesystem::path& path) {
+  return path.extension() == ".svg" ? PictureFormat::kSvg : PictureFormat::kPng;
+}
+
 struct Canvas::Drawing {
+  std::string svg;  // as far as cairo has written it; before the surface, which writes to the end
   Surface surface;
   Context context;
 
   cairo_t* get() const { return context.get(); }
 };
 
-Canvas::Canvas(CanvasSize size) : size_(size), drawing_(std::make_unique<Drawing>()) {
+Canvas::Canvas(CanvasSize size, PictureFormat format) : size_(size), drawing_(std::make_unique<Drawing>()) {
   require(size.width > 0 && size.height > 0 && size.scale > 0 && pixel_width() <= kMaxPixels &&
               pixel_height() <= kMaxPixels,
           "picture: {}x{} points of {} pixels; expected 1 to {} pixels a side", size.width, size.height,
           size.scale, kMaxPixels);
-  drawing_->surface.reset(cairo_image_surface_create(CAIRO_FORMAT_RGB24, pixel_width(), pixel_height()));
+  drawing_->surface.reset(
+      format == PictureFormat::kSvg
+          ? cairo_svg_surface_create_for_stream(append_bytes, &drawing_->svg, size.width, size.height)
+          : cairo_image_surface_create(CAIRO_FORMAT_RGB24, pixel_width(), pixel_height()));
   check(cairo_surface_status(drawing_->surface.get()), "cannot create it");
   drawing_->context.reset(cairo_create(drawing_->surface.get()));
   cairo_t* context = drawing_->get();
   check(cairo_status(context), "cannot draw on it");
-  cairo_scale(context, size.scale, size.scale);
+  if (format == PictureFormat::kPng) cairo_scale(context, size.scale, size.scale);
   cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND);
   cairo_set_line_cap(context, CAIRO_LINE_CAP_ROUND);
   // The same widths of text at every scale.
@@ -351,13 +360,19 @@ void Canvas::clip(const Rectangle& area) {
 
 void Canvas::unclip() { cairo_reset_clip(drawing_->get()); }
 
-void Canvas::write_png(const std::filesystem::path& path) const {
+void Canvas::write(const std::filesystem::path& path) const {
   try {
     check(cairo_status(drawing_->get()), "cannot draw it");
     cairo_surface_flush(drawing_->surface.get());
     std::string bytes;
-    check(cairo_surface_write_to_png_stream(drawing_->surface.get(), append_bytes, &bytes),
-          "cannot encode it");
+    if (cairo_surface_get_type(drawing_->surface.get()) == CAIRO_SURFACE_TYPE_SVG) {
+      cairo_surface_finish(drawing_->surface.get());
+      check(cairo_surface_status(drawing_->surface.get()), "cannot encode it");
+      bytes = drawing_->svg;
+    } else {
+      check(cairo_surface_write_to_png_stream(drawing_->surface.get(), append_bytes, &bytes),
+            "cannot encode it");
+    }
     write_atomically(path, bytes);
   } catch (const FileError&) {
     throw;

@@ -53,12 +53,18 @@ struct CanvasSize {
   double scale = 1;  ///< pixels a point
 };
 
+/// What a canvas becomes.
+enum class PictureFormat : unsigned char { kPng, kSvg };
+
+/// Of a file by its ending: ".svg", anything else is PNG.
+PictureFormat picture_format(const std::filesystem::path& path);
+
 /// A white picture to draw on. Text is in DejaVu Sans; where no font is installed, in the one built into
 /// cairo, which has ASCII only. Drawing calls with coordinates that are not finite throw Error. Move-only.
 class Canvas {
  public:
   /// Throws Error for a size that is not positive or has more than 32767 pixels a side, cairo's limit.
-  explicit Canvas(CanvasSize size);
+  explicit Canvas(CanvasSize size, PictureFormat format = PictureFormat::kPng);
   Canvas(Canvas&&) noexcept;
   Canvas& operator=(Canvas&&) noexcept;
   ~Canvas();
@@ -67,7 +73,7 @@ class Canvas {
   double height() const { return size_.height; }  ///< points
   int pixel_width() const;
   int pixel_height() const;
-  /// 0x00RRGGBB of every pixel, row by row.
+  /// 0x00RRGGBB of every pixel, row by row. Not of an SVG, which has none.
   std::vector<std::uint32_t> pixels() const;
 
   void clear(Color color = kWhite);
@@ -92,8 +98,9 @@ class Canvas {
   void clip(const Rectangle& area);
   void unclip();
 
-  /// Writes a PNG file, whole or not at all. Throws FileError naming the path.
-  void write_png(const std::filesystem::path& path) const;
+  /// Writes the file, whole or not at all; an SVG takes no more drawing after it. Throws FileError naming the
+  /// path.
+  void write(const std::filesystem::path& path) const;
 
  private:
   struct Drawing;

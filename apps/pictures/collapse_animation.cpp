@@ -239,7 +239,7 @@ void write_collapse_strip(const std::filesystem::path& path, const CollapseHisto
     draw_plane(canvas, {left, 38, kSide, kSide}, history, moment, extent);
   }
   draw_legend(canvas, {legend + 8, 50}, history);
-  canvas.write_png(path);
+  canvas.write(path);
 }
 
 }  // namespace gnc

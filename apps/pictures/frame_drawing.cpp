@@ -209,7 +209,8 @@ void write_frame_picture(const std::filesystem::path& path, const FrameDrawing& 
                    kLeft + Canvas({.width = 1, .height = 1}).text_width(frame.caption, caption_style) + 16);
   Canvas canvas({.width = static_cast<int>(std::ceil(width)),
                  .height = static_cast<int>(std::ceil(kTop + side + 32)),
-                 .scale = 2});
+                 .scale = 2},
+                picture_format(path));
   draw_caption(canvas, frame, kLeft);
   draw_heat_map(canvas, {kLeft, kTop, side, side},
                 {.values = directions.transpose() * directions,
@@ -217,7 +218,7 @@ void write_frame_picture(const std::filesystem::path& path, const FrameDrawing& 
                  .color_label = "⟨mᵢ, mⱼ⟩"});
   if (has_circle)
     draw_circle(canvas, {kLeft + side + kColorBarRoom + kGap, kTop, side - 12, side - 12}, directions);
-  canvas.write_png(path);
+  canvas.write(path);
 }
 
 void write_rotating_frame(const std::filesystem::path& path, const FrameDrawing& frame) {

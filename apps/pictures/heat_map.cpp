@@ -123,4 +123,16 @@ void draw_heat_map(Canvas& canvas, const Rectangle& area, const HeatMap& map) {
   draw_color_bar(canvas, {area.right() + 18, area.y, 15, area.height}, limit, map.color_label);
 }
 
+void write_heat_map(const std::filesystem::path& path, const std::string& title, const HeatMap& map) {
+  constexpr double kLeft = 42, kTop = 48;
+  const double side = heat_map_side(map.values.cols());
+  Canvas canvas({.width = static_cast<int>(std::ceil(kLeft + side + kColorBarRoom)),
+                 .height = static_cast<int>(std::ceil(kTop + side + 32)),
+                 .scale = 2},
+                picture_format(path));
+  canvas.text({kLeft, 30}, title, {.size = 15, .is_bold = true});
+  draw_heat_map(canvas, {kLeft, kTop, side, side}, map);
+  canvas.write(path);
+}
+
 }  // namespace gnc

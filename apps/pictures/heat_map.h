@@ -3,6 +3,7 @@
 
 #include <Eigen/Dense>
 
+#include <filesystem>
 #include <string>
 
 #include "apps/pictures/canvas.h"
@@ -31,5 +32,9 @@ inline constexpr double kColorBarRoom = 84;
 /// that is shown, white at 0; matrices of up to 12 columns have their values written in. Throws Error for a
 /// value that is not finite, naming row and column.
 void draw_heat_map(Canvas& canvas, const Rectangle& area, const HeatMap& map);
+
+/// A picture of a matrix alone, PNG or by the path's ending SVG, with a title above it. Throws as above, and
+/// FileError naming the path.
+void write_heat_map(const std::filesystem::path& path, const std::string& title, const HeatMap& map);
 
 }  // namespace gnc

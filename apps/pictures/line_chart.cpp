@@ -308,8 +308,8 @@ void write_line_chart(const std::filesystem::path& path, const LineChart& chart)
   // The first panel's title stands under the chart's.
   const double top = kTop + (chart.title.empty() ? -18 : 12);
   total += top - kTop;
-  Canvas canvas(
-      {.width = static_cast<int>(kWidth), .height = static_cast<int>(std::ceil(total)), .scale = 2});
+  Canvas canvas({.width = static_cast<int>(kWidth), .height = static_cast<int>(std::ceil(total)), .scale = 2},
+                picture_format(path));
   canvas.text({kLeft, 28}, fitted(canvas, chart.title, {.size = 16, .is_bold = true}, kWidth - kLeft - 12),
               {.size = 16, .is_bold = true});
   const Axis x = x_axis_of(chart);
@@ -327,7 +327,7 @@ void write_line_chart(const std::filesystem::path& path, const LineChart& chart)
                .color = kFaintInk,
                .horizontal = HorizontalAlign::kRight,
                .vertical = VerticalAlign::kBottom});
-  canvas.write_png(path);
+  canvas.write(path);
 }
 
 }  // namespace gnc

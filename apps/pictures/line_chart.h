@@ -44,8 +44,9 @@ struct LineChart {
   std::vector<Panel> panels;
 };
 
-/// Draws the chart as a PNG file, 1800 pixels wide. Legends stand to the right of their panels. Throws Error
-/// for a chart without panels or with series whose lengths differ, FileError naming the path.
+/// Draws the chart as a PNG file, 1800 pixels wide, or by the path's ending as SVG. Legends stand to the
+/// right of their panels. Throws Error for a chart without panels or with series whose lengths differ,
+/// FileError naming the path.
 void write_line_chart(const std::filesystem::path& path, const LineChart& chart);
 
 }  // namespace gnc

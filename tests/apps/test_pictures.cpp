@@ -182,7 +182,7 @@ TEST(Canvas, Writes_The_Pixels_It_Drew) {
   const TempDir folder;
   Canvas canvas({.width = 30, .height = 20, .scale = 2});
   canvas.rectangle({5, 5, 10, 10}, {213, 94, 0});
-  canvas.write_png(folder / "picture.png");
+  canvas.write(folder / "picture.png");
   const Pixels pixels = read_png(folder / "picture.png");
   EXPECT_EQ(pixels.width, 60);
   EXPECT_EQ(pixels.height, 40);
@@ -203,13 +203,13 @@ TEST(Pictures, Name_The_File_That_Cannot_Be_Written_And_Leave_Nothing) {
   const TempDir folder;
   const std::filesystem::path missing = folder / "nowhere" / "picture";
   const std::string png =
-      message_of<FileError>([&] { Canvas({.width = 9, .height = 9}).write_png(missing); });
+      message_of<FileError>([&] { Canvas({.width = 9, .height = 9}).write(missing); });
   EXPECT_NE(png.find(missing.string()), std::string::npos) << png;
   const std::string gif = message_of<FileError>([&] { write_collapse_gif(missing, walk(2)); });
   EXPECT_NE(gif.find(missing.string()), std::string::npos) << gif;
   // A folder is in the way: the temporary file was written by then and must go.
   std::filesystem::create_directory(folder / "taken");
-  EXPECT_THROW(Canvas({.width = 9, .height = 9}).write_png(folder / "taken"), FileError);
+  EXPECT_THROW(Canvas({.width = 9, .height = 9}).write(folder / "taken"), FileError);
   EXPECT_THROW(write_collapse_gif(folder / "taken", walk(2)), FileError);
   EXPECT_TRUE(std::filesystem::is_empty(folder / "taken"));
   std::filesystem::remove(folder / "taken");
@@ -230,7 +230,7 @@ TEST(GifWriter, Gives_Back_Every_Pixel_Delay_And_The_Loop) {
   for (int frame = 0; frame < 3; ++frame) {
     Canvas canvas({.width = 40, .height = 35});
     draw(canvas, frame);
-    canvas.write_png(folder / "frame.png");
+    canvas.write(folder / "frame.png");
     EXPECT_EQ(gif.frames[static_cast<std::size_t>(frame)].colors, read_png(folder / "frame.png").colors)
         << frame;
   }
@@ -398,7 +398,7 @@ TEST(HeatMap, Is_White_At_Zero_And_Symmetric_About_It) {
   values(0, 1) = 0.5;
   values(3, 2) = -0.5;
   draw_heat_map(canvas, {50, 50, 400, 400}, {.values = values, .color_label = ""});
-  canvas.write_png(folder / "a.png");
+  canvas.write(folder / "a.png");
   const Pixels pixels = read_png(folder / "a.png");
   const auto cell = [&](int row, int column) {
     return pixels.at(100 + 40 * column + 20, 100 + 40 * row + 20);

@@ -179,7 +179,7 @@ TEST_F(Report, Page_Survives_Every_Choice_And_Both_Themes) {
     let changes = 0;
     for (let round = 0; round < 2; ++round) {
       for (const select of document.querySelectorAll("select"))
-        for (const option of select.options) {
+        for (const option of [...select.options, select.options[0]]) {
           select.value = option.value;
           select.dispatchEvent(new Event("change"));
           ++changes;
@@ -233,6 +233,26 @@ TEST_F(Report, The_Browser_Test_Sees_A_Script_That_Fails) {
       tests::visit(*browser, path("page.html"), kInspect + "console.error('planted'); return 1;");
   ASSERT_EQ(seen.console.size(), 1U);
   EXPECT_NE(seen.console.front().find("planted"), std::string::npos);
+}
+
+TEST_F(Report, Draws_Its_Figures_For_Papers) {
+  for (const std::string format : {"png", "svg"}) {
+    ASSERT_EQ(tests::gnc({"report", path("permutation"), path("seed"), "--out", path("drawn.html"),
+                          "--format", format})
+                  .exit_status,
+              0);
+    for (const char* name : {"results", "curves", "frame", "class-means", "margins", "confusions"}) {
+      const std::string bytes = read_file(path("drawn-figures/" + std::string(name) + "." + format));
+      EXPECT_GT(bytes.size(), 2000U) << name;
+      // The whole file: PNG ends with its IEND chunk, SVG with its root's end.
+      if (format == "png")
+        EXPECT_EQ(bytes.substr(bytes.size() - 8, 4), "IEND") << name;
+      else
+        EXPECT_TRUE(bytes.starts_with("<?xml") && bytes.ends_with("</svg>\n")) << name;
+    }
+  }
+  tests::expect_failure({"report", path("seed"), "--format", "pdf"}, 2,
+                        {"'pdf' is not a choice", "png or svg"});
 }
 
 TEST_F(Report, Of_A_Sweep_That_Is_Still_Training_Says_So) {

@@ -16,6 +16,9 @@ function groupColor(name) {
 }
 const groupShape = (name) => shapes[groupOf[name].index % shapes.length];
 
+/** Whether any row has a number in a column: NaN is what balanced data give for minority classes. */
+const hasNumbers = (table, column) => table.rows.some((row) => Number.isFinite(Number(row[table.at[column]])));
+
 const drawn = [];  // functions that draw every figure again, for another theme
 
 const axis = (text, more = {}) => ({
@@ -65,7 +68,7 @@ const groupsIn = (table) => report.groups.map((group) => group.name).filter((nam
 function curvesFigure(parent, id, name, label, preferred) {
   const table = tables[name];
   const figure = chartFigure(parent, id, label, name);
-  const quantities = table.columns.filter((column) => !["group", "run", "epoch", "lr"].includes(column));
+  const quantities = table.columns.filter((column) => !["group", "run", "epoch", "lr"].includes(column) && hasNumbers(table, column));
   const hidden = new Set();
   let quantity = quantities[0], scale = "linear";
   const draw = () => {
@@ -125,7 +128,7 @@ function spreadFigure(parent) {
 function againstAccuracyFigure(parent) {
   const table = tables.final;
   const figure = chartFigure(parent, "against-accuracy", "Test accuracy of every finished run against another of its numbers.", "final");
-  const quantities = table.columns.filter((column) => !["group", "run", "epochs", "parameters", "seconds", "images_per_second", "ensemble", "planned_memory_bytes", "peak_memory_bytes", "test_accuracy"].includes(column));
+  const quantities = table.columns.filter((column) => !["group", "run", "epochs", "parameters", "seconds", "images_per_second", "ensemble", "planned_memory_bytes", "peak_memory_bytes", "test_accuracy"].includes(column) && hasNumbers(table, column));
   const hidden = new Set();
   let quantity = quantities[0];
   const draw = () => {
