@@ -12,6 +12,7 @@
 #include "apps/epoch_metrics.h"
 #include "apps/options.h"
 #include "apps/output_path.h"
+#include "apps/report/report_text.h"
 #include "apps/table.h"
 #include "apps/training_options.h"
 #include "engine/file.h"
@@ -103,7 +104,24 @@ std::vector<float> inputs_of(const Loader& source) {
   return inputs;
 }
 
+/// A sweep's folder: it has settings but no network of its own.
+bool is_sweep(const std::filesystem::path& directory) {
+  return std::filesystem::exists(directory / "config.toml") &&
+         !std::filesystem::exists(directory / "checkpoint.safetensors") &&
+         std::filesystem::exists(directory / "run-00");
+}
+
+/// The tables and statistics of a report, without the page.
+void print_sweep(const EvalCommand& command) {
+  const std::vector<RunGroup> groups = read_run_groups(std::span(&command.directory, 1));
+  if (command.common.is_json)
+    print_json(report_summary(groups));
+  else
+    fmt::print("{}", report_text(groups));
+}
+
 void run_eval(const EvalCommand& command) {
+  if (is_sweep(command.directory)) return print_sweep(command);
   check_output_path("--inputs", command.inputs, ".npy");
   check_output_path("--features", command.features, ".npy");
   check_output_path("--logits", command.logits, ".npy");
@@ -192,9 +210,14 @@ void run_eval(const EvalCommand& command) {
 }  // namespace
 
 void add_eval_command(CLI::App& app) {
-  CLI::App* eval = app.add_subcommand("eval", "Loss, accuracy and collapse metrics of a trained run");
+  CLI::App* eval = app.add_subcommand(
+      "eval", "Loss, accuracy and collapse metrics of a trained run, or the statistics of a sweep");
   const auto command = std::make_shared<EvalCommand>();
-  eval->add_option("directory", command->directory, "folder of the run")->required()->type_name("DIR");
+  eval->add_option(
+          "directory", command->directory,
+          "folder of the run; of a sweep: its tables and statistics, from what its runs have written")
+      ->required()
+      ->type_name("DIR");
   eval->add_option("--data", command->data, "other pictures than the run's own, normalised as the run's were")
       ->type_name("SPEC");
   add_choice_option<Split>(*eval, "--split", command->split,

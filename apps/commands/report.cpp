@@ -76,7 +76,9 @@ void run_report(ReportCommand command) {
     groups = write_report(command, command.out);
   }
   if (command.common.is_json) {
-    print_json(report_summary(groups, command.out));
+    nlohmann::ordered_json summary = report_summary(groups);
+    summary["out"] = command.out;
+    print_json(summary);
     return;
   }
   fmt::print("{}{}\n", report_text(groups), command.out);

@@ -105,9 +105,9 @@ std::string report_text(std::span<const RunGroup> groups) {
   return comparisons.empty() ? text : text + comparisons + "\n";
 }
 
-Json report_summary(std::span<const RunGroup> groups, const std::filesystem::path& out) {
+Json report_summary(std::span<const RunGroup> groups) {
   const std::vector<std::string> words = {"group", "vary", "metric", "control", "quantity"};
-  Json summary = {{"out", out.string()}, {"groups", Json::array()}};
+  Json summary = {{"groups", Json::array()}};
   for (const RunGroup& group : groups)
     summary["groups"].push_back({{"name", group.name},
                                  {"vary", group.vary},

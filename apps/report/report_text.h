@@ -1,7 +1,6 @@
 #pragma once
 /// The tables and statistics of a report for the terminal and for scripts.
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -14,8 +13,8 @@ namespace gnc {
 /// each comparison with a seed control.
 std::string report_text(std::span<const RunGroup> groups);
 
-/// {"out", "groups": [{"name","vary","planned","finished"}], "statistics": […], "comparisons": […],
+/// {"groups": [{"name","vary","planned","finished"}], "statistics": […], "comparisons": […],
 /// "ranks": […]}: the rows of the tables of those names (apps/report/report_statistics.h) as objects.
-nlohmann::ordered_json report_summary(std::span<const RunGroup> groups, const std::filesystem::path& out);
+nlohmann::ordered_json report_summary(std::span<const RunGroup> groups);
 
 }  // namespace gnc

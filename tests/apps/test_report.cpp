@@ -84,6 +84,16 @@ TEST_F(Report, Statistics_Are_Those_Of_The_Runs) {
   EXPECT_NEAR(paper["range"].get<double>(), 0.0107, 1e-12);
 }
 
+TEST_F(Report, Eval_Of_A_Sweep_Gives_The_Same_Numbers) {
+  const nlohmann::json eval = last_line_as_json(tests::gnc({"eval", path("permutation"), "--json"}));
+  const nlohmann::json report =
+      last_line_as_json(tests::gnc({"report", path("permutation"), "--out", path("same.html"), "--json"}));
+  EXPECT_EQ(eval["statistics"], report["statistics"]);
+  EXPECT_EQ(eval["ranks"], report["ranks"]);
+  EXPECT_NE(tests::gnc({"eval", path("permutation")}).out.find("4 runs, varied: permutation"),
+            std::string::npos);
+}
+
 TEST_F(Report, Compares_With_The_Seed_Control_Only) {
   std::set<std::string> pairs;
   for (const nlohmann::json& row : summary_["comparisons"])
