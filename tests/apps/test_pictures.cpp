@@ -202,8 +202,7 @@ TEST(Canvas, Refuses_What_It_Cannot_Draw) {
 TEST(Pictures, Name_The_File_That_Cannot_Be_Written_And_Leave_Nothing) {
   const TempDir folder;
   const std::filesystem::path missing = folder / "nowhere" / "picture";
-  const std::string png =
-      message_of<FileError>([&] { Canvas({.width = 9, .height = 9}).write(missing); });
+  const std::string png = message_of<FileError>([&] { Canvas({.width = 9, .height = 9}).write(missing); });
   EXPECT_NE(png.find(missing.string()), std::string::npos) << png;
   const std::string gif = message_of<FileError>([&] { write_collapse_gif(missing, walk(2)); });
   EXPECT_NE(gif.find(missing.string()), std::string::npos) << gif;
