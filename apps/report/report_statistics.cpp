@@ -123,21 +123,26 @@ CsvTable comparison_table(std::span<const RunGroup> groups) {
 }
 
 CsvTable rank_table(std::span<const RunGroup> groups) {
-  CsvTable table(
-      std::vector<std::string>{"group", "quantity", "runs", "rho", "rho_lower", "rho_upper", "p_value"});
+  CsvTable table(std::vector<std::string>{"group", "outcome", "quantity", "runs", "rho", "rho_lower",
+                                          "rho_upper", "p_value"});
   for (const RunGroup& group : groups) {
-    for (const std::string& quantity : quantities(group)) {
-      std::vector<double> values, accuracies;
-      for (const RunRecord& run : group.runs) {
-        if (!run.is_finished() || !std::isfinite(run.number(quantity))) continue;
-        values.push_back(run.number(quantity));
-        accuracies.push_back(run.number("test_accuracy"));
+    const std::vector<std::string> names = quantities(group);
+    for (const std::string outcome : kComparedMetrics) {
+      for (const std::string& quantity : names) {
+        if (quantity == outcome) continue;
+        std::vector<double> values, outcomes;
+        for (const RunRecord& run : group.runs) {
+          if (!run.is_finished() || !std::isfinite(run.number(quantity))) continue;
+          values.push_back(run.number(quantity));
+          outcomes.push_back(run.number(outcome));
+        }
+        if (values.size() < kFewestToRank) continue;
+        const RankCorrelation correlation = rank_correlation(values, outcomes);
+        if (std::isnan(correlation.rho)) continue;
+        add_row(
+            table, {group.name, outcome, quantity, std::to_string(values.size())},
+            {correlation.rho, correlation.interval.lower, correlation.interval.upper, correlation.p_value});
       }
-      if (values.size() < kFewestToRank) continue;
-      const RankCorrelation correlation = rank_correlation(values, accuracies);
-      if (std::isnan(correlation.rho)) continue;
-      add_row(table, {group.name, quantity, std::to_string(values.size())},
-              {correlation.rho, correlation.interval.lower, correlation.interval.upper, correlation.p_value});
     }
   }
   return table;

@@ -24,9 +24,9 @@ CsvTable statistics_table(std::span<const RunGroup> groups);
 /// as engine/comparison.h defines them. Accuracies are fractions.
 CsvTable comparison_table(std::span<const RunGroup> groups);
 
-/// Spearman's ρ between each number of the results (collapse metrics, margins, bounds) and test accuracy over
-/// the finished runs of a group, of at least four:
-///   group,quantity,runs,rho,rho_lower,rho_upper,p_value
+/// Spearman's ρ between each number of the results (collapse metrics, margins, bounds) and an outcome,
+/// test_accuracy or test_ce, over the finished runs of a group, of at least four:
+///   group,outcome,quantity,runs,rho,rho_lower,rho_upper,p_value
 /// Quantities that do not change between the runs are left out. Many are tested at once: of twenty that mean
 /// nothing, one has p < 0.05.
 CsvTable rank_table(std::span<const RunGroup> groups);

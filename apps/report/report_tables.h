@@ -21,7 +21,7 @@ struct ReportTable {
 ///   runs          a row for each run: table 1
 ///   statistics    table 2 with intervals, beside the paper's
 ///   comparisons   each sweep against each seed control
-///   ranks         what ranks the runs as their test accuracy does
+///   ranks         what ranks the runs as their test accuracy or cross-entropy does
 ///   final         every number of the results, run by run
 ///   curves        every number of every epoch: group,run,epoch,…
 ///   robustness    the terminal phase: group,run,epoch,… of the runs' robustness.csv

@@ -106,7 +106,7 @@ std::string report_text(std::span<const RunGroup> groups) {
 }
 
 Json report_summary(std::span<const RunGroup> groups) {
-  const std::vector<std::string> words = {"group", "vary", "metric", "control", "quantity"};
+  const std::vector<std::string> words = {"group", "vary", "metric", "control", "outcome", "quantity"};
   Json summary = {{"groups", Json::array()}};
   for (const RunGroup& group : groups)
     summary["groups"].push_back({{"name", group.name},

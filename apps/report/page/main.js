@@ -43,10 +43,10 @@ document.getElementById("state").textContent =
   else part.append(element("p", {}, "No run was attacked: train with --robustness N."));
 }
 {
-  const part = section("theory", "What ranks the runs as their test accuracy does?",
-    "Spearman's ρ within a group with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");
+  const part = section("theory", "What ranks the runs as their results do?",
+    "Spearman's ρ with test accuracy and with test cross-entropy within a group, with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");
   if (tables.final.rows.length > 0) againstAccuracyFigure(part);
-  addTable(part, "ranks", "Rank correlations with test accuracy", "At least four finished runs of a group are needed.");
+  addTable(part, "ranks", "Rank correlations with test accuracy and test cross-entropy", "At least four finished runs of a group are needed.");
 }
 {
   const part = section("matrices", "Frames, class means, margins, confusions", report.matrices_note);
