@@ -95,7 +95,7 @@ Ensemble::Ensemble(const Shared& shared, Trainer& trainer, std::span<const Plann
       metrics_(shared.options.metrics),
       runs_(runs.begin(), runs.end()),
       settings_(std::move(settings)) {
-  for (std::size_t i = 0; i < runs_.size(); ++i) tables_.emplace_back(metrics_header(metrics_.names()));
+  for (std::size_t i = 0; i < runs_.size(); ++i) tables_.emplace_back(metrics_header(metrics_));
 }
 
 void Ensemble::begin_or_resume(const Position& start) {
@@ -107,7 +107,7 @@ void Ensemble::begin_or_resume(const Position& start) {
       if (runs_[i]->frame) install_frame(trainer_, index, *runs_[i]->frame);
     } else {
       seconds_ = directory.load_checkpoint(trainer_, index);
-      tables_[i] = directory.read_metrics(start.epoch, metrics_.names());
+      tables_[i] = directory.read_metrics(start.epoch, metrics_);
     }
   }
   trainer_.set_position(start);
@@ -168,7 +168,7 @@ std::vector<EpochRow> Ensemble::evaluate() {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
       const Eigen::MatrixXd classifier = classifier_of(i);
-      rows[i].train_metrics = metrics_.measure(train[i].features, train_labels, classifier,
+      rows[i].train_metrics = metrics_.measure(Split::kTrain, train[i].features, train_labels, classifier,
                                                trained_bias(trainer_, static_cast<int>(i)));
     }
   }
@@ -176,7 +176,7 @@ std::vector<EpochRow> Ensemble::evaluate() {
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     rows[i].test = score(test[i], test_labels);
     check_finite(rows[i].test, i, "test");
-    rows[i].test_metrics = metrics_.measure(test[i].features, test_labels, classifier_of(i),
+    rows[i].test_metrics = metrics_.measure(Split::kTest, test[i].features, test_labels, classifier_of(i),
                                             trained_bias(trainer_, static_cast<int>(i)));
     rows[i].features =
         drawable_features(test[i].features, test_labels, static_cast<int>(classifier_of(i).rows()));

@@ -34,20 +34,21 @@ EpochMetrics::EpochMetrics(const std::vector<std::string>& sources) {
     if (std::ranges::find(sources_, source) == sources_.end()) sources_.push_back(source);
 }
 
-std::vector<std::string> EpochMetrics::names() const {
+std::vector<std::string> EpochMetrics::names(Split split) const {
   std::vector<std::string> names = collapse_column_names();
-  for (std::string& name : margin_column_names()) names.push_back(std::move(name));
+  if (split == Split::kTrain)
+    for (std::string& name : margin_column_names()) names.push_back(std::move(name));
   for (const std::string& source : sources_)
     for (std::string& name : convention_columns(source)) names.push_back(std::move(name));
   return names;
 }
 
-SplitMetrics EpochMetrics::measure(const std::vector<float>& features,
+SplitMetrics EpochMetrics::measure(Split split, const std::vector<float>& features,
                                    const std::vector<std::int32_t>& labels, const Eigen::MatrixXd& classifier,
                                    const Eigen::VectorXd& bias) const {
   SplitMetrics result;
   if (!has_every_class(labels, classifier.cols())) {
-    for (const std::string& name : names())
+    for (const std::string& name : names(split))
       result.columns.emplace_back(name, std::numeric_limits<double>::quiet_NaN());
     return result;
   }
@@ -57,8 +58,9 @@ SplitMetrics EpochMetrics::measure(const std::vector<float>& features,
                          .num_classes = static_cast<int>(classifier.cols())};
   result.collapse = measure_collapse(view, classifier);
   result.columns = columns(*result.collapse);
-  for (auto& column : margin_columns(*result.collapse, classifier))
-    result.columns.push_back(std::move(column));
+  if (split == Split::kTrain)
+    for (auto& column : margin_columns(*result.collapse, classifier))
+      result.columns.push_back(std::move(column));
   for (auto& column :
        measure_conventions(sources_, view, LinearClassifier{.weights = classifier, .bias = bias}))
     result.columns.push_back(std::move(column));

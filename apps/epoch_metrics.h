@@ -30,12 +30,13 @@ class EpochMetrics {
   /// `sources` as --metrics gives them; one that is named twice counts once.
   explicit EpochMetrics(const std::vector<std::string>& sources);
 
-  /// The names of the columns: the paper's (collapse_column_names()), the terms of its margin
-  /// bound (margin_column_names()), then the others'.
-  std::vector<std::string> names() const;
+  /// The names of the columns: the paper's (collapse_column_names()), of the training pictures the terms of
+  /// its margin bound (margin_column_names()), then the others'.
+  std::vector<std::string> names(Split split) const;
   /// `features` [N,d] of samples with `labels`; `classifier` [d,C], `bias` [C] or empty.
-  SplitMetrics measure(const std::vector<float>& features, const std::vector<std::int32_t>& labels,
-                       const Eigen::MatrixXd& classifier, const Eigen::VectorXd& bias) const;
+  SplitMetrics measure(Split split, const std::vector<float>& features,
+                       const std::vector<std::int32_t>& labels, const Eigen::MatrixXd& classifier,
+                       const Eigen::VectorXd& bias) const;
 
  private:
   std::vector<std::string> sources_;  // each once

@@ -24,10 +24,10 @@ nlohmann::ordered_json parse_json(const std::filesystem::path& file, const std::
 
 }  // namespace
 
-std::vector<std::string> metrics_header(const std::vector<std::string>& metrics) {
+std::vector<std::string> metrics_header(const EpochMetrics& metrics) {
   std::vector<std::string> header = {"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy"};
-  header.insert(header.end(), metrics.begin(), metrics.end());
-  for (const std::string& name : metrics) header.push_back("test_" + name);
+  for (std::string& name : metrics.names(Split::kTrain)) header.push_back(std::move(name));
+  for (const std::string& name : metrics.names(Split::kTest)) header.push_back("test_" + name);
   return header;
 }
 
@@ -81,7 +81,7 @@ void RunDirectory::write_classifier(const Frame& classifier) const {
   write_frame(path_ / "frame.npy", classifier);
 }
 
-CsvTable RunDirectory::read_metrics(int epochs, const std::vector<std::string>& metrics) const {
+CsvTable RunDirectory::read_metrics(int epochs, const EpochMetrics& metrics) const {
   CsvTable table(metrics_header(metrics));
   if (epochs == 0) return table;
   const std::filesystem::path file = path_ / "metrics.csv";
@@ -124,16 +124,6 @@ void RunDirectory::write_matrices(const RunMatrices& matrices) const {
   write_atomically(path_ / "class_means.npy", format_npy(matrices.class_means));
   write_atomically(path_ / "margins.npy", format_npy(matrices.margins));
   write_atomically(path_ / "confusion.npy", format_npy(matrices.confusion));
-}
-
-RunMatrices RunDirectory::read_matrices() const {
-  const auto read = [this](const char* name) {
-    const std::filesystem::path file = path_ / name;
-    return parse_npy(read_file(file), file.string());
-  };
-  return {.class_means = read("class_means.npy"),
-          .margins = read("margins.npy"),
-          .confusion = read("confusion.npy")};
 }
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/epoch_metrics.h"
 #include "engine/csv.h"
 #include "engine/trainer.h"
 #include "engine/training_state.h"
@@ -44,8 +45,8 @@ class RunDirectory {
   void begin(const std::string& config, const std::optional<Frame>& frame) const;
   /// Writes frame.npy: the classifier that a run has learned.
   void write_classifier(const Frame& classifier) const;
-  /// The table of epochs, as far as the first `epochs` of them; `metrics` as metrics_header() takes them.
-  CsvTable read_metrics(int epochs, const std::vector<std::string>& metrics) const;
+  /// The table of epochs, as far as the first `epochs` of them.
+  CsvTable read_metrics(int epochs, const EpochMetrics& metrics) const;
   void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
   /// `settings` goes into the checkpoint, so that nothing else continues it; `seconds`, which no two runs
   /// have alike, into a file beside it.
@@ -57,8 +58,6 @@ class RunDirectory {
   void write_features(const CsvTable& features) const { features.write(path_ / "features.csv"); }
   /// Before write_result(), so that a finished run has them.
   void write_matrices(const RunMatrices& matrices) const;
-  /// Throws FileError.
-  RunMatrices read_matrices() const;
   void write_result(const nlohmann::ordered_json& result) const;
 
  private:
@@ -70,8 +69,8 @@ class RunDirectory {
   std::filesystem::path path_;
 };
 
-/// The columns of metrics.csv: epoch,lr, the results of both splits, then `metrics` of the training pictures
-/// and, as "test_…", of the test pictures.
-std::vector<std::string> metrics_header(const std::vector<std::string>& metrics);
+/// The columns of metrics.csv: epoch,lr, the results of both splits, then the metrics of the training
+/// pictures and, as "test_…", of the test pictures.
+std::vector<std::string> metrics_header(const EpochMetrics& metrics);
 
 }  // namespace gnc

@@ -184,7 +184,7 @@ void run_eval(const EvalCommand& command) {
     result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
     if (split != command.split) continue;
     const SplitMetrics measured =
-        metrics.measure(evaluation.features, pictures.labels, classifier, trained_bias(trainer, 0));
+        metrics.measure(split, evaluation.features, pictures.labels, classifier, trained_bias(trainer, 0));
     for (const auto& [column, value] : measured.columns) collapse[column] = value;
     write_rows(command.features, evaluation.features, network->feature_dim());
     write_rows(command.logits, evaluation.logits, network->num_classes());

@@ -25,7 +25,8 @@ struct ReportCommand {
   std::string title;
   std::string similarity;  // empty: none
   std::string format;      // of the figures: png or svg; empty: none
-  int watch_seconds = 0;
+  bool is_watching = false;
+  int seconds = 10;  // between two writings
 };
 
 /// "sweep.html" has its tables in "sweep-csv/" and its figures in "sweep-figures/".
@@ -48,10 +49,11 @@ std::vector<RunGroup> write_report(const ReportCommand& command, const std::file
     make_writable_directory(figures);
     write_report_figures(figures, command.format, groups);
   }
-  write_atomically(out, report_page(groups, tables,
-                                    {.title = command.title,
-                                     .version = GNC_VERSION,
-                                     .reload_seconds = is_finished ? 0 : command.watch_seconds}));
+  write_atomically(
+      out, report_page(groups, tables,
+                       {.title = command.title,
+                        .version = GNC_VERSION,
+                        .reload_seconds = command.is_watching && !is_finished ? command.seconds : 0}));
   return groups;
 }
 
@@ -66,8 +68,8 @@ void run_report(ReportCommand command) {
       command.title += (command.title.empty() ? "" : ", ") + directory;
   std::vector<RunGroup> groups = write_report(command, command.out);
   const StopSignal stop_signal;
-  while (command.watch_seconds > 0 && !std::ranges::all_of(groups, &RunGroup::is_finished)) {
-    for (int tenth = 0; tenth < 10 * command.watch_seconds; ++tenth) {
+  while (command.is_watching && !std::ranges::all_of(groups, &RunGroup::is_finished)) {
+    for (int tenth = 0; tenth < 10 * command.seconds; ++tenth) {
       if (StopSignal::received() != 0)
         throw Interrupted("report: stopped; the page shows what was there until then",
                           StopSignal::received());
@@ -104,13 +106,13 @@ void add_report_command(CLI::App& app) {
       ->type_name("F.html");
   report->add_option("--title", command->title, "of the page; the folders' names when not given")
       ->type_name("TEXT");
-  report
-      ->add_option("--watch", command->watch_seconds,
-                   "write it again every SECONDS until all runs are finished; an open page follows")
-      ->expected(0, 1)
-      ->default_str("10")
+  CLI::Option* watch = report->add_flag("--watch", command->is_watching,
+                                        "write it again until all runs are finished; an open page follows");
+  report->add_option("--every", command->seconds, "seconds between two writings with --watch")
+      ->capture_default_str()
       ->type_name("SECONDS")
-      ->check(CLI::Range(1, 86400));
+      ->check(CLI::Range(1, 86400))
+      ->needs(watch);
   restrict_to(report->add_option("--format", command->format,
                                  "also draw the main figures for papers, into F-figures beside the page"),
               {"png", "svg"});

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <memory>
 #include <set>
+#include <thread>
 
 #include "engine/csv.h"
 #include "engine/file.h"
@@ -281,6 +283,23 @@ TEST_F(Report, Of_A_Sweep_That_Is_Still_Training_Says_So) {
   EXPECT_EQ(runs.text(0, "finished"), "yes");
   EXPECT_EQ(runs.text(1, "finished"), "no");
   EXPECT_EQ(runs.text(1, "epochs"), "3");
+}
+
+TEST_F(Report, Watches_Until_The_Last_Run_Is_Finished) {
+  const tests::TempDir folder;
+  std::filesystem::copy(path("permutation"), folder / "sweep", std::filesystem::copy_options::recursive);
+  std::filesystem::rename(folder / "sweep/run-03", folder / "later");
+  tests::Program watcher(GNC_PROGRAM, {"report", (folder / "sweep").string(), "--watch", "--every", "1"});
+  const std::filesystem::path page = folder / "sweep/report.html";
+  while (!std::filesystem::exists(page) && watcher.is_running())
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(watcher.is_running());
+  EXPECT_NE(read_file(page).find("\"reload_seconds\":1"), std::string::npos);
+  std::filesystem::rename(folder / "later", folder / "sweep/run-03");
+  const tests::ProgramResult result = watcher.wait();
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_NE(result.out.find("4 of 4 runs are finished"), std::string::npos);
+  EXPECT_NE(read_file(page).find("\"reload_seconds\":0"), std::string::npos);
 }
 
 TEST_F(Report, Names_What_Is_No_Run) {
