@@ -130,7 +130,6 @@ std::vector<ReportTable> report_tables(std::span<const RunGroup> groups) {
       {"ranks", rank_table(groups)},
       {"final", final_table(groups)},
       {"curves", stacked(groups, [](const RunRecord& run) -> const CsvTable& { return run.metrics; })},
-      {"robustness", stacked(groups, [](const RunRecord& run) -> const CsvTable& { return run.robustness; })},
       {"gram", gram_table(groups)},
       {"margins", matrix_table(groups, {"group", "run", "i", "j", "margin"}, &RunRecord::margins)},
       {"confusions",

@@ -54,8 +54,7 @@ RunRecord read_run(const fs::path& directory) {
   run.directory = directory;
   run.name = directory.filename().string();
   for (const auto& [table, name] :
-       {std::pair(&RunRecord::metrics, "metrics.csv"), std::pair(&RunRecord::robustness, "robustness.csv"),
-        std::pair(&RunRecord::features, "features.csv")})
+       {std::pair(&RunRecord::metrics, "metrics.csv"), std::pair(&RunRecord::features, "features.csv")})
     if (fs::exists(directory / name)) run.*table = read_csv(directory / name);
   run.result = read_json(directory / "result.json");
   if (run.is_finished()) {

@@ -24,7 +24,6 @@ struct RunRecord {
   CsvTable metrics;               ///< a row an epoch
   nlohmann::ordered_json result;  ///< result.json; null while the run is unfinished
   nlohmann::ordered_json derived = nlohmann::ordered_json::object();  ///< numbers made for the report
-  CsvTable robustness;          ///< robustness.csv: a row for each epoch that was attacked
   CsvTable features;            ///< features.csv of d = 2 or 3: label,z0,z1[,z2] of test pictures
   Eigen::MatrixXd frame;        ///< [d,C]
   Eigen::MatrixXd class_means;  ///< [d,C]

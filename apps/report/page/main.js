@@ -38,11 +38,6 @@ document.getElementById("state").textContent =
   else part.append(element("p", {}, "No epoch is finished."));
 }
 {
-  const part = section("terminal", "Terminal phase", "Test accuracy under attack and distances to the decision boundary after the training set is fitted (Remark 3.11).");
-  if (tables.robustness.rows.length > 0) curvesFigure(part, "robustness-chart", "robustness", "A line for each run.", ["pgd_accuracy", "fgsm_accuracy", "deepfool_distance"]);
-  else part.append(element("p", {}, "No run was attacked: train with --robustness N."));
-}
-{
   const part = section("theory", "What ranks the runs as their results do?",
     "Spearman's ρ with test accuracy and with test cross-entropy within a group, with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");
   if (tables.final.rows.length > 0) againstAccuracyFigure(part);
