@@ -28,6 +28,8 @@ class CsvTable {
   /// Throws Error unless there are as many fields as columns.
   void add_row(std::vector<std::string> fields);
 
+  /// All fields of a row.
+  const std::vector<std::string>& row(int row) const { return rows_.at(static_cast<std::size_t>(row)); }
   /// A field by row and column name. Throws Error for a column that is not there.
   const std::string& text(int row, std::string_view column) const;
   /// The field as a number; "nan" and "inf" are numbers. Throws FileError naming file, line, column and the

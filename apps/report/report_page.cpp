@@ -77,9 +77,7 @@ CsvTable only(const CsvTable& table, const std::set<std::string>& keys) {
   CsvTable result(table.header());
   for (int row = 0; row < table.size(); ++row) {
     if (!keys.contains(table.text(row, "group") + "/" + table.text(row, "run"))) continue;
-    std::vector<std::string> fields;
-    for (const std::string& column : table.header()) fields.push_back(table.text(row, column));
-    result.add_row(std::move(fields));
+    result.add_row(table.row(row));
   }
   return result;
 }
