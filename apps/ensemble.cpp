@@ -95,7 +95,10 @@ Ensemble::Ensemble(const Shared& shared, Trainer& trainer, std::span<const Plann
       metrics_(shared.options.metrics),
       runs_(runs.begin(), runs.end()),
       settings_(std::move(settings)) {
-  for (std::size_t i = 0; i < runs_.size(); ++i) tables_.emplace_back(metrics_header(metrics_));
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    tables_.emplace_back(metrics_header(metrics_));
+    layer_tables_.emplace_back(layers_header());
+  }
 }
 
 void Ensemble::begin_or_resume(const Position& start) {
@@ -108,6 +111,7 @@ void Ensemble::begin_or_resume(const Position& start) {
     } else {
       seconds_ = directory.load_checkpoint(trainer_, index);
       tables_[i] = directory.read_metrics(start.epoch, metrics_);
+      if (measures_layers()) layer_tables_[i] = directory.read_layers(start.epoch);
     }
   }
   trainer_.set_position(start);
@@ -170,6 +174,17 @@ std::vector<EpochRow> Ensemble::evaluate() {
       const Eigen::MatrixXd classifier = classifier_of(i);
       rows[i].train_metrics = metrics_.measure(Split::kTrain, train[i].features, train_labels, classifier,
                                                trained_bias(trainer_, static_cast<int>(i)));
+      const bool is_trained = trainer_.position().epoch == trainer_.settings().epochs;
+      // Every training set has every class (Dataset), so there is a report.
+      if (is_trained && shared_.options.bounds.is_wanted)
+        rows[i].bounds = bounds_of({.trainer = trainer_,
+                                    .run = static_cast<int>(i),
+                                    .source = *shared_.data.train,
+                                    .evaluation = train[i],
+                                    .classifier = classifier,
+                                    .collapse = rows[i].train_metrics.collapse.value()},
+                                   shared_.options.bounds);
+      rows[i].layers = measure_layers(train[i], train_labels, shared_.data.num_classes);
     }
   }
   const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest, Features::kKeep);
@@ -178,6 +193,7 @@ std::vector<EpochRow> Ensemble::evaluate() {
     check_finite(rows[i].test, i, "test");
     rows[i].test_metrics = metrics_.measure(Split::kTest, test[i].features, test_labels, classifier_of(i),
                                             trained_bias(trainer_, static_cast<int>(i)));
+    add_test_accuracy(test[i], test_labels, shared_.data.num_classes, rows[i].layers);
     rows[i].features =
         drawable_features(test[i].features, test_labels, static_cast<int>(classifier_of(i).rows()));
     rows[i].confusion = confusion_matrix(test[i].predictions, test_labels, shared_.data.num_classes);
@@ -198,6 +214,10 @@ void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& pr
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     tables_[i].add_row(fields(rows[i], epoch + 1, rate));
     runs_[i]->directory.write_metrics(tables_[i]);
+    if (measures_layers()) {
+      add_rows(layer_tables_[i], epoch + 1, rows[i].layers);
+      runs_[i]->directory.write_layers(layer_tables_[i]);
+    }
     const CollapseReport collapse = rows[i].train_metrics.collapse.value_or(CollapseReport{});
     progress.line(fmt::format(
         "{}  epoch {:3}/{}  lr {:<7g} train ce {:.4f} acc {:6.2f} %  test ce {:.4f} acc {:6.2f} %  "
@@ -244,6 +264,8 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
       {"peak_memory_bytes", peak_memory_bytes()}};
   for (const auto& [name, value] : row.train_metrics.columns) result[name] = value;
   for (const auto& [name, value] : row.test_metrics.columns) result["test_" + name] = value;
+  if (row.bounds)
+    for (const auto& [name, value] : columns(*row.bounds)) result[name] = value;
   if (const auto choices = shared_.backend.choices(); !choices.empty()) result["implementations"] = choices;
   if (!shared_.options.init.empty()) result["init"] = shared_.options.init;
   result["settings"] = settings_[i];

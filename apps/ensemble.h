@@ -10,6 +10,7 @@
 
 #include "apps/data_options.h"
 #include "apps/epoch_metrics.h"
+#include "apps/layer_metrics.h"
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/training_options.h"
@@ -36,7 +37,9 @@ struct EpochRow {
   ClassificationScore test;
   SplitMetrics train_metrics;
   SplitMetrics test_metrics;
-  Eigen::MatrixXd confusion;  ///< of the test pictures: confusion_matrix()
+  std::vector<MeasuredLayer> layers;    ///< those of --layers
+  std::optional<CoveringBound> bounds;  ///< with --bounds, after the last epoch
+  Eigen::MatrixXd confusion;            ///< of the test pictures: confusion_matrix()
   /// Features of test pictures where they can be drawn, d = 2 or 3: label,z0,z1[,z2]; else empty.
   CsvTable features;
 };
@@ -73,6 +76,7 @@ class Ensemble {
  private:
   std::int64_t images_between(const Position& before, const Position& after) const;
   bool train_epoch(Progress& progress);
+  bool measures_layers() const { return !shared_.options.layers.empty(); }
   std::vector<EpochRow> evaluate();
   /// The frame as it was given or, of a learned classifier, what it is now.
   Eigen::MatrixXd classifier_of(std::size_t i);
@@ -88,6 +92,7 @@ class Ensemble {
   std::vector<const PlannedRun*> runs_;
   std::vector<nlohmann::ordered_json> settings_;
   std::vector<CsvTable> tables_;
+  std::vector<CsvTable> layer_tables_;
   double seconds_ = 0;           // of training and evaluation, resumed parts included
   double training_seconds_ = 0;  // of the steps of this process
   std::int64_t trained_images_ = 0;

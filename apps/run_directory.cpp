@@ -89,11 +89,21 @@ CsvTable RunDirectory::read_metrics(int epochs, const EpochMetrics& metrics) con
   stored.expect_header(table.header());
   require<FileError>(stored.size() >= epochs, "{}: has {} epochs, but the checkpoint beside it has {}",
                      file.string(), stored.size(), epochs);
-  for (int row = 0; row < epochs; ++row) {
-    std::vector<std::string> fields;
-    for (const std::string& column : stored.header()) fields.push_back(stored.text(row, column));
-    table.add_row(std::move(fields));
-  }
+  for (int row = 0; row < epochs; ++row) table.add_row(stored.row(row));
+  return table;
+}
+
+CsvTable RunDirectory::read_layers(int epochs) const {
+  CsvTable table(layers_header());
+  if (epochs == 0) return table;
+  const std::filesystem::path file = path_ / "layers.csv";
+  const CsvTable stored = read_csv(file);
+  stored.expect_header(table.header());
+  const auto epoch_of = [&](int row) { return stored.integer(row, "epoch"); };
+  const auto wanted = static_cast<std::uint64_t>(epochs);
+  require<FileError>(stored.size() > 0 && epoch_of(stored.size() - 1) >= wanted,
+                     "{}: ends before epoch {}, which the checkpoint beside it has", file.string(), epochs);
+  for (int row = 0; row < stored.size() && epoch_of(row) <= wanted; ++row) table.add_row(stored.row(row));
   return table;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// The folder of one run: config.toml, frame.npy, metrics.csv, checkpoint.safetensors; at the end
+/// The folder of one run: config.toml, frame.npy, metrics.csv, with --layers layers.csv,
+/// checkpoint.safetensors; at the end
 /// class_means.npy, margins.npy, confusion.npy, of features with d = 2 or 3 features.csv, and result.json,
 /// until then seconds.json beside the checkpoint.
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "apps/epoch_metrics.h"
+#include "apps/layer_metrics.h"
 #include "engine/csv.h"
 #include "engine/trainer.h"
 #include "engine/training_state.h"
@@ -48,6 +50,9 @@ class RunDirectory {
   /// The table of epochs, as far as the first `epochs` of them.
   CsvTable read_metrics(int epochs, const EpochMetrics& metrics) const;
   void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
+  /// The rows of layers.csv, as far as the first `epochs` epochs.
+  CsvTable read_layers(int epochs) const;
+  void write_layers(const CsvTable& table) const { table.write(path_ / "layers.csv"); }
   /// `settings` goes into the checkpoint, so that nothing else continues it; `seconds`, which no two runs
   /// have alike, into a file beside it.
   void save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,

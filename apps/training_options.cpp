@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "apps/epoch_metrics.h"
+#include "apps/layer_metrics.h"
 #include "apps/options.h"
 #include "engine/linalg.h"
 #include "engine/random.h"
@@ -139,6 +140,8 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
                  "state_dict, or a run's checkpoint")
       ->type_name("FILE");
   add_metrics_option(app, options.metrics);
+  add_layers_option(app, options.layers);
+  add_bounds_options(app, options.bounds);
   app.add_option("--out", options.out, "folder of the results")->required();
   app.add_flag("--resume", options.is_resume,
                "continue what --out holds; without it a folder in use is an error");
@@ -207,6 +210,8 @@ TrainerSettings trainer_settings(const TrainingOptions& options) {
                       "--nesterov takes a --momentum above 0, not {}", options.momentum);
   require<UsageError>(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
                       "--weight-decay {}; expected a number from 0", options.weight_decay);
+  require<UsageError>(options.bounds.pictures >= 2, "--bounds-pictures {}; expected at least 2",
+                      options.bounds.pictures);
   require<UsageError>(options.checkpoint_every >= 0,
                       "--checkpoint-every {}; expected a number of epochs from 0", options.checkpoint_every);
   return {.epochs = options.epochs,
@@ -224,7 +229,8 @@ TrainerSettings trainer_settings(const TrainingOptions& options) {
           .loss = {.kind = options.loss,
                    .label_smoothing = static_cast<float>(options.label_smoothing),
                    .focusing = static_cast<float>(options.focal_gamma)},
-          .last_batch = options.drops_last ? LastBatch::kDrop : LastBatch::kKeep};
+          .last_batch = options.drops_last ? LastBatch::kDrop : LastBatch::kKeep,
+          .layers = options.layers};
 }
 
 nlohmann::ordered_json result_settings(const TrainingOptions& options) {
@@ -250,7 +256,9 @@ nlohmann::ordered_json result_settings(const TrainingOptions& options) {
           {"nesterov", options.is_nesterov},
           {"weight_decay", options.weight_decay},
           {"decay", name_of(kDecays, options.decay)},
-          {"metrics", options.metrics}};
+          {"metrics", options.metrics},
+          {"layers", options.layers},
+          {"bounds", options.bounds.is_wanted ? options.bounds.pictures : 0}};
 }
 
 std::vector<std::pair<std::string, std::string>> described(const TrainingOptions& options) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/run_bounds.h"
 #include "engine/trainer.h"
 #include "models/classification_network.h"
 #include "models/frame.h"
@@ -39,7 +40,9 @@ struct TrainingOptions {
   bool is_nesterov = false;
   Decay decay = Decay::kAll;
   bool drops_last = false;
-  std::string init;  ///< a .safetensors file of weights to start from; empty: they are drawn
+  std::string init;                 ///< a .safetensors file of weights to start from; empty: they are drawn
+  BoundsOptions bounds;             ///< of the trained network
+  std::vector<std::string> layers;  ///< whose outputs' collapse is measured, or "all"
   std::vector<std::string>
       metrics;  ///< sources of collapse metrics beside the paper's (apps/epoch_metrics.h)
   std::string out;

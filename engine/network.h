@@ -57,7 +57,17 @@ class Network : public Module {
   }
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override {
     features_->visit(prefix, visitor);
-    classifier_->visit(prefix.empty() ? classifier_name_ : prefix + "." + classifier_name_, visitor);
+    classifier_->visit(classifier_prefix(prefix), visitor);
+  }
+
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override {
+    LipschitzBound features = feature_lipschitz(prefix, x, probe);
+    const Shape output = features.output;
+    return std::move(features).then(classifier_->lipschitz(classifier_prefix(prefix), output, probe));
+  }
+  /// Of the features alone: the L of Theorem 4.2.
+  LipschitzBound feature_lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const {
+    return features_->lipschitz(prefix, x, probe);
   }
 
   int feature_dim() const { return feature_dim_; }
@@ -65,6 +75,10 @@ class Network : public Module {
   const std::string& classifier_name() const { return classifier_name_; }
 
  private:
+  std::string classifier_prefix(const std::string& prefix) const {
+    return prefix.empty() ? classifier_name_ : prefix + "." + classifier_name_;
+  }
+
   std::unique_ptr<Module> features_;
   std::unique_ptr<Module> classifier_;
   std::string classifier_name_;

@@ -163,8 +163,35 @@ void Trainer::warm_up() {
     }
 }
 
+void Trainer::check_layers() {
+  if (settings_.layers.empty()) return;
+  PlanningBackend planning(backend_);
+  Arena arena = Arena::unbacked(backend_.memory());
+  Pass pass(planning, arena, Mode::kEvaluate);
+  const std::vector<std::string> all = {kAllLayers};
+  LayerOutputs outputs(all);
+  pass.observe_with(outputs);
+  network_.forward_with_features(train_.batch(1, runs(), pass).images, pass);
+  std::vector<std::string> names = all;
+  for (const LayerOutput& output : outputs.outputs()) names.push_back(output.name);
+  for (const std::string& layer : settings_.layers)
+    require<UsageError>(std::ranges::find(names, layer) != names.end(),
+                        "--layers: the network has no layer '{}'; expected {}", layer,
+                        fmt::join(names, ", "));
+}
+
+std::size_t Trainer::kept_floats() {
+  PlanningBackend planning(backend_);
+  Arena arena = Arena::unbacked(backend_.memory());
+  auto floats = static_cast<std::size_t>(network_.feature_dim());
+  for (const LayerOutput& layer : evaluate_batch(planning, arena, train_, 1).layers)
+    floats += static_cast<std::size_t>(layer.values.shape()[1]);
+  return floats;
+}
+
 void Trainer::plan_and_allocate() {
   set_training_orders(0);
+  check_layers();
   const std::size_t capacity = planned_activations(settings_.batch_size);
   try {
     arena_.emplace(backend_.memory(), capacity);
@@ -179,8 +206,7 @@ void Trainer::plan_and_allocate() {
            .workspace = backend_.workspace_bytes(),
            .evaluation = static_cast<std::size_t>(runs()) *
                          static_cast<std::size_t>(std::max(train_.size(), test_.size())) *
-                         (sizeof(float) + sizeof(std::int32_t) +
-                          sizeof(float) * static_cast<std::size_t>(network_.feature_dim())),
+                         (sizeof(float) + sizeof(std::int32_t) + sizeof(float) * kept_floats()),
            .checkpoint = parameters_.state_bytes()};
 }
 
@@ -282,13 +308,16 @@ bool Trainer::train_epoch(const StepObserver& observer) {
 Trainer::EvaluatedBatch Trainer::evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images,
                                                 int samples) {
   Pass pass(backend, arena, Mode::kEvaluate);
+  LayerOutputs layers(settings_.layers);
+  if (!settings_.layers.empty()) pass.observe_with(layers);
   DeviceImages::Batch batch = images.batch(samples, runs(), pass);
   Network::Output output = network_.forward_with_features(std::move(batch.images), pass);
   const Shape shape({samples}, runs());
   EvaluatedBatch result{.features = std::move(output.features),
                         .logits = std::move(output.logits),
                         .losses = pass.lease({.shape = shape}),
-                        .predictions = pass.lease({.shape = shape, .dtype = DType::kI32})};
+                        .predictions = pass.lease({.shape = shape, .dtype = DType::kI32}),
+                        .layers = layers.outputs()};
   backend.run(CrossEntropy{.logits = result.logits.tensor(),
                            .labels = batch.labels,
                            .losses = result.losses.tensor(),
@@ -297,11 +326,19 @@ Trainer::EvaluatedBatch Trainer::evaluate_batch(Backend& backend, Arena& arena, 
   return result;
 }
 
+LipschitzBound Trainer::feature_lipschitz(int run) {
+  const Shape image = train_source_.images().pixels.shape().with_batch(1);
+  return network_.feature_lipschitz("", image, NormProbe(backend_, run));
+}
+
 std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
   DeviceImages& images = split == Split::kTrain ? train_ : test_;
   images.set_plain_order();
   std::vector<Evaluation> results(static_cast<std::size_t>(runs()));
   const auto samples = static_cast<std::size_t>(images.size());
+  const auto append = [](auto& whole, const auto& part) {
+    whole.insert(whole.end(), part.begin(), part.end());
+  };
   for (Evaluation& result : results) {
     result.losses.reserve(samples);
     result.predictions.reserve(samples);
@@ -312,15 +349,23 @@ std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
     const EvaluatedBatch batch = evaluate_batch(backend_, *arena_, images, images.select(index));
     for (int run = 0; run < runs(); ++run) {
       Evaluation& result = results[static_cast<std::size_t>(run)];
-      const auto append = [](auto& whole, const auto& part) {
-        whole.insert(whole.end(), part.begin(), part.end());
-      };
       append(result.losses, floats_of(batch.losses.tensor(), run));
       if (features != Features::kDrop) append(result.features, floats_of(batch.features.tensor(), run));
       if (features == Features::kKeepWithLogits) append(result.logits, floats_of(batch.logits.tensor(), run));
       std::vector<std::int32_t> predicted(static_cast<std::size_t>(batch.predictions.shape()[0]));
       download_run<std::int32_t>(batch.predictions.tensor(), run, predicted);
       append(result.predictions, predicted);
+      if (features == Features::kDrop) continue;
+      result.layers.resize(batch.layers.size());
+      for (std::size_t i = 0; i < batch.layers.size(); ++i) {
+        const Tensor& values = batch.layers[i].values.tensor();
+        LayerFeatures& layer = result.layers[i];
+        if (layer.values.empty()) {
+          layer = {.name = batch.layers[i].name, .width = values.shape()[1], .values = {}};
+          layer.values.reserve(samples * static_cast<std::size_t>(layer.width));
+        }
+        append(layer.values, floats_of(values, run));
+      }
     }
   }
   return results;

@@ -13,6 +13,7 @@
 #include "engine/backend.h"
 #include "engine/batch.h"
 #include "engine/device_images.h"
+#include "engine/layer_outputs.h"
 #include "engine/loss.h"
 #include "engine/memory.h"
 #include "engine/network.h"
@@ -48,6 +49,8 @@ struct TrainerSettings {
   Decay decay = Decay::kAll;
   LossFunction loss = {};
   LastBatch last_batch = LastBatch::kKeep;
+  /// Layers whose outputs evaluations keep beside the features, by their names in the state_dict, or "all".
+  std::vector<std::string> layers = {};
 };
 
 /// Where a training stands: `step` batches of epoch `epoch` (from 0) are done.
@@ -72,12 +75,20 @@ struct MemoryPlan {
   }
 };
 
+/// What one layer gave for a whole split, images averaged over their pixels.
+struct LayerFeatures {
+  std::string name;
+  int width = 0;
+  std::vector<float> values;  // [M,width] row-major
+};
+
 /// One run's outputs on a whole split, in the split's stored order, with running statistics.
 struct Evaluation {
   std::vector<float> losses;              // [M] cross-entropy
   std::vector<std::int32_t> predictions;  // [M]
   std::vector<float> features;            // [M,d] row-major; empty unless asked for
   std::vector<float> logits;              // [M,C] row-major; empty unless asked for
+  std::vector<LayerFeatures> layers;      // TrainerSettings::layers, in their order; with the features
 };
 
 /// Whether an evaluation keeps the features, which are by far the most of it.
@@ -100,7 +111,7 @@ class Trainer {
 
   /// Plans and allocates all memory, and runs one step on zero weights so that the backend's scratch is known
   /// and warm. The weights are then drawn from `seeds`, one per run. Throws UsageError when a batch is larger
-  /// than the data.
+  /// than the data, or naming the layers there are where one of the settings' is none.
   Trainer(Backend& backend, Network& network, const BatchSource& train, const BatchSource& test,
           const TrainerSettings& settings, std::vector<std::uint64_t> seeds);
 
@@ -127,6 +138,9 @@ class Trainer {
   /// DivergenceError naming run, epoch and step at the first loss that is not finite.
   bool train_epoch(const StepObserver& observer);
 
+  /// How much the features of a run stretch distances of normalised pictures, at most.
+  LipschitzBound feature_lipschitz(int run);
+
   /// Evaluates every run on a split.
   std::vector<Evaluation> evaluate(Split split, Features features = Features::kKeep);
 
@@ -136,9 +150,13 @@ class Trainer {
     LeasedTensor logits;
     LeasedTensor losses;
     LeasedTensor predictions;
+    std::vector<LayerOutput> layers;
   };
 
   void plan_and_allocate();
+  void check_layers();
+  /// Floats that an evaluation keeps of a sample of one run.
+  std::size_t kept_floats();
   /// One step and one evaluation of every size, on zero weights.
   void warm_up();
   /// Sizes of the batches that an epoch of training has: the full one and, where it is kept, the short last.

@@ -27,4 +27,10 @@ void FixedClassifier::visit(const std::string& prefix, const ParameterVisitor& v
   visitor(prefix + ".weight", weights_);
 }
 
+LipschitzBound FixedClassifier::lipschitz(const std::string& prefix, const Shape& x,
+                                          const NormProbe& probe) const {
+  const LayerNorms norms = probe.linear(prefix, weights_);
+  return {.constant = norms.spectral, .layers = {norms}, .output = Shape({x[0], weights_.shape[0]})};
+}
+
 }  // namespace gnc

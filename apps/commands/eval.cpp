@@ -10,6 +10,8 @@
 #include "apps/data_options.h"
 #include "apps/ensemble.h"
 #include "apps/epoch_metrics.h"
+#include "apps/layer_metrics.h"
+#include "apps/network_inputs.h"
 #include "apps/options.h"
 #include "apps/output_path.h"
 #include "apps/report/report_text.h"
@@ -32,6 +34,8 @@ struct EvalCommand {
   std::string precision;  ///< empty: what the run was trained in
   Split split = Split::kTest;
   std::vector<std::string> metrics;  // sources beside the paper's
+  std::vector<std::string> layers;
+  BoundsOptions bounds;
   // Files to write; empty: not.
   std::string inputs;
   std::string features;
@@ -89,21 +93,6 @@ void write_rows(const std::string& file, std::span<const float> values, int colu
                    format_npy(Eigen::Map<const Rows>(values.data(), rows, columns).template cast<double>()));
 }
 
-/// What the network is given for the pictures of `source`, [N,C·H·W]: padded and normalised.
-std::vector<float> inputs_of(const Loader& source) {
-  const HostTensor pixels = source.images().pixels.in_layout(Layout::kRowMajor);
-  const HostTensor scale = source.normalization().scale.in_layout(Layout::kRowMajor);
-  const HostTensor offset = source.normalization().offset.in_layout(Layout::kRowMajor);
-  const auto stored = pixels.values<std::uint8_t>();
-  const auto scales = scale.values<float>(), offsets = offset.values<float>();
-  std::vector<float> inputs(stored.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::size_t pixel = i % scales.size();
-    inputs[i] = static_cast<float>(stored[i] / 255.0 * double{scales[pixel]} + double{offsets[pixel]});
-  }
-  return inputs;
-}
-
 /// A sweep's folder: it has settings but no network of its own.
 bool is_sweep(const std::filesystem::path& directory) {
   return std::filesystem::exists(directory / "config.toml") &&
@@ -122,6 +111,8 @@ void print_sweep(const EvalCommand& command) {
 
 void run_eval(const EvalCommand& command) {
   if (is_sweep(command.directory)) return print_sweep(command);
+  require<UsageError>(command.bounds.pictures >= 2, "--bounds-pictures {}; expected at least 2",
+                      command.bounds.pictures);
   check_output_path("--inputs", command.inputs, ".npy");
   check_output_path("--features", command.features, ".npy");
   check_output_path("--logits", command.logits, ".npy");
@@ -163,6 +154,7 @@ void run_eval(const EvalCommand& command) {
   TrainerSettings settings = trainer_settings(stored.training);
   settings.batch_size =
       std::min(settings.batch_size, data.train->images().size());  // other pictures may be few
+  settings.layers = command.layers;
   Trainer trainer(*backend, *network, *data.train, *data.test, settings, {0});
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
   if (frame) check_frame_is_classifier(directory, trainer, *frame);
@@ -170,18 +162,38 @@ void run_eval(const EvalCommand& command) {
 
   const EpochMetrics metrics(command.metrics);
   nlohmann::ordered_json collapse;
+  std::vector<MeasuredLayer> layers;
   nlohmann::ordered_json result = {{"model", stored.training.model},
                                    {"parameters", trainer.parameters().trained_elements()},
                                    {"epochs", info.position.epoch}};
   const auto start = std::chrono::steady_clock::now();
   for (const auto& [split, name] : {std::pair(Split::kTrain, "train"), std::pair(Split::kTest, "test")}) {
     const ImageSet& pictures = (split == Split::kTrain ? data.train : data.test)->images();
-    const Evaluation evaluation =
-        trainer.evaluate(split, split == command.split ? Features::kKeepWithLogits : Features::kDrop).front();
+    const Features kept = split == command.split                                ? Features::kKeepWithLogits
+                          : command.layers.empty() && !command.bounds.is_wanted ? Features::kDrop
+                                                                                : Features::kKeep;
+    const Evaluation evaluation = trainer.evaluate(split, kept).front();
     ScoreSum sum;
     sum.add(evaluation.losses, evaluation.predictions, pictures.labels);
     result[fmt::format("{}_ce", name)] = sum.score().cross_entropy;
     result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
+    if (split == Split::kTrain && command.bounds.is_wanted) {
+      const FeatureView view{.features = evaluation.features,
+                             .labels = pictures.labels,
+                             .feature_dim = network->feature_dim(),
+                             .num_classes = network->num_classes()};
+      const CoveringBound bound = bounds_of({.trainer = trainer,
+                                             .source = *data.train,
+                                             .evaluation = evaluation,
+                                             .classifier = classifier,
+                                             .collapse = measure_collapse(view, classifier)},
+                                            command.bounds);
+      for (const auto& [column, value] : columns(bound)) collapse[column] = value;
+    }
+    if (split == Split::kTrain)
+      layers = measure_layers(evaluation, pictures.labels, data.num_classes);
+    else
+      add_test_accuracy(evaluation, pictures.labels, data.num_classes, layers);
     if (split != command.split) continue;
     const SplitMetrics measured =
         metrics.measure(split, evaluation.features, pictures.labels, classifier, trained_bias(trainer, 0));
@@ -190,7 +202,7 @@ void run_eval(const EvalCommand& command) {
     write_rows(command.logits, evaluation.logits, network->num_classes());
   }
   if (!command.inputs.empty())
-    write_rows(command.inputs, inputs_of(command.split == Split::kTrain ? *data.train : *data.test),
+    write_rows(command.inputs, network_inputs(command.split == Split::kTrain ? *data.train : *data.test),
                static_cast<int>(images.pixels.shape().elements() / images.size()));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result["seconds"] = seconds;
@@ -200,11 +212,13 @@ void run_eval(const EvalCommand& command) {
   result["split"] = command.split == Split::kTrain ? "train" : "test";
   result.update(collapse);
   if (command.common.is_json) {
+    for (const MeasuredLayer& layer : layers) result["layers"].push_back(as_json(layer));
     print_json(result);
     return;
   }
   for (const auto& [name, value] : result.items())
     fmt::print("{:<26} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+  if (!layers.empty()) fmt::print("\n{}", layers_text(layers));
 }
 
 }  // namespace
@@ -225,6 +239,8 @@ void add_eval_command(CLI::App& app) {
                            "pictures that the collapse metrics and the files below are of; loss and accuracy "
                            "are of both splits");
   add_metrics_option(*eval, command->metrics);
+  add_layers_option(*eval, command->layers);
+  add_bounds_options(*eval, command->bounds);
   const auto add_file_option = [&](const char* flag, std::string& file, const char* description) {
     eval->add_option(flag, file, description)->type_name("FILE.npy");
   };

@@ -130,6 +130,7 @@ std::vector<ReportTable> report_tables(std::span<const RunGroup> groups) {
       {"ranks", rank_table(groups)},
       {"final", final_table(groups)},
       {"curves", stacked(groups, [](const RunRecord& run) -> const CsvTable& { return run.metrics; })},
+      {"layers", stacked(groups, [](const RunRecord& run) -> const CsvTable& { return run.layers; })},
       {"gram", gram_table(groups)},
       {"margins", matrix_table(groups, {"group", "run", "i", "j", "margin"}, &RunRecord::margins)},
       {"confusions",

@@ -24,6 +24,7 @@ struct ReportTable {
 ///   ranks         what ranks the runs as their test accuracy or cross-entropy does
 ///   final         every number of the results, run by run
 ///   curves        every number of every epoch: group,run,epoch,…
+///   layers        of runs with --layers: group,run,epoch,layer,width,…
 ///   gram          cosines of frame and class means: group,run,i,j,frame,class_means
 ///   margins       group,run,i,j,margin
 ///   confusions    group,run,true,predicted,count

@@ -54,7 +54,8 @@ RunRecord read_run(const fs::path& directory) {
   run.directory = directory;
   run.name = directory.filename().string();
   for (const auto& [table, name] :
-       {std::pair(&RunRecord::metrics, "metrics.csv"), std::pair(&RunRecord::features, "features.csv")})
+       {std::pair(&RunRecord::metrics, "metrics.csv"), std::pair(&RunRecord::layers, "layers.csv"),
+        std::pair(&RunRecord::features, "features.csv")})
     if (fs::exists(directory / name)) run.*table = read_csv(directory / name);
   run.result = read_json(directory / "result.json");
   if (run.is_finished()) {

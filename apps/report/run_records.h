@@ -22,6 +22,7 @@ struct RunRecord {
   std::string transformation;  ///< what was done to its frame; empty before its first checkpoint
   std::uint64_t seed = 0;
   CsvTable metrics;               ///< a row an epoch
+  CsvTable layers;                ///< layers.csv of a run with --layers
   nlohmann::ordered_json result;  ///< result.json; null while the run is unfinished
   nlohmann::ordered_json derived = nlohmann::ordered_json::object();  ///< numbers made for the report
   CsvTable features;            ///< features.csv of d = 2 or 3: label,z0,z1[,z2] of test pictures

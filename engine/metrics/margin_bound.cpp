@@ -70,7 +70,7 @@ MarginBound margin_bound(const CollapseReport& report, const Eigen::MatrixXd& cl
   return bound;
 }
 
-double margin_lemma_residual(const CollapseReport& report, const Eigen::MatrixXd& classifier) {
+double margin_scale(const CollapseReport& report, const Eigen::MatrixXd& classifier) {
   const Eigen::Index classes = classifier.cols();
   const Eigen::MatrixXd gram = classifier.transpose() * classifier;
   double products = 0, squares = 0;
@@ -80,8 +80,14 @@ double margin_lemma_residual(const CollapseReport& report, const Eigen::MatrixXd
       products += report.margins(i, j) * expected;
       squares += expected * expected;
     }
-  const double factor = std::max(0.0, products / squares);
+  return std::max(0.0, products / squares);
+}
+
+double margin_lemma_residual(const CollapseReport& report, const Eigen::MatrixXd& classifier) {
+  const double factor = margin_scale(report, classifier);
   if (!(factor > 0)) return kNaN;
+  const Eigen::Index classes = classifier.cols();
+  const Eigen::MatrixXd gram = classifier.transpose() * classifier;
   double largest = 0;
   for (Eigen::Index i = 0; i < classes; ++i)
     for (Eigen::Index j = 0; j < classes; ++j)

@@ -42,10 +42,12 @@ struct MarginBound {
 MarginBound margin_bound(const CollapseReport& report, const Eigen::MatrixXd& classifier,
                          double delta = 0.05);
 
+/// By how much features are longer than the classifier, a >= 0 with γ_ij ≈ a(‖M_i‖² − <M_i,M_j>) in least
+/// squares over the pairs: a frozen M keeps its norm, so that Lemma 3.7's common ρ is one of directions.
+double margin_scale(const CollapseReport& report, const Eigen::MatrixXd& classifier);
+
 /// Lemma 3.7, γ_ij + <M_i, M_j> = ρ², how far it is from true: max_{i≠j} |γ_ij − a(‖M_i‖² − <M_i,M_j>)|
-/// over a·max‖M_i‖², where a >= 0 is the factor by which features are longer than the classifier (least
-/// squares over the pairs): a frozen M keeps its norm, so the lemma's common ρ is one of directions. 0 after
-/// collapse, 1 and more far from it; NaN where a is 0.
+/// over a·max‖M_i‖², a = margin_scale(). 0 after collapse, 1 and more far from it; NaN where a is 0.
 double margin_lemma_residual(const CollapseReport& report, const Eigen::MatrixXd& classifier);
 
 /// Both as columns: margin_bound, margin_bound_rademacher, …, margin_lemma_residual.

@@ -1,5 +1,8 @@
 #include "engine/modules/batch_norm.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "engine/ops/op.h"
 
 namespace gnc {
@@ -67,6 +70,19 @@ void BatchNorm::visit(const std::string& prefix, const ParameterVisitor& visitor
   visitor(prefix + ".bias", shift_);
   visitor(prefix + ".running_mean", running_mean_);
   visitor(prefix + ".running_var", running_variance_);
+}
+
+LipschitzBound BatchNorm::lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const {
+  constexpr double kEpsilon = BatchNormInference{}.epsilon;
+  const std::vector<float> scale = probe.values(scale_.value),
+                           variance = probe.values(running_variance_.value);
+  LayerNorms norms{.name = prefix, .rows = x.elements()};
+  for (std::size_t c = 0; c < scale.size(); ++c) {
+    const double factor = std::abs(double{scale[c]}) / std::sqrt(double{variance[c]} + kEpsilon);
+    norms.spectral = std::max(norms.spectral, factor);
+    norms.row_sum += factor * x[2] * x[3];
+  }
+  return {.constant = norms.spectral, .layers = {norms}, .output = x};
 }
 
 }  // namespace gnc

@@ -66,4 +66,11 @@ void Conv2d::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   if (options_.has_bias) visitor(prefix + ".bias", bias_);
 }
 
+LipschitzBound Conv2d::lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const {
+  const LayerNorms norms = probe.convolution(prefix, weights_, options_.geometry, x);
+  return {.constant = norms.spectral,
+          .layers = {norms},
+          .output = options_.geometry.output_shape(x, options_.out_channels)};
+}
+
 }  // namespace gnc

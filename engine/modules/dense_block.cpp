@@ -27,6 +27,10 @@ TensorSpec with_channels(TensorSpec spec, int channels) {
   return spec;
 }
 
+std::string layer_name(const std::string& prefix, std::size_t index) {
+  return fmt::format("{}.denselayer{}", prefix, index + 1);
+}
+
 void convolve(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x, const Tensor& y,
               Pass& pass) {
   pass.backend().run(
@@ -177,8 +181,28 @@ LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
 }
 
 void DenseBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
-  for (std::size_t i = 0; i < layers_.size(); ++i)
-    layers_[i]->visit(fmt::format("{}.denselayer{}", prefix, i + 1), visitor);
+  for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->visit(layer_name(prefix, i), visitor);
+}
+
+LipschitzBound DenseBlock::Layer::lipschitz(const std::string& prefix, const Shape& x,
+                                            const NormProbe& probe) const {
+  LipschitzBound bound = first_norm_.lipschitz(prefix + ".norm1", x, probe);
+  bound = std::move(bound).then(first_convolution_.lipschitz(prefix + ".conv1", bound.output, probe));
+  if (second_norm_ == nullptr) return bound;
+  bound = std::move(bound).then(second_norm_->lipschitz(prefix + ".norm2", bound.output, probe));
+  return std::move(bound).then(second_convolution_->lipschitz(prefix + ".conv2", bound.output, probe));
+}
+
+LipschitzBound DenseBlock::lipschitz(const std::string& prefix, const Shape& x,
+                                     const NormProbe& probe) const {
+  LipschitzBound bound{.output = x};
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    LipschitzBound layer = layers_[i]->lipschitz(layer_name(prefix, i), bound.output, probe);
+    bound = std::move(bound).then(std::move(layer).beside_identity());
+    bound.output =
+        Shape({x[0], options_.in_channels + (static_cast<int>(i) + 1) * options_.growth, x[2], x[3]});
+  }
+  return bound;
 }
 
 }  // namespace gnc

@@ -39,6 +39,7 @@ class DenseBlock final : public Module {
   /// Throws ShapeError for an x without that room.
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
  private:
@@ -50,6 +51,7 @@ class DenseBlock final : public Module {
     void forward(const LeasedTensor& channels, Pass& pass);
     /// Reads the gradient of its own channels, adds to that of the channels before them.
     void backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
+    LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const;
     void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
    private:

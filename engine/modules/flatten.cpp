@@ -40,4 +40,8 @@ LeasedTensor Flatten::backward(LeasedTensor y_grad, Pass& pass) {
   return x_grad;
 }
 
+LipschitzBound Flatten::lipschitz(const std::string&, const Shape& x, const NormProbe&) const {
+  return {.output = Shape({x[0], x[1] * x[2] * x[3]})};
+}
+
 }  // namespace gnc

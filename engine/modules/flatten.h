@@ -12,6 +12,7 @@ class Flatten final : public Module {
  public:
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
 };
 
 }  // namespace gnc

@@ -56,4 +56,9 @@ void Linear::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   if (options_.bias == Bias::kYes) visitor(prefix + ".bias", bias_);
 }
 
+LipschitzBound Linear::lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const {
+  const LayerNorms norms = probe.linear(prefix, weights_);
+  return {.constant = norms.spectral, .layers = {norms}, .output = Shape({x[0], options_.out_features})};
+}
+
 }  // namespace gnc

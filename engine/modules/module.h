@@ -9,11 +9,23 @@
 
 #include "engine/backend.h"
 #include "engine/modules/leased_tensor.h"
+#include "engine/modules/lipschitz.h"
 #include "engine/modules/parameter.h"
 
 namespace gnc {
 
 enum class Mode : std::uint8_t { kTrain, kEvaluate };
+
+class Pass;
+
+/// Is shown what the layers of a network give, as a forward pass reaches them.
+class LayerObserver {
+ public:
+  virtual ~LayerObserver() = default;
+  /// `name` is the layer's in the state_dict; of modules within modules the outermost is shown alone (a
+  /// residual block as a whole). The next layer may write over `y`.
+  virtual void observe(const std::string& name, const Tensor& y, Pass& pass) = 0;
+};
 
 /// One forward pass and, in training, the backward pass that follows it: the backend, the arena, and the
 /// stack of what the layers saved. backward() takes it in reverse order, so a pass needs no tape.
@@ -50,10 +62,20 @@ class Pass {
   /// Whether backward has taken everything that forward saved.
   bool is_empty() const { return saved_.empty() && specs_.empty(); }
 
+  /// From here on shows `observer`, which must outlive the pass, what the layers give.
+  void observe_with(LayerObserver& observer) { observer_ = &observer; }
+  /// What lies between the two is within one named layer.
+  void enter_layer() { ++depth_; }
+  void leave_layer(const std::string& name, const LeasedTensor& y) {
+    if (--depth_ == 0 && observer_ != nullptr) observer_->observe(name, y.tensor(), *this);
+  }
+
  private:
   Backend& backend_;
   Arena& arena_;
   Mode mode_;
+  LayerObserver* observer_ = nullptr;
+  int depth_ = 0;  // of named layers within named layers
   std::vector<LeasedTensor> saved_;
   std::vector<TensorSpec> specs_;
 };
@@ -72,6 +94,9 @@ class Module {
   /// gradients of its parameters. Not given (`!result`) where the module was told that nobody needs the
   /// input's gradient.
   virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
+  /// A bound on how much the layer stretches distances of images of shape `x` (one image), in evaluation.
+  virtual LipschitzBound lipschitz(const std::string& prefix, const Shape& x,
+                                   const NormProbe& probe) const = 0;
   /// Shows every parameter and buffer under its full state_dict name, in a fixed order.
   virtual void visit(const std::string& prefix, const ParameterVisitor& visitor) {
     static_cast<void>(prefix);

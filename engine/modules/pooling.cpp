@@ -7,6 +7,11 @@ TensorSpec pooled(const Conv2dGeometry& geometry, const Tensor& x) {
   return {.shape = geometry.output_shape(x.shape(), x.shape()[1]), .dtype = x.dtype(), .layout = x.layout()};
 }
 
+/// Windows that one row of pixels may be in.
+int windows_across(const Conv2dGeometry& geometry) {
+  return (geometry.kernel + geometry.stride - 1) / geometry.stride;
+}
+
 }  // namespace
 
 LeasedTensor MaxPool::forward(LeasedTensor x, Pass& pass) {
@@ -46,6 +51,18 @@ LeasedTensor AveragePool::backward(LeasedTensor y_grad, Pass& pass) {
   pass.backend().run(
       AveragePoolBackward{.geometry = geometry_, .y_grad = y_grad.tensor(), .x_grad = x_grad.tensor()});
   return x_grad;
+}
+
+/// A pixel lies in at most ⌈kernel/stride⌉² windows.
+LipschitzBound MaxPool::lipschitz(const std::string&, const Shape& x, const NormProbe&) const {
+  return {.constant = static_cast<double>(windows_across(geometry_)),
+          .output = geometry_.output_shape(x, x[1])};
+}
+
+/// ‖A‖² <= ‖A‖₁ ‖A‖_∞ = (⌈kernel/stride⌉²/kernel²) · 1.
+LipschitzBound AveragePool::lipschitz(const std::string&, const Shape& x, const NormProbe&) const {
+  return {.constant = static_cast<double>(windows_across(geometry_)) / geometry_.kernel,
+          .output = geometry_.output_shape(x, x[1])};
 }
 
 }  // namespace gnc

@@ -12,6 +12,7 @@ class MaxPool final : public Module {
   explicit MaxPool(const Conv2dGeometry& geometry) : geometry_(geometry) {}
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
 
  private:
   Conv2dGeometry geometry_;
@@ -23,6 +24,7 @@ class AveragePool final : public Module {
   explicit AveragePool(const Conv2dGeometry& geometry) : geometry_(geometry) {}
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
 
  private:
   Conv2dGeometry geometry_;

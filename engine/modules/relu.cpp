@@ -16,4 +16,8 @@ LeasedTensor Relu::backward(LeasedTensor y_grad, Pass& pass) {
   return x_grad;
 }
 
+LipschitzBound Relu::lipschitz(const std::string&, const Shape& x, const NormProbe&) const {
+  return {.output = x};
+}
+
 }  // namespace gnc

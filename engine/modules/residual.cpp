@@ -47,6 +47,13 @@ void Residual::visit(const std::string& prefix, const ParameterVisitor& visitor)
   if (branches_.shortcut) branches_.shortcut->visit(prefix, visitor);
 }
 
+LipschitzBound Residual::lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const {
+  LipschitzBound main = branches_.main->lipschitz(prefix, x, probe);
+  LipschitzBound shortcut =
+      branches_.shortcut ? branches_.shortcut->lipschitz(prefix, x, probe) : LipschitzBound{};
+  return std::move(main).plus(std::move(shortcut));
+}
+
 LeasedTensor SubsampleShortcut::forward(LeasedTensor x, Pass& pass) {
   const Conv2dGeometry sampling{.kernel = 1, .stride = options_.stride, .padding = 0};
   TensorSpec spec = x.tensor().spec();
@@ -65,6 +72,11 @@ LeasedTensor SubsampleShortcut::backward(LeasedTensor y_grad, Pass& pass) {
                                        .y_grad = y_grad.tensor(),
                                        .x_grad = x_grad.tensor()});
   return x_grad;
+}
+
+LipschitzBound SubsampleShortcut::lipschitz(const std::string&, const Shape& x, const NormProbe&) const {
+  const Conv2dGeometry sampling{.kernel = 1, .stride = options_.stride, .padding = 0};
+  return {.output = sampling.output_shape(x, options_.out_channels)};
 }
 
 }  // namespace gnc

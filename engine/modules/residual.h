@@ -22,6 +22,7 @@ class Residual final : public Module {
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
  private:
@@ -43,6 +44,7 @@ class SubsampleShortcut final : public Module {
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
 
  private:
   int first_channel() const { return (options_.out_channels - options_.in_channels) / 2; }

@@ -20,6 +20,7 @@ class Sequential final : public Module {
   }
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
  private:

@@ -22,15 +22,25 @@ namespace {
 
 using tests::last_line_as_json;
 
-const std::vector<std::string> kTraining = {
-    "--data",       "synthetic:classes=4,size=8,train=80,test=40,channels=1",
-    "--model",      "mlp",
-    "--width",      "0.25",
-    "--epochs",     "3",
-    "--batch-size", "20",
-    "--metrics",    "jiang",
-    "--device",     "cpu",
-    "--threads",    "1"};
+const std::vector<std::string> kTraining = {"--data",
+                                            "synthetic:classes=4,size=8,train=80,test=40,channels=1",
+                                            "--model",
+                                            "mlp",
+                                            "--width",
+                                            "0.25",
+                                            "--epochs",
+                                            "3",
+                                            "--batch-size",
+                                            "20",
+                                            "--metrics",
+                                            "jiang",
+                                            "--layers",
+                                            "all",
+                                            "--bounds",
+                                            "--device",
+                                            "cpu",
+                                            "--threads",
+                                            "1"};
 
 std::vector<std::string> with_training(std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), kTraining.begin(), kTraining.end());
@@ -116,6 +126,12 @@ TEST_F(Report, Tables_Hold_What_The_Runs_Wrote) {
   EXPECT_EQ(matched, 3);
   EXPECT_EQ(curves.size(), 8 * 3);
   EXPECT_EQ(table("runs").size(), 8);
+  const CsvTable layers = table("layers"), own = read_csv(path("permutation/run-00/layers.csv"));
+  ASSERT_EQ(own.size(), 3 * 7) << "the mlp's three linear layers and ReLUs and its projection, three epochs";
+  ASSERT_EQ(layers.size(), 8 * own.size());
+  for (int row = 0; row < own.size(); ++row)
+    for (const std::string& column : own.header())
+      EXPECT_EQ(layers.text(row, column), own.text(row, column)) << column;
   EXPECT_EQ(table("gram").size(), 8 * 16);
   EXPECT_EQ(table("features").size(), 8 * 40);
   // Every test picture is somewhere in its run's confusions.
@@ -164,8 +180,8 @@ TEST_F(Report, Page_Draws_Every_Figure_In_A_Browser) {
     drawn.insert(id);
   }
   EXPECT_EQ(drawn,
-            (std::set<std::string>{"against-accuracy", "curve-chart", "feature-scatter", "map-class-means",
-                                   "map-count", "map-frame", "map-margin", "spread"}));
+            (std::set<std::string>{"against-accuracy", "curve-chart", "feature-scatter", "layer-chart",
+                                   "map-class-means", "map-count", "map-frame", "map-margin", "spread"}));
 }
 
 TEST_F(Report, Page_Tables_Equal_The_CSV_Files) {

@@ -93,6 +93,39 @@ function curvesFigure(parent, id, name, label, preferred) {
   drawn.push(draw);
 }
 
+/** Collapse against depth: a line for each run, at one epoch. */
+function layersFigure(parent) {
+  const table = tables.layers;
+  const figure = chartFigure(parent, "layer-chart", "Collapse of the layers' outputs, a line for each run.", "layers");
+  const quantities = table.columns.filter((column) => !["group", "run", "epoch", "layer"].includes(column) && hasNumbers(table, column));
+  const epochs = [...new Set(table.rows.map((row) => row[table.at.epoch]))].sort((a, b) => b - a);
+  const names = [...new Set(table.rows.map((row) => row[table.at.layer]))];
+  const hidden = new Set();
+  let quantity = quantities[0], epoch = epochs[0], scale = "linear";
+  const draw = () => {
+    const factor = isAccuracy(quantity) ? 100 : 1;
+    const datasets = [];
+    for (const [key, rows] of byRun(table)) {
+      const group = rows[0][table.at.group];
+      if (hidden.has(group)) continue;
+      const data = rows.filter((row) => row[table.at.epoch] === epoch)
+        .map((row) => ({ x: row[table.at.layer], y: factor * Number(row[table.at[quantity]]) }))
+        .filter((point) => Number.isFinite(point.y) && (scale === "linear" || point.y > 0));
+      datasets.push({ label: key, data, borderColor: groupColor(group) + "b0", backgroundColor: groupColor(group), borderWidth: 1.5,
+        borderDash: groupOf[group].control ? [5, 3] : [], pointRadius: 2.5, pointHitRadius: 6 });
+    }
+    figure.show({ type: "line", data: { labels: names, datasets }, options: {
+      interaction: { mode: "nearest", intersect: false },
+      scales: { x: axis("layer", { type: "category" }), y: axis(quantity.replaceAll("_", " ") + (factor === 100 ? " (%)" : ""), { type: scale }) } } });
+  };
+  figure.controls.append(
+    choice("layers quantity", "Quantity", sortedFirst(quantities, ["nearest_mean_accuracy", "test_nearest_mean_accuracy", "within_between_quotient", "cdnv"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice("layers epoch", "Epoch", epochs.map((e) => [e, e]), (value) => { epoch = value; draw(); }),
+    choice("layers scale", "Scale", [["linear", "linear"], ["logarithmic", "logarithmic"]], (value) => { scale = value; draw(); }),
+    ...groupLegend(groupsIn(table), hidden, draw));
+  drawn.push(draw);
+}
+
 const sortedFirst = (names, first) => [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
 
 /** Every run's result, the groups side by side, with mean and 95 % interval. */
@@ -142,7 +175,7 @@ function againstAccuracyFigure(parent) {
       scales: { x: axis(quantity.replaceAll("_", " "), { type: "linear" }), y: axis("test accuracy (%)") } } });
   };
   figure.controls.append(
-    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "covering_log10_error", "similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
     ...groupLegend(groupsIn(table), hidden, draw));
   drawn.push(draw);
 }

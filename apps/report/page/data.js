@@ -40,8 +40,8 @@ function shown(value, name) {
   return Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? x.toFixed(4) : x.toExponential(2);
 }
 
-const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "outcome", "quantity", "finished", "true", "predicted"]);
-const plain = new Set(["epoch", "epochs", "runs", "seed", "i", "j", "label", "count"]);
+const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "outcome", "quantity", "finished", "true", "predicted", "layer"]);
+const plain = new Set(["epoch", "epochs", "runs", "seed", "i", "j", "label", "count", "width"]);
 
 /** How a cell of a table reads. In the tables of statistics the row says what its numbers measure. */
 function cellText(table, column, row) {

@@ -37,6 +37,11 @@ document.getElementById("state").textContent =
   if (tables.curves.rows.length > 0) curvesFigure(part, "curve-chart", "curves", "A line for each run.", ["test_accuracy", "test_ce", "train_ce", "train_accuracy", "nc1", "nc2", "nc3", "nc4"]);
   else part.append(element("p", {}, "No epoch is finished."));
 }
+if (tables.layers.rows.length > 0) {
+  const part = section("layers", "Layer by layer",
+    "How far each layer's output has collapsed, from the first layer to the features (projection); images are averaged over their pixels.");
+  layersFigure(part);
+}
 {
   const part = section("theory", "What ranks the runs as their results do?",
     "Spearman's ρ with test accuracy and with test cross-entropy within a group, with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");

@@ -1,0 +1,207 @@
+#include "engine/metrics/covering_bound.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/error.h"
+#include "engine/metrics/covering.h"
+#include "engine/metrics/margin_bound.h"
+
+namespace gnc {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// Rows of `values` [n,width] that are samples of a class, in double.
+Eigen::MatrixXd rows_of(std::span<const float> values, std::span<const std::int32_t> labels, int label) {
+  const auto width = static_cast<Eigen::Index>(values.size() / labels.size());
+  Eigen::MatrixXd rows(std::ranges::count(labels, label), width);
+  Eigen::Index row = 0;
+  for (std::size_t n = 0; n < labels.size(); ++n)
+    if (labels[n] == label)
+      rows.row(row++) =
+          Eigen::Map<const Eigen::RowVectorXf>(values.data() + static_cast<Eigen::Index>(n) * width, width)
+              .cast<double>();
+  return rows;
+}
+
+/// What is known of one class's support.
+struct ClassCover {
+  GreedyNet net;
+  double dimension = 0;
+  double steepest_secant = 0;
+};
+
+ClassCover cover_of(const CoveringInputs& inputs, int label) {
+  const Eigen::MatrixXd features = rows_of(inputs.features, inputs.labels, label);
+  require(features.rows() > 0, "covering_bound: class {} has no picture", label);
+  const Eigen::MatrixXd distances = pairwise_distances(rows_of(inputs.inputs, inputs.labels, label));
+  ClassCover cover{.net = GreedyNet(distances), .dimension = intrinsic_dimension(distances)};
+  for (Eigen::Index j = 0; j < distances.cols(); ++j)
+    for (Eigen::Index i = 0; i < j; ++i)
+      if (distances(i, j) > 0)
+        cover.steepest_secant =
+            std::max(cover.steepest_secant, (features.row(i) - features.row(j)).norm() / distances(i, j));
+  return cover;
+}
+
+/// min_j of margin_ij/‖M_i − M_j‖: ε_i times L.
+double scaled_radius(const Eigen::MatrixXd& margins, const Eigen::MatrixXd& classifier, Eigen::Index i) {
+  double least = std::numeric_limits<double>::infinity();
+  for (Eigen::Index j = 0; j < classifier.cols(); ++j)
+    if (j != i) least = std::min(least, margins(i, j) / (classifier.col(i) - classifier.col(j)).norm());
+  return least;
+}
+
+/// log10 Σ 10^{x_i}, without overflow.
+double log10_sum(const Eigen::VectorXd& logarithms) {
+  const double largest = logarithms.maxCoeff();
+  double sum = 0;
+  for (const double logarithm : logarithms) sum += std::pow(10, logarithm - largest);
+  return largest + std::log10(sum);
+}
+
+double total(const CollapseReport& collapse) {
+  double sum = 0;
+  for (const std::int64_t count : collapse.counts) sum += static_cast<double>(count);
+  return sum;
+}
+
+/// Mean over each class's inputs of ‖x‖².
+Eigen::VectorXd mean_squares(const CoveringInputs& inputs, std::size_t width) {
+  Eigen::VectorXd squares = Eigen::VectorXd::Zero(inputs.classifier.cols()), counts = squares;
+  for (std::size_t n = 0; n < inputs.labels.size(); ++n) {
+    for (const float value : inputs.inputs.subspan(n * width, width))
+      squares[inputs.labels[n]] += double{value} * double{value};
+    counts[inputs.labels[n]] += 1;
+  }
+  return squares.cwiseQuotient(counts);
+}
+
+/// Σ_i p(i) Σ_{j≠i} ℜ_{N_i}/γ_ij by the layers' norms.
+double rademacher_term(const CoveringInputs& inputs) {
+  const Eigen::MatrixXd& classifier = inputs.classifier;
+  const CollapseReport& collapse = inputs.collapse;
+  const std::size_t width = inputs.inputs.size() / inputs.labels.size();
+  const Eigen::VectorXd squares = mean_squares(inputs, width);
+  double functional = 0, sum = 0;
+  for (Eigen::Index i = 0; i < classifier.cols(); ++i)
+    for (Eigen::Index j = 0; j < i; ++j)
+      functional = std::max(functional, (classifier.col(i) - classifier.col(j)).norm());
+  for (Eigen::Index i = 0; i < classifier.cols(); ++i) {
+    const auto count = static_cast<double>(collapse.counts[static_cast<std::size_t>(i)]);
+    const double rademacher = spectral_rademacher(inputs.norms, {.functional = functional,
+                                                                 .data_norm = std::sqrt(count * squares[i]),
+                                                                 .samples = count,
+                                                                 .largest_value = collapse.largest_margin,
+                                                                 .input_values = static_cast<double>(width)});
+    for (Eigen::Index j = 0; j < classifier.cols(); ++j)
+      if (j != i) sum += count / total(collapse) * rademacher / collapse.margins(i, j);
+  }
+  return sum;
+}
+
+void check(const CoveringInputs& inputs) {
+  const std::size_t samples = inputs.labels.size();
+  const auto dim = static_cast<std::size_t>(inputs.classifier.rows());
+  require<ShapeError>(
+      samples > 0 && inputs.inputs.size() % samples == 0 && inputs.features.size() == samples * dim &&
+          inputs.collapse.margins.cols() == inputs.classifier.cols(),
+      "covering_bound: {} labels, {} input values, {} feature values, a classifier of {}x{} and "
+      "margins of {} classes do not fit together",
+      samples, inputs.inputs.size(), inputs.features.size(), dim, inputs.classifier.cols(),
+      inputs.collapse.margins.cols());
+}
+
+/// The bounds themselves, where every pair of classes is separated: `scaled` [C] has ε_i·L.
+void add_errors(const CoveringInputs& inputs, const std::vector<ClassCover>& covers,
+                const Eigen::VectorXd& scaled, CoveringBound& bound) {
+  const Eigen::Index classes = scaled.size();
+  const double samples = total(inputs.collapse);
+  const double seen = std::max(bound.lipschitz_secant, inputs.steepest_gradient);
+  const Eigen::MatrixXd gram = inputs.classifier.transpose() * inputs.classifier;
+  // Lemma 3.7's margins, those of collapsed features.
+  const Eigen::MatrixXd collapsed =
+      margin_scale(inputs.collapse, inputs.classifier) * ((-gram).colwise() + gram.diagonal());
+  Eigen::VectorXd below(classes), above(classes), printed(classes);
+  bound.radius = scaled.mean() / seen;
+  for (Eigen::Index i = 0; i < classes; ++i) {
+    const ClassCover& cover = covers[static_cast<std::size_t>(i)];
+    const auto log10_number = [&](double radius) {
+      return log10_covering_number(cover.net, cover.dimension, radius);
+    };
+    below[i] = log10_number(scaled[i] / seen);
+    above[i] = log10_number(scaled[i] / bound.lipschitz_norms);
+    printed[i] = log10_number(scaled_radius(collapsed, inputs.classifier, i) / seen);
+    const auto count = static_cast<double>(inputs.collapse.counts[static_cast<std::size_t>(i)]);
+    if (std::log10(count) > below[i]) ++bound.classes_sampled_enough;
+    // The share of the pictures looked at stands for that of all.
+    const double share =
+        static_cast<double>(cover.net.size(scaled[i] / seen)) / static_cast<double>(cover.net.radii().size());
+    bound.error_net += share * count / (2 * samples);
+  }
+  // p(i)/(2N_i) = 1/(2N) for every class.
+  bound.log10_error = log10_sum(below) - std::log10(2 * samples);
+  bound.log10_error_norms = log10_sum(above) - std::log10(2 * samples);
+  bound.log10_error_collapsed = log10_sum(printed) - std::log10(2 * samples);
+}
+
+}  // namespace
+
+double spectral_rademacher(const LipschitzBound& norms, const SpectralInputs& inputs) {
+  double sum = 0, widest = inputs.input_values;
+  for (const LayerNorms& layer : norms.layers) {
+    sum += std::cbrt(std::pow(layer.row_sum * layer.sensitivity, 2));
+    widest = std::max(widest, static_cast<double>(layer.rows));
+  }
+  const double n = inputs.samples;
+  const double root =
+      inputs.functional * inputs.data_norm * std::sqrt(std::log(2 * widest * widest)) * std::pow(sum, 1.5);
+  return 4 * inputs.largest_value / std::pow(n, 1.5) + 18 * std::log(n) * root / n;
+}
+
+CoveringBound covering_bound(const CoveringInputs& inputs) {
+  check(inputs);
+  const Eigen::Index classes = inputs.classifier.cols();
+  CoveringBound bound{.lipschitz_gradient = inputs.steepest_gradient > 0 ? inputs.steepest_gradient : kNaN,
+                      .lipschitz_norms = inputs.norms.constant};
+  std::vector<ClassCover> covers;
+  Eigen::VectorXd scaled(classes);
+  for (Eigen::Index i = 0; i < classes; ++i) {
+    covers.push_back(cover_of(inputs, static_cast<int>(i)));
+    bound.lipschitz_secant = std::max(bound.lipschitz_secant, covers.back().steepest_secant);
+    bound.intrinsic_dimension += covers.back().dimension / static_cast<double>(classes);
+    scaled[i] = scaled_radius(inputs.collapse.margins, inputs.classifier, i);
+  }
+  if (!(scaled.minCoeff() > 0)) {
+    bound.radius = bound.error_net = bound.log10_error = kNaN;
+    bound.log10_error_norms = bound.log10_error_collapsed = bound.rademacher_spectral = kNaN;
+    return bound;
+  }
+  add_errors(inputs, covers, scaled, bound);
+  bound.rademacher_spectral = rademacher_term(inputs);
+  return bound;
+}
+
+std::vector<std::pair<std::string, double>> columns(const CoveringBound& bound) {
+  return {{"lipschitz_secant", bound.lipschitz_secant},
+          {"lipschitz_gradient", bound.lipschitz_gradient},
+          {"lipschitz_norms", bound.lipschitz_norms},
+          {"intrinsic_dimension", bound.intrinsic_dimension},
+          {"covering_radius", bound.radius},
+          {"covering_error_net", bound.error_net},
+          {"covering_classes_sampled_enough", static_cast<double>(bound.classes_sampled_enough)},
+          {"covering_log10_error", bound.log10_error},
+          {"covering_log10_error_norms", bound.log10_error_norms},
+          {"covering_log10_error_collapsed", bound.log10_error_collapsed},
+          {"margin_bound_rademacher_spectral", bound.rademacher_spectral}};
+}
+
+std::vector<std::string> covering_column_names() {
+  std::vector<std::string> names;
+  for (auto& [name, value] : columns(CoveringBound{})) names.push_back(std::move(name));
+  return names;
+}
+
+}  // namespace gnc
