@@ -13,10 +13,16 @@
 
 namespace gnc {
 
-enum class Mode : std::uint8_t { kTrain, kEvaluate };
+enum class Mode : std::uint8_t {
+  kTrain,
+  kEvaluate,            ///< running statistics; there is no backward pass
+  kDifferentiateInput,  ///< running statistics; backward gives the gradient of the input, and no other
+};
 
-/// One forward pass and, in training, the backward pass that follows it: the backend, the arena, and the
-/// stack of what the layers saved. backward() takes it in reverse order, so a pass needs no tape.
+/// One forward pass and, unless in evaluation, the backward pass that follows it: the backend, the arena, and
+/// the stack of what the layers saved. backward() takes it in reverse order, so a pass needs no tape. In
+/// kDifferentiateInput a copy of the pass may be given to backward() instead, as often as there are gradients
+/// of one forward pass to be had: nothing that was saved is written over.
 class Pass {
  public:
   Pass(Backend& backend, Arena& arena, Mode mode) : backend_(backend), arena_(arena), mode_(mode) {}
@@ -24,11 +30,12 @@ class Pass {
   Backend& backend() const { return backend_; }
   Mode mode() const { return mode_; }
   bool is_training() const { return mode_ == Mode::kTrain; }
+  bool has_backward() const { return mode_ != Mode::kEvaluate; }
   /// Memory for an intermediate result.
   LeasedTensor lease(const TensorSpec& spec) { return LeasedTensor(arena_, spec); }
   /// Keeps `tensor` for the backward pass; in evaluation there is none, and nothing is kept.
   void save(LeasedTensor tensor) {
-    if (is_training()) saved_.push_back(std::move(tensor));
+    if (has_backward()) saved_.push_back(std::move(tensor));
   }
   /// The last tensor saved and not yet taken.
   LeasedTensor take() {
@@ -39,7 +46,7 @@ class Pass {
   }
   /// Keeps what a tensor was, where backward needs its shape but not its contents.
   void save_spec(const TensorSpec& spec) {
-    if (is_training()) specs_.push_back(spec);
+    if (has_backward()) specs_.push_back(spec);
   }
   TensorSpec take_spec() {
     require<Error>(!specs_.empty(), "backward took more shapes than forward saved");
@@ -68,9 +75,9 @@ class Module {
 
   /// Takes its input by value: a module that was given the last owner may write over it.
   virtual LeasedTensor forward(LeasedTensor x, Pass& pass) = 0;
-  /// From the gradient of the output to the gradient of the input, in reverse order of forward. Writes the
-  /// gradients of its parameters. Not given (`!result`) where the module was told that nobody needs the
-  /// input's gradient.
+  /// From the gradient of the output to the gradient of the input, in reverse order of forward. In training,
+  /// writes the gradients of its parameters, and gives nothing (`!result`) where the module was told that
+  /// nobody needs the input's gradient.
   virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
   /// Shows every parameter and buffer under its full state_dict name, in a fixed order.
   virtual void visit(const std::string& prefix, const ParameterVisitor& visitor) {
@@ -79,7 +86,8 @@ class Module {
   }
 };
 
-/// Whether a layer computes the gradient of its input; the first layer of a network does not have to.
+/// Whether a layer computes the gradient of its input in training; the first one of a network does not have
+/// to.
 enum class InputGradient : std::uint8_t { kCompute, kSkip };
 
 }  // namespace gnc
