@@ -168,21 +168,25 @@ std::vector<EpochRow> Ensemble::evaluate() {
   std::vector<EpochRow> rows(runs_.size());
   {
     const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
+    const bool is_trained = trainer_.position().epoch == trainer_.settings().epochs;
+    std::vector<double> steepest;
+    if (is_trained && shared_.options.bounds.is_wanted)
+      steepest = steepest_gradients(trainer_, *shared_.data.train);
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
       const Eigen::MatrixXd classifier = classifier_of(i);
       rows[i].train_metrics = metrics_.measure(Split::kTrain, train[i].features, train_labels, classifier,
                                                trained_bias(trainer_, static_cast<int>(i)));
-      const bool is_trained = trainer_.position().epoch == trainer_.settings().epochs;
       // Every training set has every class (Dataset), so there is a report.
-      if (is_trained && shared_.options.bounds.is_wanted)
+      if (!steepest.empty())
         rows[i].bounds = bounds_of({.trainer = trainer_,
                                     .run = static_cast<int>(i),
                                     .source = *shared_.data.train,
                                     .evaluation = train[i],
                                     .classifier = classifier,
-                                    .collapse = rows[i].train_metrics.collapse.value()},
+                                    .collapse = rows[i].train_metrics.collapse.value(),
+                                    .steepest_gradient = steepest[i]},
                                    shared_.options.bounds);
       rows[i].layers = measure_layers(train[i], train_labels, shared_.data.num_classes);
     }

@@ -1,5 +1,6 @@
 #include "apps/run_bounds.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "apps/network_inputs.h"
@@ -14,6 +15,15 @@ void add_bounds_options(CLI::App& app, BoundsOptions& options) {
   app.add_option("--bounds-pictures", options.pictures,
                  "training pictures of each class whose distances --bounds takes; time grows with the square")
       ->capture_default_str();
+}
+
+std::vector<double> steepest_gradients(Trainer& trainer, const BatchSource& source) {
+  constexpr int kMost = 64;
+  const int size = source.images().size(), taken = std::min(size, kMost);
+  std::vector<int> indices;
+  for (int i = 0; i < taken; ++i) indices.push_back(static_cast<int>(std::int64_t{i} * size / taken));
+  const Shape shape = source.images().pixels.shape().with_batch(taken);
+  return trainer.steepest_gradients(HostTensor(shape, network_inputs(source, indices)));
 }
 
 CoveringBound bounds_of(const BoundedRun& run, const BoundsOptions& options) {
@@ -35,7 +45,8 @@ CoveringBound bounds_of(const BoundedRun& run, const BoundsOptions& options) {
                          .labels = labels,
                          .classifier = run.classifier,
                          .collapse = run.collapse,
-                         .norms = norms});
+                         .norms = norms,
+                         .steepest_gradient = run.steepest_gradient});
 }
 
 }  // namespace gnc

@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <vector>
+
 #include "engine/metrics/covering_bound.h"
 #include "engine/trainer.h"
 
@@ -23,7 +25,12 @@ struct BoundedRun {
   const Evaluation& evaluation;       ///< of all of them, with features
   const Eigen::MatrixXd& classifier;  ///< [d,C]
   const CollapseReport& collapse;
+  double steepest_gradient = 0;  ///< of steepest_gradients()
 };
+
+/// Trainer::steepest_gradients() of every run at 64 training pictures, spread over the set (all of them,
+/// where it has no more).
+std::vector<double> steepest_gradients(Trainer& trainer, const BatchSource& source);
 
 /// Of the first pictures of each class, as many as the options say (at least 2).
 CoveringBound bounds_of(const BoundedRun& run, const BoundsOptions& options);

@@ -70,6 +70,9 @@ class Network : public Module {
     return features_->lipschitz(prefix, x, probe);
   }
 
+  /// f(·; w), and Mᵀ behind it.
+  Module& features() { return *features_; }
+  Module& classifier() { return *classifier_; }
   int feature_dim() const { return feature_dim_; }
   int num_classes() const { return num_classes_; }
   const std::string& classifier_name() const { return classifier_name_; }

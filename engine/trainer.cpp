@@ -331,6 +331,10 @@ LipschitzBound Trainer::feature_lipschitz(int run) {
   return network_.feature_lipschitz("", image, NormProbe(backend_, run));
 }
 
+std::vector<double> Trainer::steepest_gradients(const HostTensor& pictures) {
+  return gnc::steepest_gradients(network_, backend_, runs(), pictures);
+}
+
 std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {
   DeviceImages& images = split == Split::kTrain ? train_ : test_;
   images.set_plain_order();

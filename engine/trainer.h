@@ -19,6 +19,7 @@
 #include "engine/network.h"
 #include "engine/parameter_arena.h"
 #include "engine/schedule.h"
+#include "engine/steepest_gradient.h"
 
 namespace gnc {
 
@@ -140,6 +141,8 @@ class Trainer {
 
   /// How much the features of a run stretch distances of normalised pictures, at most.
   LipschitzBound feature_lipschitz(int run);
+  /// steepest_gradients() of all runs at normalised pictures [N,C,H,W].
+  std::vector<double> steepest_gradients(const HostTensor& pictures);
 
   /// Evaluates every run on a split.
   std::vector<Evaluation> evaluate(Split split, Features features = Features::kKeep);

@@ -157,6 +157,26 @@ __device__ Affine<N> affine_of(const float* mean, const Floats<N>& invstd, const
   return affine;
 }
 
+/// By the batch's own statistics, from channel `channel` on.
+template <int N, class Args>
+__device__ Affine<N> affine_of_batch(const Args& args, std::int64_t run, int channel) {
+  const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + channel);
+  return affine_of(args.mean + run * args.mean_run_stride + channel, invstd,
+                   args.scale + run * args.scale_run_stride + channel,
+                   args.shift + run * args.shift_run_stride + channel);
+}
+
+/// By the running statistics.
+template <int N, class Args>
+__device__ Affine<N> running_affine(const Args& args, std::int64_t run, int channel) {
+  Floats<N> invstd =
+      load_channels<N>(args.running_variance + run * args.running_variance_run_stride + channel);
+  for (int i = 0; i < N; ++i) invstd[i] = 1.0f / sqrtf(invstd[i] + args.epsilon);
+  return affine_of(args.running_mean + run * args.running_mean_run_stride + channel, invstd,
+                   args.scale + run * args.scale_run_stride + channel,
+                   args.shift + run * args.shift_run_stride + channel);
+}
+
 /// y of one share of the matrix of run blockIdx.y, for any of the three arguments.
 template <int N, class Args>
 __device__ void apply(const Args& args, const ColumnShare& share, int channels, const Affine<N>& affine) {
@@ -184,12 +204,7 @@ template <int N, class Args>
 __global__ void __launch_bounds__(kColumnThreads) batch_norm_apply_v1(Args args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
-  const std::int64_t run = blockIdx.y;
-  const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + share.channel);
-  const Affine<N> affine = affine_of(args.mean + run * args.mean_run_stride + share.channel, invstd,
-                                     args.scale + run * args.scale_run_stride + share.channel,
-                                     args.shift + run * args.shift_run_stride + share.channel);
-  apply(args, share, chunks.channels, affine);
+  apply(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
 }
 
 template <int N, class T>
@@ -197,14 +212,7 @@ __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_inference_v1(BatchNormInferenceArgs<T> args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
-  const std::int64_t run = blockIdx.y;
-  Floats<N> invstd =
-      load_channels<N>(args.running_variance + run * args.running_variance_run_stride + share.channel);
-  for (int i = 0; i < N; ++i) invstd[i] = 1.0f / sqrtf(invstd[i] + args.epsilon);
-  const Affine<N> affine = affine_of(args.running_mean + run * args.running_mean_run_stride + share.channel,
-                                     invstd, args.scale + run * args.scale_run_stride + share.channel,
-                                     args.shift + run * args.shift_run_stride + share.channel);
-  apply(args, share, chunks.channels, affine);
+  apply(args, share, chunks.channels, running_affine<N>(args, blockIdx.y, share.channel));
 }
 
 /// Σ g and Σ g·(x − mean).
@@ -214,7 +222,7 @@ struct GradientSums {
   Floats<N> scale;
 };
 
-/// What both elementwise kernels of the backward pass need of one thread's channels and elements.
+/// What the elementwise kernels of both backward passes need of one thread's channels and elements.
 template <int N, class T>
 struct BackwardShare {
   ColumnShare share;
@@ -225,17 +233,19 @@ struct BackwardShare {
   const T* x;
   const T* y_grad;
 
-  __device__ BackwardShare(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks)
+  template <class Args>
+  __device__ BackwardShare(const Args& args, const RowChunks& chunks)
       : share(share_of_thread<N>(chunks)),
         x_pitch(args.x_pitch),
         channels(chunks.channels),
         activation(args.activation) {
     if (!share.is_inside) return;
     const std::int64_t run = blockIdx.y;
-    const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + share.channel);
-    affine = affine_of(args.mean + run * args.mean_run_stride + share.channel, invstd,
-                       args.scale + run * args.scale_run_stride + share.channel,
-                       args.shift + run * args.shift_run_stride + share.channel);
+    if constexpr (requires { args.invstd; }) {
+      affine = affine_of_batch<N>(args, run, share.channel);
+    } else {
+      affine = running_affine<N>(args, run, share.channel);
+    }
     x = args.x + run * args.x_run_stride + share.channel;
     y_grad = args.y_grad + run * args.y_grad_run_stride + share.channel;
   }
@@ -338,6 +348,24 @@ __global__ void __launch_bounds__(kColumnThreads)
   });
 }
 
+template <GradientMode mode, int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_inference_backward_v1(BatchNormInferenceBackwardArgs<T> args, RowChunks chunks) {
+  const BackwardShare<N, T> in(args, chunks);
+  if (!in.share.is_inside) return;
+  T* const x_grad = args.x_grad + std::int64_t{blockIdx.y} * args.x_grad_run_stride + in.share.channel;
+  in.for_each_pack([&](std::int64_t row, const Floats<N>&, const Floats<N>& gradient) {
+    T* const to = x_grad + row * args.x_grad_pitch;
+    Floats<N> result;
+    for (int i = 0; i < N; ++i) result[i] = in.affine.slope[i] * gradient[i];
+    if constexpr (mode == GradientMode::kAccumulate) {
+      const Floats<N> others = load_floats<N>(to);
+      for (int i = 0; i < N; ++i) result[i] += others[i];
+    }
+    store_floats(result, to);
+  });
+}
+
 template <int N, class T>
 void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
@@ -370,6 +398,16 @@ void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
     launch(shape, batch_norm_backward_v1<GradientMode::kAccumulate, N, T>, args, chunks);
   else
     launch(shape, batch_norm_backward_v1<GradientMode::kOverwrite, N, T>, args, chunks);
+}
+
+template <int N, class T>
+void inference_backward(const BatchNormInferenceBackwardArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
+  if (args.x_grad_mode == GradientMode::kAccumulate)
+    launch(shape, batch_norm_inference_backward_v1<GradientMode::kAccumulate, N, T>, args, chunks);
+  else
+    launch(shape, batch_norm_inference_backward_v1<GradientMode::kOverwrite, N, T>, args, chunks);
 }
 
 }  // namespace
@@ -406,14 +444,24 @@ void batch_norm_inference(const BatchNormInferenceArgs<T>& args, Stream stream) 
   is_packed ? inference<kPack>(args, stream) : inference<1>(args, stream);
 }
 
+/// Whether x, y_grad and x_grad can be read and written in packs.
+template <class T, class Args>
+bool is_backward_packed(const Args& args) {
+  constexpr int kPack = kPackSize<T>;
+  return holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+         holds_packs<kPack>(args.y_grad, {args.y_grad_run_stride}) &&
+         holds_packs<kPack>(args.x_grad, {args.x_grad_run_stride, args.x_grad_pitch});
+}
+
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
-  constexpr int kPack = kPackSize<T>;
-  const bool is_packed =
-      holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
-      holds_packs<kPack>(args.y_grad, {args.y_grad_run_stride}) &&
-      holds_packs<kPack>(args.x_grad, {args.x_grad_run_stride, args.x_grad_pitch});
-  is_packed ? backward<kPack>(args, stream) : backward<1>(args, stream);
+  is_backward_packed<T>(args) ? backward<kPackSize<T>>(args, stream) : backward<1>(args, stream);
+}
+
+template <class T>
+void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<T>& args, Stream stream) {
+  is_backward_packed<T>(args) ? inference_backward<kPackSize<T>>(args, stream)
+                              : inference_backward<1>(args, stream);
 }
 
 template void batch_norm_forward(const BatchNormForwardArgs<float>&, Stream);
@@ -424,6 +472,8 @@ template void batch_norm_inference(const BatchNormInferenceArgs<float>&, Stream)
 template void batch_norm_inference(const BatchNormInferenceArgs<Bf16>&, Stream);
 template void batch_norm_backward(const BatchNormBackwardArgs<float>&, Stream);
 template void batch_norm_backward(const BatchNormBackwardArgs<Bf16>&, Stream);
+template void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<float>&, Stream);
+template void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<Bf16>&, Stream);
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels

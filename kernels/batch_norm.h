@@ -145,5 +145,34 @@ struct BatchNormBackwardArgs {
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream);
 
+template <class T>
+struct BatchNormInferenceBackwardArgs {
+  const T* x;
+  const float* scale;
+  const float* shift;
+  const float* running_mean;
+  const float* running_variance;
+  const T* y_grad;
+  T* x_grad;  ///< may be y_grad, unless it accumulates
+  std::int64_t x_run_stride;
+  std::int64_t x_pitch;
+  std::int64_t scale_run_stride;
+  std::int64_t shift_run_stride;
+  std::int64_t running_mean_run_stride;
+  std::int64_t running_variance_run_stride;
+  std::int64_t y_grad_run_stride;
+  std::int64_t x_grad_run_stride;
+  std::int64_t x_grad_pitch;
+  BatchNormExtents extents;
+  float epsilon;
+  Activation activation;
+  GradientMode x_grad_mode;
+};
+
+/// x_grad = g·scale/√(running_variance + epsilon), g being y_grad where batch_norm_inference's ReLU (to the
+/// bit) lets x through, else 0; overwrites, or adds. Queues one kernel; throws LaunchError.
+template <class T>
+void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<T>& args, Stream stream);
+
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels

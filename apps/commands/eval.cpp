@@ -182,12 +182,14 @@ void run_eval(const EvalCommand& command) {
                              .labels = pictures.labels,
                              .feature_dim = network->feature_dim(),
                              .num_classes = network->num_classes()};
-      const CoveringBound bound = bounds_of({.trainer = trainer,
-                                             .source = *data.train,
-                                             .evaluation = evaluation,
-                                             .classifier = classifier,
-                                             .collapse = measure_collapse(view, classifier)},
-                                            command.bounds);
+      const CoveringBound bound =
+          bounds_of({.trainer = trainer,
+                     .source = *data.train,
+                     .evaluation = evaluation,
+                     .classifier = classifier,
+                     .collapse = measure_collapse(view, classifier),
+                     .steepest_gradient = steepest_gradients(trainer, *data.train).front()},
+                    command.bounds);
       for (const auto& [column, value] : columns(bound)) collapse[column] = value;
     }
     if (split == Split::kTrain)

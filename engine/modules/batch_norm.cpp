@@ -18,7 +18,8 @@ BatchNorm::BatchNorm(int channels, Activation activation) : activation_(activati
 
 LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
   if (!pass.is_training()) {
-    LeasedTensor y = x.is_sole_owner() ? x : pass.lease(x.tensor().spec());
+    const bool is_in_place = x.is_sole_owner() && !pass.has_backward();
+    LeasedTensor y = is_in_place ? x : pass.lease(x.tensor().spec());
     pass.backend().run(BatchNormInference{.x = x.tensor(),
                                           .scale = scale_.value,
                                           .shift = shift_.value,
@@ -26,6 +27,7 @@ LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
                                           .running_variance = running_variance_.value,
                                           .y = y.tensor(),
                                           .activation = activation_});
+    pass.save(std::move(x));
     return y;
   }
   const TensorSpec channel{.shape = scale_.value.shape(), .dtype = dtype_beside(x.tensor().dtype())};
@@ -48,6 +50,19 @@ LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
 }
 
 LeasedTensor BatchNorm::backward(LeasedTensor y_grad, Pass& pass) {
+  if (!pass.is_training()) {
+    const LeasedTensor x = pass.take();
+    LeasedTensor x_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(x.tensor().spec());
+    pass.backend().run(BatchNormInferenceBackward{.x = x.tensor(),
+                                                  .scale = scale_.value,
+                                                  .shift = shift_.value,
+                                                  .running_mean = running_mean_.value,
+                                                  .running_variance = running_variance_.value,
+                                                  .y_grad = y_grad.tensor(),
+                                                  .x_grad = x_grad.tensor(),
+                                                  .activation = activation_});
+    return x_grad;
+  }
   const LeasedTensor invstd = pass.take();
   const LeasedTensor mean = pass.take();
   const LeasedTensor x = pass.take();

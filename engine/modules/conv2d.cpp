@@ -39,20 +39,29 @@ LeasedTensor Conv2d::forward(LeasedTensor x, Pass& pass) {
                                    .weights = weights_.value_beside_images(),
                                    .bias = bias_.value,
                                    .y = y.tensor()});
-  pass.save(std::move(x));
+  if (pass.is_training()) {
+    pass.save(std::move(x));
+  } else {
+    pass.save_spec(x.tensor().spec());
+  }
   return y;
 }
 
 LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
-  LeasedTensor x = pass.take();
-  const TensorSpec x_spec = x.tensor().spec();
-  pass.backend().run(Conv2dBackwardWeights{.geometry = options_.geometry,
-                                           .x = x.tensor(),
-                                           .y_grad = y_grad.tensor(),
-                                           .weights_grad = weights_.gradient,
-                                           .bias_grad = bias_.gradient});
-  if (options_.input_gradient == InputGradient::kSkip) return {};
-  x = {};  // gives the memory back before the gradient, of the same size, asks for some
+  TensorSpec x_spec;
+  if (pass.is_training()) {
+    // Given back before the gradient, of the same size, asks for memory.
+    const LeasedTensor x = pass.take();
+    x_spec = x.tensor().spec();
+    pass.backend().run(Conv2dBackwardWeights{.geometry = options_.geometry,
+                                             .x = x.tensor(),
+                                             .y_grad = y_grad.tensor(),
+                                             .weights_grad = weights_.gradient,
+                                             .bias_grad = bias_.gradient});
+    if (options_.input_gradient == InputGradient::kSkip) return {};
+  } else {
+    x_spec = pass.take_spec();
+  }
   LeasedTensor x_grad = pass.lease(x_spec);
   pass.backend().run(Conv2dBackwardInput{.geometry = options_.geometry,
                                          .weights = weights_.value_beside_images(),

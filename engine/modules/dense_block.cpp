@@ -104,7 +104,7 @@ void DenseBlock::Layer::forward(const LeasedTensor& channels, Pass& pass) {
   normalized = {};
   LeasedTensor activated = second_norm_->forward(std::move(bottleneck), pass);
   convolve(k3x3, *second_convolution_, activated.tensor(), added, pass);
-  pass.save(std::move(activated));
+  if (pass.is_training()) pass.save(std::move(activated));
 }
 
 void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass) {
@@ -142,6 +142,36 @@ void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTenso
                                        .x_grad_mode = GradientMode::kAccumulate});
 }
 
+void DenseBlock::Layer::differentiate_input(const LeasedTensor& channels, const LeasedTensor& gradient,
+                                            Pass& pass) {
+  const auto input_gradient = [&](const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& y_grad,
+                                  int in_channels) {
+    LeasedTensor x_grad = pass.lease(with_channels(y_grad.spec(), in_channels));
+    pass.backend().run(Conv2dBackwardInput{.geometry = geometry,
+                                           .weights = layer.weights().value_beside_images(),
+                                           .y_grad = y_grad,
+                                           .x_grad = x_grad.tensor()});
+    return x_grad;
+  };
+  const Tensor added_grad = gradient.tensor().channels(in_channels_, growth_);
+  LeasedTensor bottleneck_grad;
+  if (second_norm_ != nullptr)
+    bottleneck_grad = second_norm_->backward(
+        input_gradient(k3x3, *second_convolution_, added_grad, second_norm_->scale().shape[0]), pass);
+  const LeasedTensor normalized_grad =
+      input_gradient(first_geometry_, first_convolution_,
+                     bottleneck_grad ? bottleneck_grad.tensor() : added_grad, in_channels_);
+  pass.backend().run(BatchNormInferenceBackward{.x = channels.tensor().channels(0, in_channels_),
+                                                .scale = first_norm_.scale().value,
+                                                .shift = first_norm_.shift().value,
+                                                .running_mean = first_norm_.running_mean().value,
+                                                .running_variance = first_norm_.running_variance().value,
+                                                .y_grad = normalized_grad.tensor(),
+                                                .x_grad = gradient.tensor().channels(0, in_channels_),
+                                                .activation = Activation::kRelu,
+                                                .x_grad_mode = GradientMode::kAccumulate});
+}
+
 void DenseBlock::Layer::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   first_norm_.visit(prefix + ".norm1", visitor);
   first_convolution_.visit(prefix + ".conv1", visitor);
@@ -175,8 +205,13 @@ LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
     y_grad = std::move(copy);
   }
   const LeasedTensor channels = pass.take();
-  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
-    (*layer)->backward(channels, y_grad, pass);
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    if (pass.is_training()) {
+      (*layer)->backward(channels, y_grad, pass);
+    } else {
+      (*layer)->differentiate_input(channels, y_grad, pass);
+    }
+  }
   return y_grad.viewed_as(y_grad.tensor().channels(0, options_.in_channels));
 }
 

@@ -51,6 +51,8 @@ class DenseBlock final : public Module {
     void forward(const LeasedTensor& channels, Pass& pass);
     /// Reads the gradient of its own channels, adds to that of the channels before them.
     void backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
+    /// The same in Mode::kDifferentiateInput.
+    void differentiate_input(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
     LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const;
     void visit(const std::string& prefix, const ParameterVisitor& visitor);
 

@@ -35,18 +35,28 @@ LeasedTensor Linear::forward(LeasedTensor x, Pass& pass) {
       {.shape = Shape({input.shape()[0], options_.out_features}, input.runs()), .dtype = input.dtype()});
   pass.backend().run(Gemm{.a = input, .b = weights_.value, .c = y.tensor(), .transpose_b = Transpose::kYes});
   if (options_.bias == Bias::kYes) pass.backend().run(BiasForward{.bias = bias_.value, .y = y.tensor()});
-  pass.save(std::move(x));
+  if (pass.is_training()) {
+    pass.save(std::move(x));
+  } else {
+    pass.save_spec(x.tensor().spec());
+  }
   return y;
 }
 
 LeasedTensor Linear::backward(LeasedTensor y_grad, Pass& pass) {
-  const LeasedTensor x = pass.take();
-  pass.backend().run(
-      Gemm{.a = y_grad.tensor(), .b = x.tensor(), .c = weights_.gradient, .transpose_a = Transpose::kYes});
-  if (options_.bias == Bias::kYes)
-    pass.backend().run(BiasBackward{.y_grad = y_grad.tensor(), .bias_grad = bias_.gradient});
-  if (options_.input_gradient == InputGradient::kSkip) return {};
-  LeasedTensor x_grad = pass.lease(x.tensor().spec());
+  TensorSpec x_spec;
+  if (pass.is_training()) {
+    const LeasedTensor x = pass.take();
+    x_spec = x.tensor().spec();
+    pass.backend().run(
+        Gemm{.a = y_grad.tensor(), .b = x.tensor(), .c = weights_.gradient, .transpose_a = Transpose::kYes});
+    if (options_.bias == Bias::kYes)
+      pass.backend().run(BiasBackward{.y_grad = y_grad.tensor(), .bias_grad = bias_.gradient});
+    if (options_.input_gradient == InputGradient::kSkip) return {};
+  } else {
+    x_spec = pass.take_spec();
+  }
+  LeasedTensor x_grad = pass.lease(x_spec);
   pass.backend().run(Gemm{.a = y_grad.tensor(), .b = weights_.value, .c = x_grad.tensor()});
   return x_grad;
 }

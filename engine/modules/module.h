@@ -14,7 +14,11 @@
 
 namespace gnc {
 
-enum class Mode : std::uint8_t { kTrain, kEvaluate };
+enum class Mode : std::uint8_t {
+  kTrain,
+  kEvaluate,            ///< running statistics; there is no backward pass
+  kDifferentiateInput,  ///< running statistics; backward gives the gradient of the input, and no other
+};
 
 class Pass;
 
@@ -27,8 +31,10 @@ class LayerObserver {
   virtual void observe(const std::string& name, const Tensor& y, Pass& pass) = 0;
 };
 
-/// One forward pass and, in training, the backward pass that follows it: the backend, the arena, and the
-/// stack of what the layers saved. backward() takes it in reverse order, so a pass needs no tape.
+/// One forward pass and, unless in evaluation, the backward pass that follows it: the backend, the arena, and
+/// the stack of what the layers saved. backward() takes it in reverse order, so a pass needs no tape. In
+/// kDifferentiateInput a copy of the pass may be given to backward() instead, as often as there are gradients
+/// of one forward pass to be had: nothing that was saved is written over.
 class Pass {
  public:
   Pass(Backend& backend, Arena& arena, Mode mode) : backend_(backend), arena_(arena), mode_(mode) {}
@@ -36,11 +42,12 @@ class Pass {
   Backend& backend() const { return backend_; }
   Mode mode() const { return mode_; }
   bool is_training() const { return mode_ == Mode::kTrain; }
+  bool has_backward() const { return mode_ != Mode::kEvaluate; }
   /// Memory for an intermediate result.
   LeasedTensor lease(const TensorSpec& spec) { return LeasedTensor(arena_, spec); }
   /// Keeps `tensor` for the backward pass; in evaluation there is none, and nothing is kept.
   void save(LeasedTensor tensor) {
-    if (is_training()) saved_.push_back(std::move(tensor));
+    if (has_backward()) saved_.push_back(std::move(tensor));
   }
   /// The last tensor saved and not yet taken.
   LeasedTensor take() {
@@ -51,7 +58,7 @@ class Pass {
   }
   /// Keeps what a tensor was, where backward needs its shape but not its contents.
   void save_spec(const TensorSpec& spec) {
-    if (is_training()) specs_.push_back(spec);
+    if (has_backward()) specs_.push_back(spec);
   }
   TensorSpec take_spec() {
     require<Error>(!specs_.empty(), "backward took more shapes than forward saved");
@@ -90,9 +97,9 @@ class Module {
 
   /// Takes its input by value: a module that was given the last owner may write over it.
   virtual LeasedTensor forward(LeasedTensor x, Pass& pass) = 0;
-  /// From the gradient of the output to the gradient of the input, in reverse order of forward. Writes the
-  /// gradients of its parameters. Not given (`!result`) where the module was told that nobody needs the
-  /// input's gradient.
+  /// From the gradient of the output to the gradient of the input, in reverse order of forward. In training,
+  /// writes the gradients of its parameters, and gives nothing (`!result`) where the module was told that
+  /// nobody needs the input's gradient.
   virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
   /// A bound on how much the layer stretches distances of images of shape `x` (one image), in evaluation.
   virtual LipschitzBound lipschitz(const std::string& prefix, const Shape& x,
@@ -104,7 +111,8 @@ class Module {
   }
 };
 
-/// Whether a layer computes the gradient of its input; the first layer of a network does not have to.
+/// Whether a layer computes the gradient of its input in training; the first one of a network does not have
+/// to.
 enum class InputGradient : std::uint8_t { kCompute, kSkip };
 
 }  // namespace gnc

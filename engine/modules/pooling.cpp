@@ -18,7 +18,7 @@ LeasedTensor MaxPool::forward(LeasedTensor x, Pass& pass) {
   const TensorSpec spec = pooled(geometry_, x.tensor());
   LeasedTensor y = pass.lease(spec);
   LeasedTensor winner;
-  if (pass.is_training())
+  if (pass.has_backward())
     winner = pass.lease({.shape = spec.shape, .dtype = DType::kU8, .layout = spec.layout});
   pass.backend().run(
       MaxPoolForward{.geometry = geometry_, .x = x.tensor(), .y = y.tensor(), .winner = winner.tensor()});

@@ -28,10 +28,10 @@ struct OpList {
 
 using AllOps =
     OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
-           BatchNormForward, BatchNormInference, BiasBackward, BiasForward, Conv2dBackwardInput,
-           Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent, CrossEntropy,
-           FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, MaxPoolBackward, MaxPoolForward,
-           NormalizeRowsBackward, NormalizeRowsForward, ReluBackward, ReluForward, SgdStep, SquaredError,
-           SubsampleBackward, SubsampleForward, UfmDescent>;
+           BatchNormForward, BatchNormInference, BatchNormInferenceBackward, BiasBackward, BiasForward,
+           Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent,
+           CrossEntropy, FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, MaxPoolBackward,
+           MaxPoolForward, NormalizeRowsBackward, NormalizeRowsForward, ReluBackward, ReluForward, SgdStep,
+           SquaredError, SubsampleBackward, SubsampleForward, UfmDescent>;
 
 }  // namespace gnc

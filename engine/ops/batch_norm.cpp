@@ -75,4 +75,15 @@ void BatchNormBackward::check() const {
                       "{}: x_grad must not be y_grad where it accumulates", kName);
 }
 
+void BatchNormInferenceBackward::check() const {
+  check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y_grad", y_grad}, {"x_grad", x_grad, Slices::kTaken}},
+                   {{"scale", scale},
+                    {"shift", shift},
+                    {"running_mean", running_mean},
+                    {"running_variance", running_variance}});
+  check_written(kName, {"x_grad", x_grad});
+  require<ShapeError>(x_grad_mode == GradientMode::kOverwrite || x_grad.raw() != y_grad.raw(),
+                      "{}: x_grad must not be y_grad where it accumulates", kName);
+}
+
 }  // namespace gnc

@@ -90,4 +90,23 @@ struct BatchNormBackward {
   void check() const;
 };
 
+/// The gradient of BatchNormInference in its x, whose map is affine: with slope =
+/// scale/√(running_variance+epsilon),
+///   x_grad = slope·g,  g = y_grad masked by the activation, from x as in BatchNormBackward.
+/// x_grad may be y_grad, unless it accumulates.
+struct BatchNormInferenceBackward {
+  ConstTensor x;
+  ConstTensor scale;
+  ConstTensor shift;
+  ConstTensor running_mean;
+  ConstTensor running_variance;
+  ConstTensor y_grad;
+  Tensor x_grad;
+  float epsilon = 1e-5F;
+  Activation activation = Activation::kNone;
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
+  static constexpr std::string_view kName = "BatchNormInferenceBackward";
+  void check() const;
+};
+
 }  // namespace gnc

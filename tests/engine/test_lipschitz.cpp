@@ -12,12 +12,16 @@
 
 #include "engine/modules/batch_norm.h"
 #include "engine/modules/conv2d.h"
+#include "engine/modules/flatten.h"
 #include "engine/modules/linear.h"
 #include "engine/modules/normalize_rows.h"
 #include "engine/modules/pooling.h"
+#include "engine/modules/sequential.h"
 #include "engine/parameter_arena.h"
+#include "engine/steepest_gradient.h"
 #include "models/backbone.h"
 #include "models/densenet.h"
+#include "models/fixed_classifier.h"
 
 namespace gnc {
 namespace {
@@ -137,6 +141,31 @@ TEST_P(NormsOn, AveragePoolOfDisjointWindowsHasThatOfItsMatrix) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, NormsOn, testing::Values("reference", "cpu", "simt"));
+
+/// A linear network: its Jacobian is its matrix, at every input.
+TEST_P(NormsOn, SteepestGradientOfALinearNetworkIsItsNorm) {
+  const std::unique_ptr<Backend> backend = open_backend(GetParam());
+  auto features = std::make_unique<Sequential>();
+  features->add("conv",
+                std::make_unique<Conv2d>(Conv2d::Options{.in_channels = 2,
+                                                         .out_channels = 3,
+                                                         .geometry = {.kernel = 3, .stride = 2, .padding = 1},
+                                                         .input_gradient = InputGradient::kSkip}));
+  features->add("", std::make_unique<Flatten>());
+  Network network(std::move(features), std::make_unique<FixedClassifier>(27, 4), 27, 4);
+  ParameterArena parameters(network, *backend, 2, DType::kF32);
+  for (int run = 0; run < 2; ++run) parameters.initialize(run, 7 + static_cast<std::uint64_t>(run));
+  const Shape image({1, 2, 6, 6});
+  const std::vector<double> steepest =
+      steepest_gradients(network, *backend, 2, HostTensor({.shape = image.with_batch(3)}));
+  ASSERT_EQ(steepest.size(), 2U);
+  for (const int run : {0, 1}) {
+    // Lanczos on 72 dimensions: 1e-4, as above.
+    const double norm = network.feature_lipschitz("", image, NormProbe(*backend, run)).constant;
+    EXPECT_NEAR(steepest[static_cast<std::size_t>(run)], norm, 1e-4 * norm);
+  }
+  EXPECT_GT(std::abs(steepest[0] - steepest[1]), 1e-3) << "the runs have weights of their own";
+}
 
 /// Every family of backbones, narrow: no two random images, near or far, are stretched by more than the
 /// bound.

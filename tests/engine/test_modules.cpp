@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -60,8 +61,8 @@ class Harness {
   }
 
   /// L, with the gradients of x and of the parameters when asked for.
-  double loss(DeviceTensor* x_grad = nullptr) {
-    Pass pass(*backend_, arena_, Mode::kTrain);
+  double loss(DeviceTensor* x_grad = nullptr, Mode mode = Mode::kTrain) {
+    Pass pass(*backend_, arena_, mode);
     const LeasedTensor y = module_->forward(LeasedTensor::borrowed(x_.view()), pass);
     LeasedTensor y_grad = pass.lease(y.tensor().spec());
     fill(y_grad.tensor(), "loss weights", 1.0);
@@ -98,16 +99,29 @@ class Harness {
   DeviceTensor x_;
 };
 
+/// Running statistics other than the 0 and 1 that they start with.
+void move_buffers(ParameterArena& parameters) {
+  for (const auto& entry : parameters.buffers()) {
+    const RandomStream stream(Harness::kSeed, entry.name, 2);
+    const bool is_variance = entry.name.ends_with("running_var");
+    for (int run = 0; run < Harness::kRuns; ++run)
+      for (std::int64_t i = 0; i < entry.parameter->value.spec().storage_elements(); ++i)
+        entry.parameter->value.data<double>(run)[i] =
+            (is_variance ? 0.5 : -0.25) +
+            stream.uniform(static_cast<std::uint64_t>(run * 1000 + i)) * (is_variance ? 1.5 : 0.5);
+  }
+}
+
 /// Central difference of L in `value`. The modules are piecewise smooth in the inputs used here; a step of
 /// 1e-6 gives an error of about h²·|L'''|/6 + ε·|L|/h ≈ 1e-13·|L'''| + 1e-10·|L|, below the tolerance of
 /// 1e-6·(1+|gradient|) for losses of up to some hundred.
-double difference(Harness& harness, double& value) {
+double difference(Harness& harness, double& value, Mode mode = Mode::kTrain) {
   constexpr double kStep = 1e-6;
   const double kept = value;
   value = kept + kStep;
-  const double above = harness.loss();
+  const double above = harness.loss(nullptr, mode);
   value = kept - kStep;
-  const double below = harness.loss();
+  const double below = harness.loss(nullptr, mode);
   value = kept;
   return (above - below) / (2 * kStep);
 }
@@ -152,10 +166,39 @@ TEST_P(ModuleGradient, MatchesFiniteDifferences) {
   }
 }
 
+TEST_P(ModuleGradient, OfTheInputInEvaluationMatchesFiniteDifferences) {
+  Harness harness(GetParam());
+  move_buffers(harness.parameters());
+  for (const auto& entry : harness.parameters().trained()) {
+    const Tensor& gradient = entry.parameter->gradient;
+    for (int run = 0; run < Harness::kRuns; ++run)
+      std::fill_n(gradient.data<double>(run), gradient.spec().storage_elements(), 7.0);
+  }
+  DeviceTensor x_grad;
+  harness.loss(&x_grad, Mode::kDifferentiateInput);
+  ASSERT_TRUE(x_grad.view());  // even of a first layer, which training spares that
+  const HostTensor gradient = download(x_grad.view());
+  const std::int64_t elements = harness.x().view().shape().elements();
+  double largest = 0;
+  for (int run = 0; run < Harness::kRuns; ++run)
+    for (std::int64_t i = 0; i < elements; i += std::max<std::int64_t>(1, elements / 7)) {
+      const double analytic = gradient.values<double>()[static_cast<std::size_t>(run * elements + i)];
+      const double expected =
+          difference(harness, harness.x().view().data<double>(run)[i], Mode::kDifferentiateInput);
+      EXPECT_NEAR(analytic, expected, 1e-6 * (1 + std::abs(expected))) << "run " << run << ", element " << i;
+      largest = std::max(largest, std::abs(expected));
+    }
+  EXPECT_GT(largest, 0) << "the input has no influence: the check says nothing";
+  for (const auto& entry : harness.parameters().trained())
+    EXPECT_EQ(entry.parameter->gradient.data<double>()[0], 7.0) << entry.name << " got a gradient";
+}
+
 TEST_P(ModuleGradient, GivesBackAllItsMemory) {
   Harness harness(GetParam());
-  harness.loss();
-  EXPECT_EQ(harness.leased(), 0U);
+  for (const Mode mode : {Mode::kTrain, Mode::kDifferentiateInput}) {
+    harness.loss(nullptr, mode);
+    EXPECT_EQ(harness.leased(), 0U);
+  }
 }
 
 constexpr Conv2dGeometry kThree{.kernel = 3, .stride = 1, .padding = 1};

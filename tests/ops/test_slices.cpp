@@ -21,14 +21,17 @@ namespace {
 constexpr std::uint64_t kSeed = 20261123;
 
 /// Op and operand.
-const std::set<std::pair<std::string_view, std::string_view>> kTaken = {{"BatchNormApply", "x"},
-                                                                        {"BatchNormBackward", "x"},
-                                                                        {"BatchNormBackward", "x_grad"},
-                                                                        {"BatchNormForward", "x"},
-                                                                        {"BatchNormInference", "x"},
-                                                                        {"Conv2dBackwardInput", "y_grad"},
-                                                                        {"Conv2dBackwardWeights", "y_grad"},
-                                                                        {"Conv2dForward", "y"}};
+const std::set<std::pair<std::string_view, std::string_view>> kTaken = {
+    {"BatchNormApply", "x"},
+    {"BatchNormBackward", "x"},
+    {"BatchNormBackward", "x_grad"},
+    {"BatchNormForward", "x"},
+    {"BatchNormInference", "x"},
+    {"BatchNormInferenceBackward", "x"},
+    {"BatchNormInferenceBackward", "x_grad"},
+    {"Conv2dBackwardInput", "y_grad"},
+    {"Conv2dBackwardWeights", "y_grad"},
+    {"Conv2dForward", "y"}};
 
 /// Whether it lies in images whose channels are side by side.
 bool can_be_slice(const CaseOperand& operand, const Placing& placing) {

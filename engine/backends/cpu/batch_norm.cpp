@@ -156,6 +156,14 @@ Moments combined_moments(const Extents& extents, const Chunks& chunks, const flo
   return {mean, squares};
 }
 
+/// scale/√(variance + epsilon) of the running variance, [channels].
+void running_slope(const ConstTensor& scale, const ConstTensor& running_variance, float epsilon, int run,
+                   float* slope) {
+  const float *factor = scale.data<float>(run), *variance = running_variance.data<float>(run);
+  for (std::int64_t c = 0; c < scale.shape()[0]; ++c)
+    slope[c] = factor[c] * static_cast<float>(1.0 / std::sqrt(double{variance[c]} + double{epsilon}));
+}
+
 struct BackwardOperands {
   Rows<const float> x;
   Rows<const float> y_grad;
@@ -207,6 +215,30 @@ void input_gradient(const Extents& extents, const BackwardOperands& in, const fl
       x_grad(r, c) = kMode == GradientMode::kAccumulate ? x_grad(r, c) + gradient : gradient;
     });
   });
+}
+
+/// x_grad = slope·g, all rows.
+template <Activation kActivation, GradientMode kMode>
+void affine_gradient(const Extents& extents, const BackwardOperands& in, Rows<float> x_grad) {
+  const Chunks chunks = pass_chunks_of(extents);
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t r, std::int64_t c) {
+      const float gradient =
+          in.slope[c] *
+          masked<kActivation>(in.y_grad(r, c), normalized(in.x(r, c), in.mean[c], in.slope[c], in.shift[c]));
+      x_grad(r, c) = kMode == GradientMode::kAccumulate ? x_grad(r, c) + gradient : gradient;
+    });
+  });
+}
+
+template <Activation kActivation>
+void affine_gradient(GradientMode mode, const Extents& extents, const BackwardOperands& in,
+                     Rows<float> x_grad) {
+  if (mode == GradientMode::kAccumulate) {
+    affine_gradient<kActivation, GradientMode::kAccumulate>(extents, in, x_grad);
+  } else {
+    affine_gradient<kActivation, GradientMode::kOverwrite>(extents, in, x_grad);
+  }
 }
 
 template <Activation kActivation>
@@ -306,9 +338,7 @@ void execute(CpuBackend& cpu, const BatchNormInference& op) {
   float* slope =
       static_cast<float*>(cpu.workspace(static_cast<std::size_t>(extents.channels) * sizeof(float)));
   for (int run = 0; run < op.x.runs(); ++run) {
-    const float *scale = op.scale.data<float>(run), *variance = op.running_variance.data<float>(run);
-    for (std::int64_t c = 0; c < extents.channels; ++c)
-      slope[c] = scale[c] * static_cast<float>(1.0 / std::sqrt(double{variance[c]} + double{op.epsilon}));
+    running_slope(op.scale, op.running_variance, op.epsilon, run, slope);
     normalize(op.activation, extents, rows_of(op.x, run), op.running_mean.data<float>(run), slope,
               op.shift.data<float>(run), rows_of(op.y, run));
   }
@@ -322,6 +352,24 @@ void execute(CpuBackend& cpu, const BatchNormBackward& op) {
       backward<Activation::kRelu>(cpu, op, run);
     } else {
       backward<Activation::kNone>(cpu, op, run);
+    }
+  }
+}
+
+void execute(CpuBackend& cpu, const BatchNormInferenceBackward& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  require_nhwc(op.kName, {{"x", op.x}});
+  const Extents extents = extents_of(op.x.shape());
+  float* slope =
+      static_cast<float*>(cpu.workspace(static_cast<std::size_t>(extents.channels) * sizeof(float)));
+  for (int run = 0; run < op.x.runs(); ++run) {
+    running_slope(op.scale, op.running_variance, op.epsilon, run, slope);
+    const BackwardOperands in{rows_of(op.x, run), rows_of(op.y_grad, run), op.running_mean.data<float>(run),
+                              slope, op.shift.data<float>(run)};
+    if (op.activation == Activation::kRelu) {
+      affine_gradient<Activation::kRelu>(op.x_grad_mode, extents, in, rows_of(op.x_grad, run));
+    } else {
+      affine_gradient<Activation::kNone>(op.x_grad_mode, extents, in, rows_of(op.x_grad, run));
     }
   }
 }

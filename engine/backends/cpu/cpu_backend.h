@@ -22,6 +22,7 @@ void execute(CpuBackend& cpu, const BatchNormApply& op);
 void execute(CpuBackend& cpu, const BatchNormBackward& op);
 void execute(CpuBackend& cpu, const BatchNormForward& op);
 void execute(CpuBackend& cpu, const BatchNormInference& op);
+void execute(CpuBackend& cpu, const BatchNormInferenceBackward& op);
 void execute(CpuBackend& cpu, const BiasBackward& op);
 void execute(CpuBackend& cpu, const BiasForward& op);
 void execute(CpuBackend& cpu, const Conv2dBackwardInput& op);

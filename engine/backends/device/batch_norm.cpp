@@ -18,6 +18,11 @@ kernels::Activation activation_of(Activation activation) {
   return activation == Activation::kRelu ? kernels::Activation::kRelu : kernels::Activation::kNone;
 }
 
+kernels::GradientMode mode_of(GradientMode mode) {
+  return mode == GradientMode::kAccumulate ? kernels::GradientMode::kAccumulate
+                                           : kernels::GradientMode::kOverwrite;
+}
+
 }  // namespace
 
 void execute(DeviceBackend& device, const BatchNormForward& op) {
@@ -128,8 +133,36 @@ void execute(DeviceBackend& device, const BatchNormBackward& op) {
          .shift_grad_run_stride = op.shift_grad.run_stride(),
          .extents = extents,
          .activation = activation_of(op.activation),
-         .x_grad_mode = op.x_grad_mode == GradientMode::kAccumulate ? kernels::GradientMode::kAccumulate
-                                                                    : kernels::GradientMode::kOverwrite},
+         .x_grad_mode = mode_of(op.x_grad_mode)},
+        device.stream());
+  });
+}
+
+void execute(DeviceBackend& device, const BatchNormInferenceBackward& op) {
+  require_dtype(op.kName, "scale", op.scale, DType::kF32);
+  with_image_type(op.kName, op.x, [&](auto zero) {
+    using T = decltype(zero);
+    kernels::batch_norm_inference_backward<T>(
+        {.x = pointer<T>(op.x),
+         .scale = pointer<float>(op.scale),
+         .shift = pointer<float>(op.shift),
+         .running_mean = pointer<float>(op.running_mean),
+         .running_variance = pointer<float>(op.running_variance),
+         .y_grad = pointer<T>(op.y_grad),
+         .x_grad = pointer<T>(op.x_grad),
+         .x_run_stride = op.x.run_stride(),
+         .x_pitch = op.x.pixel_pitch(),
+         .scale_run_stride = op.scale.run_stride(),
+         .shift_run_stride = op.shift.run_stride(),
+         .running_mean_run_stride = op.running_mean.run_stride(),
+         .running_variance_run_stride = op.running_variance.run_stride(),
+         .y_grad_run_stride = op.y_grad.run_stride(),
+         .x_grad_run_stride = op.x_grad.run_stride(),
+         .x_grad_pitch = op.x_grad.pixel_pitch(),
+         .extents = extents_of(op.kName, op.x),
+         .epsilon = op.epsilon,
+         .activation = activation_of(op.activation),
+         .x_grad_mode = mode_of(op.x_grad_mode)},
         device.stream());
   });
 }

@@ -23,6 +23,7 @@ void execute(DeviceBackend& device, const BatchNormApply& op);
 void execute(DeviceBackend& device, const BatchNormBackward& op);
 void execute(DeviceBackend& device, const BatchNormForward& op);
 void execute(DeviceBackend& device, const BatchNormInference& op);
+void execute(DeviceBackend& device, const BatchNormInferenceBackward& op);
 void execute(DeviceBackend& device, const BiasBackward& op);
 void execute(DeviceBackend& device, const BiasForward& op);
 void execute(DeviceBackend& device, const Conv2dBackwardInput& op);

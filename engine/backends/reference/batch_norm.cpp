@@ -105,4 +105,21 @@ void execute(ReferenceBackend&, const BatchNormBackward& op) {
   }
 }
 
+void execute(ReferenceBackend&, const BatchNormInferenceBackward& op) {
+  const Shape& shape = op.x.shape();
+  for (int run = 0; run < op.x_grad.runs(); ++run) {
+    const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run), y_grad(op.y_grad, run);
+    const LogicalArray mean(op.running_mean, run), variance(op.running_variance, run);
+    LogicalArray x_grad =
+        op.x_grad_mode == GradientMode::kAccumulate ? LogicalArray(op.x_grad, run) : LogicalArray(shape);
+    for_each_element(shape, [&](int n, int c, int h, int w) {
+      const double deviation = std::sqrt(variance(c) + double{op.epsilon});
+      const double y = scale(c) * (x(n, c, h, w) - mean(c)) / deviation + shift(c);
+      const bool is_off = op.activation == Activation::kRelu && !(y > 0);
+      if (!is_off) x_grad(n, c, h, w) += scale(c) / deviation * y_grad(n, c, h, w);
+    });
+    x_grad.store(op.x_grad, run);
+  }
+}
+
 }  // namespace gnc

@@ -27,6 +27,7 @@ void execute(ReferenceBackend&, const BatchNormApply& op);
 void execute(ReferenceBackend&, const BatchNormBackward& op);
 void execute(ReferenceBackend&, const BatchNormForward& op);
 void execute(ReferenceBackend&, const BatchNormInference& op);
+void execute(ReferenceBackend&, const BatchNormInferenceBackward& op);
 void execute(ReferenceBackend&, const BiasBackward& op);
 void execute(ReferenceBackend&, const BiasForward& op);
 void execute(ReferenceBackend&, const Conv2dBackwardInput& op);
