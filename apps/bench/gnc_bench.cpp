@@ -216,9 +216,9 @@ void add_compare_command(CLI::App& app, int& status) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1000.0));
   compare_command->callback([options, &status] {
+    const BenchResults first = read_results(options->first), second = read_results(options->second);
     std::vector<std::string> missing;
-    const std::vector<Change> changes = compare(read_results(options->first), read_results(options->second),
-                                                options->smallest / 100, missing);
+    const std::vector<Change> changes = compare(first, second, options->smallest / 100, missing);
     fmt::print("{}", to_table(changes));
     for (const std::string& name : missing) fmt::print("not compared: {}\n", name);
     std::array<int, 4> counts{};

@@ -1,12 +1,12 @@
 #include "apps/bench/timing.h"
 
 #include <benchmark/benchmark.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 
+#include "apps/measure/machine.h"
 #include "apps/measure/stopwatch.h"
 #include "engine/backends/device/cuda_device.h"
 
@@ -15,12 +15,7 @@ namespace {
 
 /// Of an H100 50 MB; twice that.
 constexpr std::size_t kDeviceBytes = std::size_t{100} << 20;
-
-std::size_t last_cache_bytes() {
-  constexpr long kUnknown = 32L << 20;
-  const long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  return static_cast<std::size_t>(bytes > 0 ? bytes : kUnknown);
-}
+constexpr std::size_t kSmallestCache = std::size_t{16} << 20;  // where Linux does not say
 
 /// Keeps the rounds and prints nothing.
 class Collector final : public benchmark::BenchmarkReporter {
@@ -41,7 +36,7 @@ class Collector final : public benchmark::BenchmarkReporter {
 
 CacheFlusher::CacheFlusher(Backend& backend) : backend_(backend) {
   if (backend.memory().is_host())
-    host_.resize(2 * last_cache_bytes());
+    host_.resize(2 * std::max(last_cache_bytes(), kSmallestCache));
   else
     device_ = Buffer(backend.memory(), kDeviceBytes);
 }

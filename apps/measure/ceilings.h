@@ -17,7 +17,7 @@ struct Ceilings {
 /// Whether ceilings of that backend mean anything: of `cpu` and `cuda`.
 bool has_ceilings(const Backend& backend);
 
-/// Measures them, in less than a second on `cpu`:
+/// Measures them, in about a second on `cpu`:
 ///   - a copy of arrays far larger than the caches, read and written bytes counted; on `cpu` by all threads;
 ///   - a large matrix product in the backend's precision: the op Gemm (oneDNN, cuBLAS), and for bf16, which
 ///     Gemm has not, a 1x1 convolution, by cuDNN where `backend` was opened with it.

@@ -44,11 +44,6 @@ std::vector<std::string> known_features() {
 
 std::size_t positive(long value) { return value > 0 ? static_cast<std::size_t>(value) : 0; }
 
-std::size_t last_cache() {
-  return std::max({positive(sysconf(_SC_LEVEL2_CACHE_SIZE)), positive(sysconf(_SC_LEVEL3_CACHE_SIZE)),
-                   positive(sysconf(_SC_LEVEL4_CACHE_SIZE))});
-}
-
 std::string isa_name(dnnl::cpu_isa isa) {
   switch (isa) {
     case dnnl::cpu_isa::sse41:
@@ -92,6 +87,17 @@ std::string clocks() {
 
 }  // namespace
 
+std::size_t last_cache_bytes() {
+  // Not sysconf: of some processors it gives the sum over all cores' caches.
+  std::size_t largest = 0;
+  for (int index = 0;; ++index) {
+    std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/size", index));
+    std::size_t kibibytes = 0;
+    if (!(file >> kibibytes)) return largest;
+    largest = std::max(largest, kibibytes << 10);
+  }
+}
+
 Machine inspect_machine() {
   const dnnl_version_t& onednn = *dnnl_version();
   const std::string processor = processor_line("model name");
@@ -100,7 +106,7 @@ Machine inspect_machine() {
                   .features = known_features(),
                   .threads = omp_get_max_threads(),
                   .memory_bytes = positive(sysconf(_SC_PHYS_PAGES)) * positive(sysconf(_SC_PAGESIZE)),
-                  .last_cache_bytes = last_cache(),
+                  .last_cache_bytes = gnc::last_cache_bytes(),
                   .onednn = fmt::format("{}.{}.{}", onednn.major, onednn.minor, onednn.patch),
                   .onednn_isa = isa_name(dnnl::get_effective_cpu_isa()),
                   .compiler = "g++ " __VERSION__,

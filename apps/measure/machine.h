@@ -16,7 +16,7 @@ struct Machine {
   std::vector<std::string> features;  ///< those of its instruction sets that matter here, in Linux's words
   int threads = 1;                    ///< that gnc would use
   std::size_t memory_bytes = 0;
-  std::size_t last_cache_bytes = 0;  ///< of the largest cache; 0 where it is not known
+  std::size_t last_cache_bytes = 0;  ///< last_cache_bytes()
   std::string onednn;                ///< version
   std::string onednn_isa;            ///< the instruction set that oneDNN chooses kernels for
   std::string compiler;              ///< that built gnc
@@ -27,6 +27,9 @@ struct Machine {
       clocks;  ///< of the GPU now: "SM 1980 MHz of 1980 MHz, memory 2619 MHz"; empty where it cannot be asked
   std::string commit;  ///< what the environment says in GNC_COMMIT; "unknown" without
 };
+
+/// Bytes of the largest cache that a core can use; 0 where Linux does not say.
+std::size_t last_cache_bytes();
 
 /// Asks the system; never throws for what is not there.
 Machine inspect_machine();

@@ -15,8 +15,8 @@
 namespace gnc::tests {
 namespace {
 
-/// Runs of one program differ by this share at most: allocation and OpenMP's locks take a handful of
-/// instructions more or less as addresses fall; 12 runs of one binary differed by 5e-5 at most.
+/// Six runs of one binary, with environments of other sizes, gave the same counts to the instruction. What is
+/// allowed for is what another build moves in code that these loops call: locks of OpenMP, allocation.
 constexpr double kTolerance = 1e-3;
 
 std::string read(const std::filesystem::path& path) {

@@ -65,9 +65,9 @@ std::set<std::string> check_names(Network& network, const BackboneOptions& optio
   std::map<const void*, std::string> layers;  // by address of a value or gradient
   for (const ParameterArena::Entry& entry : parameters.trained()) {
     const std::string layer = entry.name.substr(0, entry.name.rfind('.'));
-    for (const Tensor* tensor :
-         {&entry.parameter->value, &entry.parameter->gradient, &entry.parameter->value_beside_images()})
-      layers[tensor->raw()] = layer;
+    for (const void* address : {entry.parameter->value.raw(), entry.parameter->gradient.raw(),
+                                entry.parameter->value_beside_images().raw()})
+      layers[address] = layer;
   }
   Arena arena = Arena::unbacked(backend.memory());
   Pass pass(backend, arena, Mode::kTrain);

@@ -50,8 +50,8 @@ TEST(OpCost, Shared_Operands_Count_Once) {
   const DeviceTensor x(backend.memory(), {.shape = {2, 3, 4, 4}, .layout = Layout::kNHWC});
   const DeviceTensor weights(backend.memory(), {.shape = Shape({5, 3, 3, 3}, 2)});
   const DeviceTensor y(backend.memory(), {.shape = Shape({2, 5, 4, 4}, 2), .layout = Layout::kNHWC});
-  const OpCost cost =
-      cost_of(Conv2dForward{.x = x.view().shared_by(2), .weights = weights.view(), .y = y.view()});
+  const OpCost cost = cost_of(
+      Conv2dForward{.geometry = {}, .x = x.view().shared_by(2), .weights = weights.view(), .y = y.view()});
   EXPECT_DOUBLE_EQ(cost.activation_bytes, 4.0 * (2 * 3 * 16 + 2 * 2 * 5 * 16));
   EXPECT_DOUBLE_EQ(cost.bytes, cost.activation_bytes + 4.0 * 2 * 5 * 27);
   EXPECT_DOUBLE_EQ(cost.flops, 2.0 * 2 * (2 * 5 * 16) * 27);
