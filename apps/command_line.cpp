@@ -57,8 +57,13 @@ std::string full_name(const CLI::App& app) {
 /// complain of a required flag that is missing, which hides the misspelt one.
 CLI::App& find_command(CLI::App& app, const std::vector<std::string>& arguments) {
   CLI::App* command = &app;
+  int values = 0;  // of the flag before
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
+    if (values > 0) {
+      --values;
+      continue;
+    }
     const std::vector<std::string> names = command_names(*command);
     if (is_flag(argument)) {
       const std::string flag = flag_of(argument);
@@ -66,6 +71,7 @@ CLI::App& find_command(CLI::App& app, const std::vector<std::string>& arguments)
       require<UsageError>(command->get_option_no_throw(flag) != nullptr,
                           "{}: unknown flag {}; did you mean {}? (`{} --help` lists all)",
                           full_name(*command), flag, nearest_name(flag, flags), full_name(*command));
+      if (flag == argument) values = command->get_option(flag)->get_items_expected_min();
     } else if (!names.empty()) {
       const auto found = std::find(names.begin(), names.end(), argument);
       require<UsageError>(found != names.end(), "{}: {}", full_name(*command),

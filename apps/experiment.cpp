@@ -189,7 +189,7 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
     seeds.push_back(run->seed);
     settings.push_back(settings_of(*run));
   }
-  Trainer trainer(*backend_, *network, *data_.train, *data_.test, trainer_settings_, seeds);
+  Trainer trainer(training_backend(), *network, *data_.train, *data_.test, trainer_settings_, seeds);
   const MemoryPlan& plan = trainer.memory_plan();
   Progress progress({.label = fmt::format("{}{}", runs.front()->name, runs.size() > 1 ? " …" : ""),
                      .unit = "images",
@@ -206,7 +206,7 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
     progress.line(described(training_.init, weights));
   }
   const Ensemble::Shared shared{
-      .options = training_, .data = data_, .backend = *backend_, .precision = common_.precision};
+      .options = training_, .data = data_, .backend = training_backend(), .precision = common_.precision};
   Ensemble ensemble(shared, trainer, runs, std::move(settings));
   ensemble.begin_or_resume(start);
   ensemble.train(progress);

@@ -10,6 +10,7 @@
 
 #include "apps/data_options.h"
 #include "apps/ensemble.h"
+#include "apps/measure/profiler.h"
 #include "apps/options.h"
 #include "apps/training_options.h"
 #include "engine/backend.h"
@@ -43,6 +44,14 @@ class Experiment {
   /// without one the simplex of `etf`, or nothing where the classifier is learned.
   std::optional<Frame> classifier(std::optional<Frame> file) const;
   Backend& backend() { return *backend_; }
+  /// Profiles the steps of what train() trains from now on.
+  void start_profile(const ProfilerOptions& options) {
+    profiling_ = std::make_unique<ProfilingBackend>(*backend_, options);
+    if (backend_->name() == "cuda") profiling_->observer().trace_device(*backend_);
+  }
+  void stop_profile() { profiling_->observer().stop_device(); }
+  /// What has been recorded since; start_profile() first.
+  const Profile& profile() const { return profiling_->observer().profile(); }
   /// The settings table that is printed first.
   std::vector<std::pair<std::string, std::string>> description() const;
 
@@ -53,13 +62,15 @@ class Experiment {
   std::unique_ptr<Network> network_for(const PlannedRun& run) const;
   nlohmann::ordered_json settings_of(const PlannedRun& run) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
+  Backend& training_backend() { return profiling_ ? *profiling_ : *backend_; }
 
   CommonOptions common_;
   TrainingOptions training_;
   TrainerSettings trainer_settings_;
   LoadedData data_;
   std::unique_ptr<Backend> backend_;
-  std::optional<Safetensors> init_;  // what --init names
+  std::unique_ptr<ProfilingBackend> profiling_;  // null: no profile is wanted
+  std::optional<Safetensors> init_;              // what --init names
   nlohmann::ordered_json settings_;
 };
 

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   gnc::add_channel_command(app);
   gnc::add_data_command(app);
+  gnc::add_doctor_command(app);
   gnc::add_eval_command(app);
   gnc::add_frame_command(app);
   gnc::add_model_command(app);

@@ -41,6 +41,14 @@ struct StepKey {
   friend auto operator<=>(const StepKey&, const StepKey&) = default;
 };
 
+/// What a named stretch of work is.
+enum class RangeKind : std::uint8_t {
+  kStep,   ///< a training step
+  kLayer,  ///< a module, or what stands beside them in a step: its place in the state_dict, level by level
+  kOp,
+  kHost,  ///< work between ops, on the host
+};
+
 /// A device that executes ops. Ops are executed in the order of the calls; results are there after
 /// `synchronize()`.
 class Backend : public OpInterface<AllOps> {
@@ -55,8 +63,12 @@ class Backend : public OpInterface<AllOps> {
     static_cast<void>(key);
     step();
   }
-  /// What profilers show around the ops run between the two; `name` is a string literal.
-  virtual void begin_range(std::string_view name) { static_cast<void>(name); }
+  /// What profilers show around the work between the two. Ranges nest; `name` has a zero behind it, as
+  /// literals and whole strings have.
+  virtual void begin_range(RangeKind kind, std::string_view name) {
+    static_cast<void>(kind);
+    static_cast<void>(name);
+  }
   virtual void end_range() {}
   /// Decisions that the backend took at run time and that results depend on, one line each.
   virtual std::vector<std::string> choices() const { return {}; }
@@ -79,16 +91,20 @@ class Backend : public OpInterface<AllOps> {
   }
 };
 
-/// A named stretch of work, for profilers.
+/// A named stretch of work, for profilers. Where `AnyBackend` is a final class that shows nothing, it is
+/// nothing at all.
+template <class AnyBackend = Backend>
 class ProfilerRange {
  public:
-  ProfilerRange(Backend& backend, std::string_view name) : backend_(backend) { backend.begin_range(name); }
+  ProfilerRange(AnyBackend& backend, RangeKind kind, std::string_view name) : backend_(backend) {
+    backend.begin_range(kind, name);
+  }
   ProfilerRange(const ProfilerRange&) = delete;
   ProfilerRange& operator=(const ProfilerRange&) = delete;
   ~ProfilerRange() { backend_.end_range(); }
 
  private:
-  Backend& backend_;
+  AnyBackend& backend_;
 };
 
 /// Writes every `run()` of `Derived` as `op.check(); execute(derived, op)`. An op without an `execute` for
@@ -105,8 +121,9 @@ class ImplementedBy<Derived, OpList<Op, Rest...>> : public ImplementedBy<Derived
   using ImplementedBy<Derived, OpList<Rest...>>::run;
   void run(const Op& op) final {
     op.check();
-    const ProfilerRange range(*this, Op::kName);
-    execute(static_cast<Derived&>(*this), op);
+    auto& self = static_cast<Derived&>(*this);
+    const ProfilerRange range(self, RangeKind::kOp, Op::kName);
+    execute(self, op);
   }
 };
 
@@ -122,10 +139,17 @@ std::string_view to_string(Convolution convolution);
 /// The inverse. Throws UsageError naming the choices.
 Convolution parse_convolution(std::string_view name);
 
+/// Who computes Gemm on `cuda`.
+enum class MatrixProduct : std::uint8_t {
+  kLibrary,  ///< cuBLAS where it is installed
+  kOwn,      ///< gnc's kernels: to set beside it
+};
+
 /// How a backend computes.
 struct BackendOptions {
   Precision precision = Precision::kFp32;
   Convolution convolution = Convolution::kOwn;
+  MatrixProduct matrix_product = MatrixProduct::kLibrary;
 };
 
 /// Opens a backend by name: reference, cpu, cuda or simt; `auto` is cuda where there is a usable GPU, else

@@ -32,6 +32,7 @@ class Network : public Module {
   Output forward_with_features(LeasedTensor x, Pass& pass) {
     Output output;
     output.features = features_->forward(std::move(x), pass);
+    const LayerRange range(pass, classifier_name_);
     output.logits = classifier_->forward(output.features, pass);
     return output;
   }
@@ -39,7 +40,9 @@ class Network : public Module {
     return forward_with_features(std::move(x), pass).logits;
   }
   LeasedTensor backward(LeasedTensor logits_grad, Pass& pass) override {
-    return features_->backward(classifier_->backward(std::move(logits_grad), pass), pass);
+    LeasedTensor features_grad =
+        in_layer(pass, classifier_name_, [&] { return classifier_->backward(std::move(logits_grad), pass); });
+    return features_->backward(std::move(features_grad), pass);
   }
   /// What a batch is trained towards.
   struct Target {
@@ -52,7 +55,8 @@ class Network : public Module {
   /// network that knows a shorter way than this one takes it.
   virtual void differentiate(LeasedTensor x, const Target& target, Pass& pass) {
     LeasedTensor logits = forward(std::move(x), pass);
-    target.loss.run(pass.backend(), logits.tensor(), target.labels, target.losses);
+    in_layer(pass, "loss",
+             [&] { target.loss.run(pass.backend(), logits.tensor(), target.labels, target.losses); });
     backward(std::move(logits), pass);
   }
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override {

@@ -219,14 +219,25 @@ void Trainer::set_training_orders(int epoch) {
 
 void Trainer::step(Backend& backend, Arena& arena, int samples, std::optional<double> learning_rate) {
   Pass pass(backend, arena, Mode::kTrain);
-  DeviceImages::Batch batch = train_.batch(samples, runs(), pass);
+  DeviceImages::Batch batch = load_batch(samples, pass);
   network_.differentiate(std::move(batch.images),
                          {.loss = settings_.loss, .labels = batch.labels, .losses = losses(samples)}, pass);
   require<Error>(pass.is_empty(), "backward left activations of forward behind");
   if (learning_rate) descend(backend, *learning_rate);
 }
 
+int Trainer::select_batch() {
+  const ProfilerRange range(backend_, RangeKind::kHost, "select batch");
+  return train_.select(position_.step);
+}
+
+DeviceImages::Batch Trainer::load_batch(int samples, Pass& pass) {
+  const LayerRange range(pass, "input");
+  return train_.batch(samples, runs(), pass);
+}
+
 void Trainer::descend(Backend& backend, double learning_rate) {
+  const ProfilerRange range(backend, RangeKind::kLayer, "optimizer");
   const auto step = [&](std::int64_t first, std::int64_t end, double weight_decay) {
     if (first == end) return;
     backend.run(SgdStep{.values = range_of(parameters_.values(), first, end),
@@ -271,6 +282,7 @@ Tensor Trainer::losses(int samples) const {
 }
 
 void Trainer::check_finite(int samples) {
+  const ProfilerRange range(backend_, RangeKind::kHost, "check losses");
   // One copy for all runs: each copy waits for the device.
   losses_.view().memory()->download(host_losses_.data(), losses_.view().raw(),
                                     host_losses_.size() * sizeof(float));
@@ -289,8 +301,8 @@ bool Trainer::train_epoch(const StepObserver& observer) {
   set_training_orders(position_.epoch);
   const double learning_rate = settings_.schedule.at(position_.epoch);
   while (position_.step < steps) {
-    const ProfilerRange range(backend_, "training step");
-    const int samples = train_.select(position_.step);
+    const ProfilerRange range(backend_, RangeKind::kStep, "training step");
+    const int samples = select_batch();
     backend_.run_step({.owner = id_, .samples = samples, .learning_rate = static_cast<float>(learning_rate)},
                       [&] { step(backend_, *arena_, samples, learning_rate); });
     check_finite(samples);

@@ -164,6 +164,9 @@ class Trainer {
   void warm_up();
   /// Sizes of the batches that an epoch of training has: the full one and, where it is kept, the short last.
   std::vector<int> training_batch_sizes(int batch_size) const;
+  /// Chooses the batch of the current position; its samples.
+  int select_batch();
+  DeviceImages::Batch load_batch(int samples, Pass& pass);
   /// The update by the gradients at hand.
   void descend(Backend& backend, double learning_rate);
   /// Bytes of the arena that steps and evaluations of batches of that size need.

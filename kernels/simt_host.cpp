@@ -17,6 +17,7 @@
 #include <thread>
 #include <utility>
 
+#include "kernels/dry_run.h"
 #include "kernels/simt_worker.h"
 
 namespace gnc::kernels {
@@ -168,10 +169,15 @@ void check_shape(const LaunchShape& shape) {
   throw kernels::LaunchError(message.str());
 }
 
+thread_local DryRun* dry_run = nullptr;
+
 /// Order that a fence gives to the atomics around it.
 HappensBefore fenced;
 
 }  // namespace
+
+DryRun::DryRun() { dry_run = this; }
+DryRun::~DryRun() { dry_run = nullptr; }
 
 std::uint64_t seed() { return current_seed; }
 void set_seed(std::uint64_t seed) { current_seed = seed; }
@@ -181,6 +187,10 @@ void run_grid(const LaunchShape& shape, void (*body)(const void*), const void* c
   if (this_worker != nullptr)
     fail("launches a kernel from a kernel", {launcher.file_name(), static_cast<int>(launcher.line())});
   check_shape(shape);
+  if (dry_run != nullptr) {
+    dry_run->count();
+    return;
+  }
   static Pool& pool = *new Pool;
   Grid grid{.shape = &shape, .body = body, .closure = closure, .seed = current_seed, .order = {}};
   grid.order.resize(std::uint64_t{shape.grid.x} * shape.grid.y * shape.grid.z);

@@ -7,6 +7,8 @@
 namespace gnc {
 namespace {
 
+constexpr const char* kProjection = "projection";
+
 /// Its layers. The network owns them inside its modules.
 struct Layers {
   Module& backbone;
@@ -27,15 +29,16 @@ class FrozenNetwork final : public Network {
     LeasedTensor output = layers_.backbone.forward(std::move(x), pass);
     LeasedTensor output_grad = pass.lease(output.tensor().spec());
     const Parameter &weights = layers_.projection.weights(), &bias = layers_.projection.bias();
-    pass.backend().run(FixedClassifierLoss{.x = output.tensor(),
-                                           .weights = weights.value,
-                                           .bias = bias.value,
-                                           .frame = layers_.classifier.weights().value,
-                                           .labels = target.labels,
-                                           .losses = target.losses,
-                                           .x_grad = output_grad.tensor(),
-                                           .weights_grad = weights.gradient,
-                                           .bias_grad = bias.gradient});
+    const FixedClassifierLoss head{.x = output.tensor(),
+                                   .weights = weights.value,
+                                   .bias = bias.value,
+                                   .frame = layers_.classifier.weights().value,
+                                   .labels = target.labels,
+                                   .losses = target.losses,
+                                   .x_grad = output_grad.tensor(),
+                                   .weights_grad = weights.gradient,
+                                   .bias_grad = bias.gradient};
+    in_layer(pass, kProjection, [&] { pass.backend().run(head); });
     output = {};  // gives the memory back before the backbone asks for some
     layers_.backbone.backward(std::move(output_grad), pass);
   }
@@ -53,7 +56,7 @@ std::unique_ptr<Network> build_frozen_network(Backbone extractor, int feature_di
   const Layers layers{.backbone = *extractor.module, .projection = *projection, .classifier = *classifier};
   auto features = std::make_unique<Sequential>();
   features->add("", std::move(extractor.module));
-  features->add("projection", std::move(projection));
+  features->add(kProjection, std::move(projection));
   return std::make_unique<FrozenNetwork>(std::move(features), std::move(classifier), feature_dim, num_classes,
                                          std::move(extractor.classifier), layers);
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "engine/imaginary_memory.h"
 #include "engine/modules/linear.h"
 #include "engine/modules/sequential.h"
 #include "engine/parameter_arena.h"
@@ -9,27 +10,6 @@
 
 namespace gnc {
 namespace {
-
-/// Memory that is only addresses, each different.
-class ImaginaryMemory final : public MemoryResource {
- public:
-  std::string_view name() const override { return "imaginary"; }
-  void* allocate(std::size_t bytes) override {
-    void* const block = reinterpret_cast<void*>(next_);
-    next_ += (bytes / kAlignment + 1) * kAlignment;
-    return block;
-  }
-  void release(void*) noexcept override {}
-  void upload(void*, const void*, std::size_t) override {}
-  void download(void*, const void*, std::size_t) override { refuse(); }
-  void copy(void*, const void*, std::size_t) override {}
-  void fill_zero(void*, std::size_t) override {}
-
- private:
-  [[noreturn]] static void refuse() { throw Error("imaginary memory holds nothing to read"); }
-
-  std::uintptr_t next_ = std::uintptr_t{1} << 50;  // beyond the addresses of an unbacked arena
-};
 
 /// An op that has run, as far as a summary goes.
 struct CountedOp {

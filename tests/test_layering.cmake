@@ -5,7 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Files of the engine core; every other engine/*.h belongs to the upper engine.
-set(core batch bfloat16 bootstrap checkpoint comparison csv error file frame_objective linalg log memory nearest_name precision probability profile random shape statistics tensor)
+set(core batch bfloat16 bootstrap checkpoint comparison csv error file frame_objective imaginary_memory linalg log memory nearest_name precision probability profile random shape statistics tensor)
 list(JOIN core "|" core)
 
 # The layer of a path, first match wins: regular expression, name.
@@ -43,7 +43,7 @@ set(may_include_tests core ops seam backend device kernels engine models data ap
 # Library headers that only some layers may see: regular expression, layers.
 set(libraries
   "^(oneapi/)?dnnl" "backend apps bench tests"
-  "^(cuda|cublas|cudnn|nvtx)" "kernels device apps bench tests")
+  "^(cuda|cublas|cudnn|cupti|nvtx)" "kernels device apps bench tests")
 
 # The layer `path` lies in; empty when in none.
 function(layer_of path out)

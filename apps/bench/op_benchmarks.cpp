@@ -1,14 +1,18 @@
 #include "apps/bench/op_benchmarks.h"
 
-#include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-#include <fstream>
+#include <cstdio>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <regex>
+#include <utility>
 
 #include "apps/bench/bare_convolution.h"
+#include "apps/bench/bare_primitive.h"
+#include "apps/bench/layer_cases.h"
+#include "apps/bench/timing.h"
 #include "engine/error.h"
 #include "tests/ops/cases/all.h"
 #include "tests/support/backends.h"
@@ -21,77 +25,31 @@ using tests::Draw;
 using tests::OpCases;
 
 constexpr std::uint64_t kSeed = 20260101;
-constexpr int kRepetitions = 20;
-constexpr double kMinSeconds = 0.02;  // of one repetition
+constexpr int kCheckedBatch = 2;  // of a network's layers: the oracle is slow
 
-double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+/// Runs a case on `backend` and on the reference. Throws Error where a result is off.
+template <class Op>
+void check_case(Backend& backend, const typename OpCases<Op>::Case& op_case, const std::string& name) {
+  if (!tests::is_for<Op>(op_case, backend)) return;
+  const tests::Operands operands = tests::operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
+  const tests::Outcome expected =
+      tests::run_case<Op>(tests::backend_named("reference"), op_case, operands, tests::kOraclePlacing);
+  const tests::Outcome actual =
+      tests::run_case<Op>(backend, op_case, operands, tests::placing_for(backend.precision()));
+  for (std::size_t i = 0; i < expected.results.size(); ++i) {
+    const tests::Result& wanted = expected.results[i];
+    const tests::Comparison comparison =
+        tests::compare(wanted.values, actual.results.at(i).values,
+                       tests::tolerance_of<Op>(op_case, wanted, actual.results.at(i)), wanted.zero_reference);
+    require<Error>(static_cast<bool>(comparison), "{} on {}, case {}: {} is wrong: {}", Op::kName,
+                   backend.name(), name, wanted.name, comparison.message);
+  }
 }
-
-/// Median absolute deviation from the median.
-double deviation_of(const std::vector<double>& values) {
-  const double median = median_of(values);
-  std::vector<double> deviations;
-  for (const double value : values) deviations.push_back(std::fabs(value - median));
-  return median_of(std::move(deviations));
-}
-
-double smallest_of(const std::vector<double>& values) { return std::ranges::min(values); }
 
 template <class Op>
 void check_op(Backend& backend) {
-  for (const auto& op_case : OpCases<Op>::cases()) {
-    if (!tests::is_for<Op>(op_case, backend)) continue;
-    const tests::Operands operands = tests::operands_of<Op>(op_case, Draw(kSeed, 1, backend.precision()));
-    const tests::Outcome expected =
-        tests::run_case<Op>(tests::backend_named("reference"), op_case, operands, tests::kOraclePlacing);
-    const tests::Outcome actual =
-        tests::run_case<Op>(backend, op_case, operands, tests::placing_for(backend.precision()));
-    for (std::size_t i = 0; i < expected.results.size(); ++i) {
-      const tests::Result& wanted = expected.results[i];
-      const tests::Comparison comparison = tests::compare(
-          wanted.values, actual.results.at(i).values,
-          tests::tolerance_of<Op>(op_case, wanted, actual.results.at(i)), wanted.zero_reference);
-      require<Error>(static_cast<bool>(comparison), "{} on {}, case {}: {} is wrong: {}", Op::kName,
-                     backend.name(), OpCases<Op>::name(op_case), wanted.name, comparison.message);
-    }
-  }
-}
-
-/// The operands of the benchmark that is running. Google Benchmark calls a benchmark anew for each
-/// repetition; the operands, which take longer to draw than to use, are kept until another benchmark needs
-/// its own.
-class Stage {
- public:
-  template <class T, class Make>
-  T& prepare(const std::string& name, const Make& make) {
-    if (name != name_) {
-      prepared_.reset();
-      prepared_ = std::shared_ptr<void>(make());
-      name_ = name;
-    }
-    return *static_cast<T*>(prepared_.get());
-  }
-
- private:
-  std::string name_;
-  std::shared_ptr<void> prepared_;
-};
-
-void set_up(benchmark::internal::Benchmark* registered) {
-  registered->UseRealTime()
-      ->Unit(benchmark::kMillisecond)
-      ->MinTime(kMinSeconds)
-      ->Repetitions(kRepetitions)
-      ->ReportAggregatesOnly(true)
-      ->ComputeStatistics("mad", deviation_of)
-      ->ComputeStatistics("min", smallest_of);
-}
-
-void count_flops(benchmark::State& state, double flops) {
-  state.counters["flops"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+  for (const auto& op_case : OpCases<Op>::cases())
+    check_case<Op>(backend, op_case, OpCases<Op>::name(op_case));
 }
 
 template <class Op>
@@ -109,68 +67,173 @@ int runs_of(const typename OpCases<Op>::Case& op_case) {
     return 1;
 }
 
-template <class Op>
-struct Prepared {
-  Prepared(Backend& backend, const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs)
-      : operands(backend, inputs, placing_of<Op>(backend, op_case)),
-        op(OpCases<Op>::bind(op_case, operands)),
-        bytes(inputs.bytes(backend.image_dtype())) {}
-  tests::PlacedOperands operands;
-  Op op;
-  std::int64_t bytes;
+/// A vendor's library inside `cuda`, as a backend of its own.
+struct LibraryBackend {
+  std::string name;  ///< "cudnn", "cublas"
+  std::unique_ptr<Backend> backend;
 };
 
-/// "cuda", "cuda.bf16".
-std::string name_of(const Backend& backend) {
-  if (backend.precision() == Precision::kFp32) return std::string(backend.name());
-  return fmt::format("{}.{}", backend.name(), to_string(backend.precision()));
+/// The op that oneDNN's primitive does, as an object with execute() and implementation(); null: none.
+template <class Op>
+auto bare_of(const Op& op) {
+  if constexpr (requires { problem_of(op); })
+    return std::make_unique<BareConvolution>(problem_of(op));
+  else if constexpr (requires { make_bare(op); })
+    return make_bare(op);
+  else
+    return std::unique_ptr<BarePrimitive>();
 }
 
-/// Registers the benchmarks of one op; how many.
 template <class Op>
-int register_op(Backend& backend, const OpBenchmarkOptions& options, Stage& stage) {
-  if (options.op != "all" && options.op != Op::kName) return 0;
-  const std::regex filter(options.case_filter);
-  int count = 0;
-  for (const auto& op_case : OpCases<Op>::benchmarks()) {
-    const std::string case_name = OpCases<Op>::name(op_case);
-    if (!std::regex_search(case_name, filter)) continue;
-    const std::string name = fmt::format("{}/{}/{}", Op::kName, case_name, name_of(backend));
-    ++count;
-    set_up(benchmark::RegisterBenchmark(
-        name.c_str(), [&backend, &stage, op_case, name](benchmark::State& state) {
-          auto& prepared = stage.prepare<Prepared<Op>>(name, [&] {
-            return std::make_shared<Prepared<Op>>(
-                backend, op_case, OpCases<Op>::make_inputs(op_case, Draw(kSeed, runs_of<Op>(op_case))));
-          });
-          for ([[maybe_unused]] auto _ : state) {
-            backend.run(prepared.op);
-            backend.synchronize();
-          }
-          count_flops(state, OpCases<Op>::flops(op_case) * runs_of<Op>(op_case));
-          state.SetBytesProcessed(state.iterations() * prepared.bytes);
-        }));
-    if constexpr (requires(const Op& op) { problem_of(op); }) {
-      if (options.baseline != "onednn") continue;
-      const std::string bare_name = fmt::format("{}/{}/onednn-any", Op::kName, case_name);
-      set_up(benchmark::RegisterBenchmark(
-          bare_name.c_str(), [&backend, &stage, op_case, bare_name](benchmark::State& state) {
-            auto& bare = stage.prepare<BareConvolution>(bare_name, [&] {
-              const Prepared<Op> prepared(backend, op_case, OpCases<Op>::make_inputs(op_case, Draw(kSeed)));
-              return std::make_shared<BareConvolution>(problem_of(prepared.op));
-            });
-            for ([[maybe_unused]] auto _ : state) bare.execute();
-            count_flops(state, OpCases<Op>::flops(op_case));
-            state.SetLabel(bare.implementation());
-          }));
+constexpr bool kIsConvolution = requires(const Op& op) {
+  problem_of(op);
+};
+
+/// Times cases and their baselines, one after another.
+class Bench {
+ public:
+  Bench(Backend& backend, const OpBenchmarkOptions& options, BenchResults& results)
+      : backend_(backend), options_(options), results_(results), filter_(options.case_filter) {
+    if (options.is_cold) flusher_.emplace(backend);
+    open_libraries();
+    if (!options.model.empty()) {
+      StepSpec spec{.model = options.model,
+                    .width = options.width,
+                    .batch_size = options.batch_size,
+                    .precision = backend.precision()};
+      plan_ = plan_step(spec);
+      spec.batch_size = kCheckedBatch;
+      checked_plan_ = plan_step(spec);
     }
   }
-  return count;
+
+  /// How many cases.
+  template <class Op>
+  int run_op() {
+    if (options_.op != "all" && options_.op != Op::kName) return 0;
+    return options_.model.empty() ? run_table<Op>() : run_layers<Op>();
+  }
+
+ private:
+  void open_libraries();
+
+  /// The table's cases for speed; those for correctness are checked first, all of them.
+  template <class Op>
+  int run_table() {
+    int count = 0;
+    for (const auto& op_case : OpCases<Op>::benchmarks()) {
+      const std::string name = OpCases<Op>::name(op_case);
+      if (!std::regex_search(name, filter_)) continue;
+      if (count++ == 0) check_op<Op>(backend_);
+      run_case<Op>(op_case, name, {});
+    }
+    return count;
+  }
+
+  template <class Op>
+  int run_layers() {
+    int count = 0;
+    for (const LayerCase<Op>& layer : layer_cases<Op>(options_.model, plan_, checked_plan_, labels_)) {
+      const std::string name = OpCases<Op>::name(layer.timed);
+      if (!std::regex_search(name, filter_)) continue;
+      ++count;
+      check_case<Op>(backend_, layer.checked, name);
+      run_case<Op>(layer.timed, name, layer.alike);
+    }
+    return count;
+  }
+
+  template <class Op>
+  void run_case(const typename OpCases<Op>::Case& op_case, const std::string& name,
+                const std::vector<std::string>& alike) {
+    const int runs = runs_of<Op>(op_case);
+    const tests::Operands inputs = OpCases<Op>::make_inputs(op_case, Draw(kSeed, runs));
+    Measurement measurement{.op = std::string(Op::kName),
+                            .name = name,
+                            .implementation = "own",
+                            .alike = alike,
+                            .flops = OpCases<Op>::flops(op_case) * runs,
+                            .bytes = 0,
+                            .seconds = {}};
+    time_on<Op>(backend_, op_case, inputs, measurement);
+    for (const LibraryBackend& library : libraries_) {
+      if (library.name == "cudnn" ? !kIsConvolution<Op> : Op::kName != Gemm::kName) continue;
+      measurement.implementation = library.name;
+      time_on<Op>(*library.backend, op_case, inputs, measurement);
+    }
+    if (has_onednn_ && runs == 1) time_bare<Op>(op_case, inputs, measurement);
+  }
+
+  template <class Op>
+  void time_on(Backend& backend, const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs,
+               Measurement& measurement) {
+    const tests::PlacedOperands operands(backend, inputs, placing_of<Op>(backend, op_case));
+    const Op op = OpCases<Op>::bind(op_case, operands);
+    measurement.bytes = cost_of(op).bytes;
+    measure(measurement, [&] { return seconds_of(backend, [&] { backend.run(op); }); });
+  }
+
+  template <class Op>
+  void time_bare(const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs,
+                 Measurement& measurement) {
+    const tests::PlacedOperands operands(backend_, inputs, placing_of<Op>(backend_, op_case));
+    const auto bare = bare_of(OpCases<Op>::bind(op_case, operands));
+    if (!bare) return;
+    measurement.implementation = "onednn";
+    measurement.detail = bare->implementation();
+    measure(measurement, [&] { return seconds_of(backend_, [&] { bare->execute(); }); });
+  }
+
+  void measure(Measurement& measurement, const std::function<double()>& execution) {
+    const std::string name =
+        fmt::format("{}/{}/{}", measurement.op, measurement.name, measurement.implementation);
+    const auto before = [&] {
+      if (flusher_) flusher_->flush();
+    };
+    measurement.seconds = timed_rounds(name, options_.rounds, before, execution);
+    fmt::print(stderr, "{}: {:.4f} ms\n", name, 1e3 * measurement.median());
+    results_.measurements.push_back(measurement);
+  }
+
+  Backend& backend_;
+  const OpBenchmarkOptions& options_;
+  BenchResults& results_;
+  std::regex filter_;
+  std::optional<CacheFlusher> flusher_;
+  std::vector<LibraryBackend> libraries_;
+  bool has_onednn_ = false;
+  StepPlan plan_;
+  StepPlan checked_plan_;
+  std::deque<std::string> labels_;  // of the layers' cases
+};
+
+void Bench::open_libraries() {
+  const std::string& baseline = options_.baseline;
+  const bool is_auto = baseline == "auto";
+  const bool is_cpu = backend_.name() == "cpu", is_cuda = backend_.name() == "cuda";
+  require<UsageError>(baseline != "onednn" || is_cpu, "--baseline onednn is for --device cpu, not {}",
+                      backend_.name());
+  require<UsageError>((baseline != "cudnn" && baseline != "cublas") || is_cuda,
+                      "--baseline {} is for --device cuda, not {}", baseline, backend_.name());
+  has_onednn_ = is_cpu && (is_auto || baseline == "onednn");
+  if (!is_cuda) return;
+  const auto open = [&](const std::string& name, BackendOptions options) {
+    if (!is_auto && baseline != name) return;
+    options.precision = backend_.precision();
+    try {
+      libraries_.push_back({name, open_backend("cuda", options)});
+    } catch (const BackendError& error) {
+      if (!is_auto) throw;
+      results_.left_out.push_back(fmt::format("{}: {}", name, error.what()));
+    }
+  };
+  open("cudnn", {.convolution = Convolution::kCudnn});
+  open("cublas", {});
 }
 
 template <class... Ops>
-int register_ops(OpList<Ops...>, Backend& backend, const OpBenchmarkOptions& options, Stage& stage) {
-  return (register_op<Ops>(backend, options, stage) + ...);
+int run_ops(OpList<Ops...>, Bench& bench) {
+  return (bench.run_op<Ops>() + ...);
 }
 
 template <class... Ops>
@@ -189,35 +252,16 @@ std::vector<std::string> op_names() { return names_of(AllOps{}); }
 
 void check_ops(Backend& backend, const std::string& op) { check_ops(AllOps{}, backend, op); }
 
-void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options) {
-  Stage stage;
-  int count = 0;
+void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options, BenchResults& results) {
   try {
-    count = register_ops(AllOps{}, backend, options, stage);
+    Bench bench(backend, options, results);
+    const int count = run_ops(AllOps{}, bench);
+    require<UsageError>(count > 0, "--case '{}': no case of {} has such a name", options.case_filter,
+                        options.op == "all" ? "any op" : options.op);
   } catch (const std::regex_error& error) {
     throw UsageError(
         fmt::format("--case '{}' is not a regular expression: {}", options.case_filter, error.what()));
   }
-  require<UsageError>(count > 0, "--case '{}': no case of {} has such a name", options.case_filter,
-                      options.op == "all" ? "any op" : options.op);
-  check_ops(backend, options.op);
-  // For the reader of the file: on what, and by which implementations.
-  benchmark::AddCustomContext("gnc_device", std::string(backend.name()));
-  benchmark::AddCustomContext("gnc_precision", std::string(to_string(backend.precision())));
-  for (const std::string& choice : backend.choices())
-    benchmark::AddCustomContext("gnc_choice " + choice.substr(0, choice.find(':')), choice);
-  std::vector<std::string> arguments = {"gnc-bench"};
-  if (!options.json.empty()) {
-    require<FileError>(std::ofstream(options.json).good(), "--json {}: cannot be written", options.json);
-    arguments.push_back("--benchmark_out=" + options.json);
-    arguments.emplace_back("--benchmark_out_format=json");
-  }
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  int size = static_cast<int>(pointers.size());
-  benchmark::Initialize(&size, pointers.data());
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::ClearRegisteredBenchmarks();
 }
 
 }  // namespace gnc

@@ -4,17 +4,22 @@
 #include <string>
 #include <vector>
 
+#include "apps/measure/bench_results.h"
 #include "engine/backend.h"
 
 namespace gnc {
 
 /// What to measure.
 struct OpBenchmarkOptions {
-  std::string op = "all";   ///< an op's name, or "all"
-  std::string case_filter;  ///< regular expression that a case's name must contain
-  std::string baseline =
-      "none";        ///< "onednn": beside each convolution, the same on oneDNN's preferred formats
-  std::string json;  ///< file for the results; empty for none
+  std::string op = "all";        ///< an op's name, or "all"
+  std::string case_filter = "";  ///< regular expression that a case's name must contain
+  std::string model = "";  ///< its layers are the cases; empty: the cases that the tables have for speed
+  double width = 1;        ///< of the model
+  int batch_size = 256;    ///< of the model's step
+  /// Whose answer to set beside: "auto" (those that the device has), "none", "onednn", "cudnn" or "cublas".
+  std::string baseline = "auto";
+  bool is_cold = true;  ///< caches are emptied before each execution
+  int rounds = 15;
 };
 
 /// Names of all ops, in the order of the list.
@@ -24,8 +29,9 @@ std::vector<std::string> op_names();
 /// naming op and case where a result is off by more than the case's derived tolerance.
 void check_ops(Backend& backend, const std::string& op);
 
-/// Checks the ops, then times them with Google Benchmark: median and median absolute deviation of wall-clock
-/// times, floating-point operations and bytes a second. Throws UsageError when no case has such a name.
-void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options);
+/// Checks every op and case first, then times it with Google Benchmark, and its baselines; one line of
+/// progress each on standard error. Appends to `results`. On `cuda` times are those between events of the
+/// device, elsewhere wall-clock. Throws UsageError when no case has such a name.
+void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options, BenchResults& results);
 
 }  // namespace gnc

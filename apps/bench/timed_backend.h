@@ -2,19 +2,14 @@
 /// A backend that times every op of another.
 
 #include <algorithm>
-#include <chrono>
 #include <string_view>
 #include <vector>
 
 #include "apps/bench/bare_convolution.h"
+#include "apps/measure/stopwatch.h"
 #include "engine/backend.h"
 
 namespace gnc {
-
-/// Seconds by a clock that never goes back.
-inline double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Passes every op on to `inner`, adds up the time it takes by the op's name, and notes the convolutions.
 class TimedBackend final : public ImplementedBy<TimedBackend, AllOps> {

@@ -1,18 +1,17 @@
 #include "apps/bench/train_step.h"
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "apps/bench/timed_backend.h"
+#include "apps/measure/step_plan.h"
+#include "apps/measure/stopwatch.h"
 #include "apps/table.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
 #include "data/transforms.h"
-#include "engine/file.h"
 #include "engine/random.h"
 #include "engine/trainer.h"
 #include "models/frozen_network.h"
@@ -28,16 +27,8 @@ constexpr int kWarmUp = 2;  // rounds that are not counted
 struct Series {
   std::vector<double> values;
 
-  double median() const {
-    std::vector<double> sorted = values;
-    std::sort(sorted.begin(), sorted.end());
-    return sorted.at(sorted.size() / 2);
-  }
-  double deviation() const {
-    Series deviations;
-    for (const double value : values) deviations.values.push_back(std::fabs(value - median()));
-    return deviations.median();
-  }
+  double median() const { return median_of(values); }
+  double deviation() const { return deviation_of(values); }
   double smallest() const { return *std::min_element(values.begin(), values.end()); }
 };
 
@@ -48,7 +39,7 @@ struct OpSeries {
 };
 
 /// What the rounds gave.
-struct Measurement {
+struct StepRounds {
   Series step;
   Series bare;                // sum of the bare convolutions
   Series ratio;               // of the two, round by round
@@ -80,7 +71,7 @@ std::map<ConvolutionKind, double> run_bare(std::vector<std::unique_ptr<BareConvo
   return seconds;
 }
 
-void add_round(Measurement& measured, double step, const std::vector<TimedBackend::Share>& shares,
+void add_round(StepRounds& measured, double step, const std::vector<TimedBackend::Share>& shares,
                const std::map<ConvolutionKind, double>& bare) {
   double inside = 0.0, sum = 0.0;
   for (const auto& [op, seconds, calls] : shares) {
@@ -100,30 +91,55 @@ void add_round(Measurement& measured, double step, const std::vector<TimedBacken
   measured.ratio.values.push_back(step / sum);
 }
 
-Measurement measure(Backend& backend, const TrainStepOptions& options) {
-  TimedBackend timed(backend);
-  const Dataset data =
-      make_synthetic({.classes = kClasses, .train = 4 * options.batch_size, .test = kClasses}, {});
-  const auto images = std::make_shared<const ImageSet>(data.train);
-  const auto test_images = std::make_shared<const ImageSet>(data.test);
-  const auto normalization =
-      std::make_shared<const Normalization>(make_normalization(*images, NormalizationKind::kPixel));
-  const Loader train(images, normalization, {}), test(test_images, normalization, {});
-  const auto network =
-      build_frozen_network(find_backbone(options.model), {.width = options.width}, kFeatureDim, kClasses);
-  const int rounds = options.rounds + kWarmUp;
-  TrainerSettings settings;
-  settings.epochs = rounds;
-  settings.batch_size = options.batch_size;
-  Trainer trainer(timed, *network, train, test, settings, {1});
-  // Any classifier will do that is not zero.
-  std::vector<float> frame(kClasses * kFeatureDim);
-  const RandomStream stream(1, "bench frame");
-  for (std::size_t i = 0; i < frame.size(); ++i) frame[i] = static_cast<float>(stream.normal(i));
-  trainer.parameters().write(trainer.classifier_weights().value, 0,
-                             HostTensor({kClasses, kFeatureDim}, frame));
+/// A training of `model` on made-up pictures, ready for its first step.
+class Training {
+ public:
+  Training(Backend& backend, const TrainStepOptions& options, int batches, int epochs)
+      : data_(make_synthetic({.classes = kClasses, .train = batches * options.batch_size, .test = kClasses},
+                             {})),
+        images_(std::make_shared<const ImageSet>(data_.train)),
+        normalization_(
+            std::make_shared<const Normalization>(make_normalization(*images_, NormalizationKind::kPixel))),
+        train_(images_, normalization_, {}),
+        test_(std::make_shared<const ImageSet>(data_.test), normalization_, {}),
+        network_(build_frozen_network(find_backbone(options.model), {.width = options.width}, kFeatureDim,
+                                      kClasses)),
+        trainer_(backend, *network_, train_, test_, settings_of(options, epochs), {1}) {
+    // Any classifier will do that is not zero.
+    std::vector<float> frame(kClasses * kFeatureDim);
+    const RandomStream stream(1, "bench frame");
+    for (std::size_t i = 0; i < frame.size(); ++i) frame[i] = static_cast<float>(stream.normal(i));
+    trainer_.parameters().write(trainer_.classifier_weights().value, 0,
+                                HostTensor({kClasses, kFeatureDim}, frame));
+  }
 
-  Measurement measured;
+  Trainer& trainer() { return trainer_; }
+
+ private:
+  static TrainerSettings settings_of(const TrainStepOptions& options, int epochs) {
+    TrainerSettings settings;
+    settings.epochs = epochs;
+    settings.batch_size = options.batch_size;
+    return settings;
+  }
+
+  Dataset data_;
+  std::shared_ptr<const ImageSet> images_;
+  std::shared_ptr<const Normalization> normalization_;
+  Loader train_;
+  Loader test_;
+  std::unique_ptr<Network> network_;
+  Trainer trainer_;
+};
+
+constexpr int kBatches = 4;  // of the steps' epochs
+
+/// Steps, and after each the bare oneDNN primitive of every convolution in it.
+StepRounds measure_beside_onednn(Backend& backend, const TrainStepOptions& options) {
+  TimedBackend timed(backend);
+  const int rounds = options.rounds + kWarmUp;
+  Training training(timed, options, kBatches, rounds);
+  StepRounds measured;
   std::vector<std::unique_ptr<BareConvolution>> bare;
   int round = 0;
   double start = 0.0;
@@ -141,30 +157,34 @@ Measurement measure(Backend& backend, const TrainStepOptions& options) {
   };
   timed.reset();
   start = seconds_now();
-  while (round < rounds) trainer.train_epoch(observe);
+  while (round < rounds) training.trainer().train_epoch(observe);
   return measured;
 }
 
-/// What the processor calls itself; "unknown" where Linux does not say.
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(std::min(line.find(':') + 2, line.size()));
-  return "unknown";
-}
-
-std::string onednn_version() {
-  const dnnl_version_t& version = *dnnl_version();
-  return fmt::format("{}.{}.{}", version.major, version.minor, version.patch);
+/// Steps alone, from one loss on the host to the next.
+std::vector<double> measure_steps(Backend& backend, const TrainStepOptions& options) {
+  constexpr int kWarmUpHere = 3;  // a graph is recorded in the second step
+  const int rounds = options.rounds + kWarmUpHere;
+  Training training(backend, options, kBatches, rounds);
+  std::vector<double> seconds;
+  int round = 0;
+  double start = seconds_now();
+  const auto observe = [&](int, int) {
+    const double now = seconds_now();
+    if (round++ >= kWarmUpHere) seconds.push_back(now - start);
+    start = seconds_now();
+    return round < rounds;
+  };
+  while (round < rounds) training.trainer().train_epoch(observe);
+  return seconds;
 }
 
 std::string milliseconds(double seconds) { return fmt::format("{:.2f}", 1e3 * seconds); }
 
-void print(const Measurement& measured, const TrainStepOptions& options, std::string_view device,
+void print(const StepRounds& measured, const TrainStepOptions& options, std::string_view device,
            int threads) {
   fmt::print("{} training step, batch {}, width {}, 32x32 pictures, on {} with {} threads; {} rounds\n",
              options.model, options.batch_size, options.width, device, threads, options.rounds);
-  fmt::print("{}, oneDNN {}\n\n", processor_name(), onednn_version());
   TextTable table(
       {{"op", Align::kLeft}, {"calls"}, {"median ms"}, {"MAD"}, {"min"}, {"% of step"}, {"bare ms"}});
   const double step = measured.step.median();
@@ -193,45 +213,68 @@ void print(const Measurement& measured, const TrainStepOptions& options, std::st
       measured.step.smallest() / measured.bare.smallest());
 }
 
-nlohmann::ordered_json to_json(const Series& series) {
-  return {{"median_ms", 1e3 * series.median()},
-          {"mad_ms", 1e3 * series.deviation()},
-          {"min_ms", 1e3 * series.smallest()}};
-}
-
-nlohmann::ordered_json to_json(const Measurement& measured, const TrainStepOptions& options,
-                               std::string_view device, int threads) {
-  nlohmann::ordered_json json = {{"benchmark", "train_step"},
-                                 {"model", options.model},
-                                 {"batch_size", options.batch_size},
-                                 {"width", options.width},
-                                 {"device", device},
-                                 {"threads", threads},
-                                 {"rounds", options.rounds},
-                                 {"processor", processor_name()},
-                                 {"onednn", onednn_version()}};
-  json["step"] = to_json(measured.step);
-  json["bare_convolutions"] = to_json(measured.bare);
-  json["ratio"] = {{"median", measured.ratio.median()},
-                   {"mad", measured.ratio.deviation()},
-                   {"of_smallest_times", measured.step.smallest() / measured.bare.smallest()}};
-  for (const auto& [op, calls, series] : measured.ops) {
-    json["ops"][op] = to_json(series);
-    json["ops"][op]["calls"] = calls;
-  }
-  for (const auto& [kind, series] : measured.bare_by_kind)
-    json["bare"][std::string(op_of(kind))] = to_json(series);
-  json["outside_ops"] = to_json(measured.outside);
-  return json;
+Measurement measurement_of(std::string op, const TrainStepOptions& options, std::vector<double> seconds) {
+  const PlanTotals totals = total_of(plan_step({.model = options.model,
+                                                .width = options.width,
+                                                .batch_size = options.batch_size,
+                                                .num_classes = kClasses,
+                                                .feature_dim = kFeatureDim,
+                                                .precision = options.precision}));
+  return {.op = std::move(op),
+          .name = fmt::format("{}.batch{}{}", options.model, options.batch_size,
+                              options.width == 1 ? "" : fmt::format(".width{}", options.width)),
+          .implementation = "own",
+          .flops = totals.flops,
+          .bytes = totals.bytes,
+          .seconds = std::move(seconds)};
 }
 
 }  // namespace
 
-void run_train_step(Backend& backend, const TrainStepOptions& options, int threads) {
-  const Measurement measured = measure(backend, options);
+void run_train_step(Backend& backend, const TrainStepOptions& options, int threads, BenchResults& results) {
+  if (backend.name() != "cpu") {
+    results.measurements.push_back(measurement_of("train_step", options, measure_steps(backend, options)));
+    return;
+  }
+  const StepRounds measured = measure_beside_onednn(backend, options);
   print(measured, options, backend.name(), threads);
-  if (!options.json.empty())
-    write_atomically(options.json, to_json(measured, options, backend.name(), threads).dump(2) + "\n");
+  results.measurements.push_back(measurement_of("train_step", options, measured.step.values));
+  Measurement bare = measurement_of("train_step", options, measured.bare.values);
+  bare.implementation = "onednn";
+  bare.detail = "the step's convolutions alone, bare primitives";
+  results.measurements.push_back(std::move(bare));
+}
+
+void run_train_epoch(Backend& backend, const TrainStepOptions& options, BenchResults& results) {
+  constexpr int kBatchesOfEpoch = 8;
+  Training training(backend, options, kBatchesOfEpoch, options.rounds + 1);
+  std::vector<double> seconds;
+  for (int epoch = 0; epoch <= options.rounds; ++epoch) {
+    const double start = seconds_now();
+    training.trainer().train_epoch([](int, int) { return true; });
+    training.trainer().evaluate(Split::kTrain);
+    if (epoch > 0) seconds.push_back(seconds_now() - start);
+  }
+  Measurement measurement = measurement_of("train_epoch", options, std::move(seconds));
+  measurement.detail =
+      fmt::format("{} steps, then the training set evaluated: {:.0f} images/s trained", kBatchesOfEpoch,
+                  kBatchesOfEpoch * options.batch_size / measurement.median());
+  measurement.flops = 0;  // of the steps alone, which are not all of it
+  measurement.bytes = 0;
+  fmt::print("{}: {}\n", measurement.name, measurement.detail);
+  results.measurements.push_back(std::move(measurement));
+}
+
+Profile profile_steps(Backend& backend, const TrainStepOptions& options) {
+  const ProfilerOptions recorded{.steps = options.rounds};
+  ProfilingBackend profiling(backend, recorded);
+  const int steps = recorded.skipped + recorded.steps;
+  if (backend.name() == "cuda") profiling.observer().trace_device(backend);
+  Training training(profiling, options, kBatches, steps);
+  int done = 0;
+  while (done < steps) training.trainer().train_epoch([&](int, int) { return ++done < steps; });
+  profiling.observer().stop_device();
+  return profiling.observer().profile();
 }
 
 }  // namespace gnc

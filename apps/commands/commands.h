@@ -8,6 +8,7 @@ namespace gnc {
 
 void add_channel_command(CLI::App& app);
 void add_data_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_frame_command(CLI::App& app);
 void add_model_command(CLI::App& app);

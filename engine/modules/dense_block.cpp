@@ -27,19 +27,17 @@ TensorSpec with_channels(TensorSpec spec, int channels) {
   return spec;
 }
 
-std::string layer_name(const std::string& prefix, std::size_t index) {
-  return fmt::format("{}.denselayer{}", prefix, index + 1);
-}
-
-void convolve(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x, const Tensor& y,
-              Pass& pass) {
+void convolve(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
+              const Tensor& y, Pass& pass) {
+  const LayerRange range(pass, name);
   pass.backend().run(
       Conv2dForward{.geometry = geometry, .x = x, .weights = layer.weights().value_beside_images(), .y = y});
 }
 
 /// Both gradients; that of the input takes the place of the input.
-void backward_in_place(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
+void backward_in_place(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
                        const Tensor& y_grad, Pass& pass) {
+  const LayerRange range(pass, name);
   pass.backend().run(Conv2dBackwardWeights{
       .geometry = geometry, .x = x, .y_grad = y_grad, .weights_grad = layer.weights().gradient});
   pass.backend().run(Conv2dBackwardInput{
@@ -48,8 +46,9 @@ void backward_in_place(const Conv2dGeometry& geometry, const Conv2d& layer, cons
 
 }  // namespace
 
-DenseBlock::Layer::Layer(const Options& options, int in_channels)
-    : in_channels_(in_channels),
+DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string name)
+    : name_(std::move(name)),
+      in_channels_(in_channels),
       growth_(options.growth),
       first_geometry_(options.bottleneck == 0 ? k3x3 : k1x1),
       first_norm_(in_channels, Activation::kRelu),
@@ -64,6 +63,7 @@ DenseBlock::Layer::Layer(const Options& options, int in_channels)
 
 /// ReLU(BN(before)); in training, its statistics are saved, and it itself is not.
 LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, Pass& pass) {
+  const LayerRange range(pass, "norm1");
   LeasedTensor y = pass.lease(before.spec());
   if (!pass.is_training()) {
     pass.backend().run(BatchNormInference{.x = before,
@@ -95,15 +95,16 @@ void DenseBlock::Layer::forward(const LeasedTensor& channels, Pass& pass) {
   const Tensor added = channels.tensor().channels(in_channels_, growth_);
   LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), pass);
   if (second_norm_ == nullptr) {
-    convolve(k3x3, first_convolution_, normalized.tensor(), added, pass);
+    convolve("conv1", k3x3, first_convolution_, normalized.tensor(), added, pass);
     return;
   }
   LeasedTensor bottleneck =
       pass.lease(with_channels(normalized.tensor().spec(), second_norm_->scale().shape[0]));
-  convolve(k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(), pass);
+  convolve("conv1", k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(), pass);
   normalized = {};
-  LeasedTensor activated = second_norm_->forward(std::move(bottleneck), pass);
-  convolve(k3x3, *second_convolution_, activated.tensor(), added, pass);
+  LeasedTensor activated =
+      in_layer(pass, "norm2", [&] { return second_norm_->forward(std::move(bottleneck), pass); });
+  convolve("conv2", k3x3, *second_convolution_, activated.tensor(), added, pass);
   if (pass.is_training()) pass.save(std::move(activated));
 }
 
@@ -113,22 +114,25 @@ void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTenso
   LeasedTensor bottleneck_grad;
   if (second_norm_ != nullptr) {
     LeasedTensor activated = pass.take();
-    backward_in_place(k3x3, *second_convolution_, activated.tensor(), added_grad, pass);
-    bottleneck_grad = second_norm_->backward(std::move(activated), pass);
+    backward_in_place("conv2", k3x3, *second_convolution_, activated.tensor(), added_grad, pass);
+    bottleneck_grad =
+        in_layer(pass, "norm2", [&] { return second_norm_->backward(std::move(activated), pass); });
   }
   const LeasedTensor invstd = pass.take();
   const LeasedTensor mean = pass.take();
   const LeasedTensor normalized = pass.lease(before.spec());
-  pass.backend().run(BatchNormApply{.x = before,
-                                    .scale = first_norm_.scale().value,
-                                    .shift = first_norm_.shift().value,
-                                    .mean = mean.tensor(),
-                                    .invstd = invstd.tensor(),
-                                    .y = normalized.tensor(),
-                                    .activation = Activation::kRelu});
-  backward_in_place(first_geometry_, first_convolution_, normalized.tensor(),
+  const BatchNormApply again{.x = before,
+                             .scale = first_norm_.scale().value,
+                             .shift = first_norm_.shift().value,
+                             .mean = mean.tensor(),
+                             .invstd = invstd.tensor(),
+                             .y = normalized.tensor(),
+                             .activation = Activation::kRelu};
+  in_layer(pass, "norm1", [&] { pass.backend().run(again); });
+  backward_in_place("conv1", first_geometry_, first_convolution_, normalized.tensor(),
                     bottleneck_grad ? bottleneck_grad.tensor() : added_grad, pass);
   bottleneck_grad = {};
+  const LayerRange range(pass, "norm1");
   pass.backend().run(BatchNormBackward{.x = before,
                                        .scale = first_norm_.scale().value,
                                        .shift = first_norm_.shift().value,
@@ -182,7 +186,8 @@ void DenseBlock::Layer::visit(const std::string& prefix, const ParameterVisitor&
 
 DenseBlock::DenseBlock(const Options& options) : options_(options) {
   for (int i = 0; i < options.layers; ++i)
-    layers_.push_back(std::make_unique<Layer>(options, options.in_channels + i * options.growth));
+    layers_.push_back(std::make_unique<Layer>(options, options.in_channels + i * options.growth,
+                                              fmt::format("denselayer{}", i + 1)));
 }
 
 LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
@@ -193,7 +198,10 @@ LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
       first.to_string(), first.pixel_pitch(), options_.in_channels, options_.out_channels());
   const LeasedTensor channels = x.viewed_as(Tensor(with_channels(first.spec(), options_.out_channels()),
                                                    first.raw(), *first.memory(), first.run_stride()));
-  for (const auto& layer : layers_) layer->forward(channels, pass);
+  for (const auto& layer : layers_) {
+    const LayerRange range(pass, layer->name());
+    layer->forward(channels, pass);
+  }
   pass.save(channels);
   return channels;
 }
@@ -206,6 +214,7 @@ LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
   }
   const LeasedTensor channels = pass.take();
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    const LayerRange range(pass, (*layer)->name());
     if (pass.is_training()) {
       (*layer)->backward(channels, y_grad, pass);
     } else {
@@ -216,7 +225,7 @@ LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
 }
 
 void DenseBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) layers_[i]->visit(layer_name(prefix, i), visitor);
+  for (const auto& layer : layers_) layer->visit(prefix + "." + layer->name(), visitor);
 }
 
 LipschitzBound DenseBlock::Layer::lipschitz(const std::string& prefix, const Shape& x,
@@ -231,11 +240,11 @@ LipschitzBound DenseBlock::Layer::lipschitz(const std::string& prefix, const Sha
 LipschitzBound DenseBlock::lipschitz(const std::string& prefix, const Shape& x,
                                      const NormProbe& probe) const {
   LipschitzBound bound{.output = x};
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    LipschitzBound layer = layers_[i]->lipschitz(layer_name(prefix, i), bound.output, probe);
-    bound = std::move(bound).then(std::move(layer).beside_identity());
-    bound.output =
-        Shape({x[0], options_.in_channels + (static_cast<int>(i) + 1) * options_.growth, x[2], x[3]});
+  for (const auto& layer : layers_) {
+    const int channels = bound.output[1] + options_.growth;
+    LipschitzBound added = layer->lipschitz(prefix + "." + layer->name(), bound.output, probe);
+    bound = std::move(bound).then(std::move(added).beside_identity());
+    bound.output = Shape({x[0], channels, x[2], x[3]});
   }
   return bound;
 }

@@ -46,7 +46,7 @@ class DenseBlock final : public Module {
   /// One layer; `channels` are the images with the channels of all.
   class Layer {
    public:
-    Layer(const Options& options, int in_channels);
+    Layer(const Options& options, int in_channels, std::string name);
 
     void forward(const LeasedTensor& channels, Pass& pass);
     /// Reads the gradient of its own channels, adds to that of the channels before them.
@@ -55,10 +55,12 @@ class DenseBlock final : public Module {
     void differentiate_input(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
     LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const;
     void visit(const std::string& prefix, const ParameterVisitor& visitor);
+    const std::string& name() const { return name_; }
 
    private:
     LeasedTensor normalize(const Tensor& before, Pass& pass);
 
+    std::string name_;  // "denselayer1"
     int in_channels_;
     int growth_;
     Conv2dGeometry first_geometry_;

@@ -3,7 +3,9 @@
 /// back.
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -86,6 +88,25 @@ class Pass {
   std::vector<LeasedTensor> saved_;
   std::vector<TensorSpec> specs_;
 };
+
+/// The layer at work, for profilers: `name` is its place below the layers around it, as in the state_dict; a
+/// layer without a name shows as the one around it.
+class LayerRange {
+ public:
+  LayerRange(const Pass& pass, std::string_view name) {
+    if (!name.empty()) range_.emplace(pass.backend(), RangeKind::kLayer, name);
+  }
+
+ private:
+  std::optional<ProfilerRange<>> range_;
+};
+
+/// What work() gives, under that name.
+template <class Work>
+auto in_layer(const Pass& pass, std::string_view name, const Work& work) {
+  const LayerRange range(pass, name);
+  return work();
+}
 
 /// A layer or a whole network.
 class Module {

@@ -16,15 +16,17 @@ LeasedTensor Sequential::forward(LeasedTensor x, Pass& pass) {
       continue;
     }
     pass.enter_layer();
-    x = child->forward(std::move(x), pass);
+    x = in_layer(pass, name, [&] { return child->forward(std::move(x), pass); });
     pass.leave_layer(name, x);
   }
   return x;
 }
 
 LeasedTensor Sequential::backward(LeasedTensor y_grad, Pass& pass) {
-  for (auto child = children_.rbegin(); child != children_.rend(); ++child)
+  for (auto child = children_.rbegin(); child != children_.rend(); ++child) {
+    const LayerRange range(pass, child->first);
     y_grad = child->second->backward(std::move(y_grad), pass);
+  }
   return y_grad;
 }
 

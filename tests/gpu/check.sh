@@ -227,15 +227,35 @@ check_training() {
   ! train bf16 --device cuda --precision bf16 || compare "bf16" 0.2 cpu bf16
 }
 
-check_bench() {
-  # The ops: the training step is timed beside the host's oneDNN, which says nothing of a GPU.
-  "$bin/gnc-bench" --op all --device cuda --json "$out/bench.json" >"$out/bench.txt" 2>&1
+# Runs a program of measurements and notes the files that it wrote: NAME.txt and more. usage: measure NAME FILES COMMAND…
+measure() {
+  name=$1
+  files=$2
+  shift 2
+  "$@" >"$out/$name.txt" 2>&1
   status=$?
   if [ $status -eq 0 ]; then
-    note "bench" ok "bench.txt, bench.json"
+    note "bench: $name" ok "$name.txt, $files"
   else
-    note "bench" failed "exit status $status: $(last_line "$out/bench.txt")"
+    note "bench: $name" failed "exit status $status: $(last_line "$out/$name.txt")"
   fi
+}
+
+check_bench() {
+  export GNC_COMMIT="$commit"
+  measure doctor "ceilings" "$bin/gnc" doctor --measure
+  measure bench bench.json "$bin/gnc-bench" --op all --device cuda --json "$out/bench.json"
+  for model in vgg11_bn resnet18 densenet_bc_100_12; do
+    measure "layers-$model" "layers-$model.json" "$bin/gnc-bench" --op all --device cuda --precision bf16 --model $model \
+      --json "$out/layers-$model.json"
+    measure "step-$model" "step-$model.json" "$bin/gnc-bench" --op train_step --device cuda --precision bf16 --model $model \
+      --json "$out/step-$model.json"
+    measure "roofline-$model" "roofline-$model.svg" "$bin/gnc-bench" --device cuda --precision bf16 --model $model \
+      --roofline "$out/roofline-$model.svg"
+  done
+  rm -rf "$out/profiled"
+  measure profile "profile.json" "$bin/gnc" train --data synthetic:classes=10,train=8192,test=256 --model resnet18 \
+    --device cuda --precision bf16 --classifier etf --epochs 2 --profile "$out/profile.json" --out "$out/profiled"
 }
 
 parts=$*

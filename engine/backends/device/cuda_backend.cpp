@@ -3,7 +3,6 @@
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 
-#include <array>
 #include <optional>
 
 #include "engine/backends/device/convolution_library.h"
@@ -11,6 +10,7 @@
 #include "engine/backends/device/cuda_device.h"
 #include "engine/backends/device/cuda_error.h"
 #include "engine/backends/device/cuda_memory.h"
+#include "engine/backends/device/cuda_stopwatch.h"
 #include "engine/backends/device/device_backend.h"
 #include "engine/backends/device/step_graphs.h"
 
@@ -32,41 +32,6 @@ std::string describe(const Conv2dBackwardWeights& op) {
   return description(op.geometry, op.x, op.weights_grad, op.kName);
 }
 
-/// Times work on a stream by its own clock.
-class Stopwatch {
- public:
-  explicit Stopwatch(cudaStream_t stream) : stream_(stream) {
-    for (cudaEvent_t& event : events_) require_cuda(cudaEventCreate(&event), "making an event");
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  ~Stopwatch() {
-    for (const cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
-  }
-
-  /// Shortest of a few times, in milliseconds, after one call to warm up.
-  template <class Work>
-  float shortest(const Work& work) {
-    constexpr int kRepeats = 5;
-    work();
-    float best = 0;
-    for (int i = 0; i < kRepeats; ++i) {
-      require_cuda(cudaEventRecord(events_[0], stream_), "timing");
-      work();
-      require_cuda(cudaEventRecord(events_[1], stream_), "timing");
-      require_cuda(cudaEventSynchronize(events_[1]), "timing");
-      float milliseconds = 0;
-      require_cuda(cudaEventElapsedTime(&milliseconds, events_[0], events_[1]), "timing");
-      if (i == 0 || milliseconds < best) best = milliseconds;
-    }
-    return best;
-  }
-
- private:
-  cudaStream_t stream_;
-  std::array<cudaEvent_t, 2> events_{};
-};
-
 class CudaBackend final : public DeviceBackend {
  public:
   CudaBackend(std::unique_ptr<CudaMemory> memory, const BackendOptions& options)
@@ -76,7 +41,7 @@ class CudaBackend final : public DeviceBackend {
   std::string_view name() const override { return "cuda"; }
   void synchronize() override { require_cuda(cudaStreamSynchronize(stream()), "waiting for the device"); }
   void run_step(const StepKey& key, const std::function<void()>& step) override { graphs_.run(key, step); }
-  void begin_range(std::string_view name) override { nvtxRangePushA(name.data()); }
+  void begin_range(RangeKind, std::string_view name) override { nvtxRangePushA(name.data()); }
   void end_range() override { nvtxRangePop(); }
   std::vector<std::string> choices() const override;
 
@@ -123,7 +88,10 @@ CudaBackend::CudaBackend(CudaMemory& resource, cudaStream_t stream, std::unique_
       convolution_(options.convolution),
       graphs_(stream) {
   try {
-    cublas_.emplace(resource, stream, options.precision);
+    if (options.matrix_product == MatrixProduct::kLibrary)
+      cublas_.emplace(resource, stream, options.precision);
+    else
+      no_cublas_ = "as asked for";
   } catch (const MissingLibraryError& error) {
     no_cublas_ = error.what();  // our own kernel multiplies matrices then; choices() says so
   }
@@ -154,7 +122,7 @@ CudaBackend::Choice CudaBackend::choose(const Op& op, const std::function<void()
   const std::string obstacle = cudnn_->run(op);
   if (!obstacle.empty()) return {.is_cudnn = false, .reason = "cuDNN has " + obstacle};
   if (convolution_ == Convolution::kCudnn) return {.is_cudnn = true, .reason = "--conv cudnn"};
-  Stopwatch stopwatch(stream());
+  CudaStopwatch stopwatch(stream());
   const float cudnn_ms = stopwatch.shortest([&] { cudnn_->run(op); });
   const float own_ms = stopwatch.shortest(own);
   return {.is_cudnn = cudnn_ms < own_ms,
@@ -167,6 +135,12 @@ std::unique_ptr<Backend> open_cuda_backend(const BackendOptions& options) {
   const CudaStatus status = query_cuda();
   require<BackendError>(status.is_usable, "backend cuda: {}", status.reason);
   return std::make_unique<CudaBackend>(std::make_unique<CudaMemory>(), options);
+}
+
+double cuda_seconds(Backend& backend, const std::function<void()>& work) {
+  auto* const device = dynamic_cast<DeviceBackend*>(&backend);
+  require<BackendError>(device != nullptr, "{} has no clock of a device; expected cuda", backend.name());
+  return 1e-3 * static_cast<double>(CudaStopwatch(device->stream()).milliseconds(work));
 }
 
 }  // namespace gnc

@@ -2,7 +2,11 @@
 /// What GPU there is, or precisely why there is none to use.
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <vector>
+
+#include "engine/backend.h"
 
 namespace gnc {
 
@@ -18,6 +22,20 @@ struct CudaStatus {
   int driver_version = 0;   ///< newest CUDA the driver supports, 1000·major + 10·minor; 0 without a driver
   int runtime_version = 0;  ///< CUDA this was built with, the same form; 0 when built without
 };
+
+/// A library of NVIDIA's that `cuda` opens when it needs it.
+struct CudaLibrary {
+  std::string name;     ///< "cuBLAS"
+  std::string version;  ///< "13.0.1"; empty where it is not there
+  std::string reason;   ///< why it is not there
+};
+
+/// cuBLAS, cuDNN and CUPTI, as the loader finds them. Never throws; empty in a build without CUDA.
+std::vector<CudaLibrary> query_cuda_libraries();
+
+/// Seconds by the device's own clock, between events around what `work` queues on `backend`, which is `cuda`;
+/// waits for it. Throws BackendError in a build without CUDA.
+double cuda_seconds(Backend& backend, const std::function<void()>& work);
 
 /// Asks the CUDA runtime anew (a first call creates the context: some 100 ms). Never throws; also there in a
 /// build without CUDA, which it then gives as the reason.

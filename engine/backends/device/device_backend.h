@@ -65,7 +65,12 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   }
   /// Scratch memory of one op: at least `bytes`, contents unspecified, valid until the next call. Grows,
   /// never shrinks.
-  void* workspace(std::size_t bytes) { return grown(workspace_, bytes); }
+  void* workspace(std::size_t bytes) {
+    scratch_bytes_ += bytes;
+    return grown(workspace_, bytes);
+  }
+  /// All that workspace() was asked for: partial results, written once and read once.
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
   /// The same for an op that runs other ops: those leave it alone.
   void* composite_workspace(std::size_t bytes) { return grown(composite_workspace_, bytes); }
   /// At least `count` counters, all zero; a kernel that counts with them leaves them so. They are in no
@@ -95,6 +100,7 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   Buffer workspace_;
   Buffer composite_workspace_;
   Buffer tickets_;
+  std::size_t scratch_bytes_ = 0;
 };
 
 }  // namespace KERNEL_TARGET

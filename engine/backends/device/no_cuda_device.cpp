@@ -13,6 +13,12 @@ CudaStatus query_cuda() {
   return status;
 }
 
+std::vector<CudaLibrary> query_cuda_libraries() { return {}; }
+
+double cuda_seconds(Backend&, const std::function<void()>&) {
+  throw BackendError("backend cuda: " + query_cuda().reason);
+}
+
 std::unique_ptr<Backend> open_cuda_backend(const BackendOptions&) {
   throw BackendError("backend cuda: " + query_cuda().reason);
 }

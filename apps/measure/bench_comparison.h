@@ -1,0 +1,49 @@
+#pragma once
+/// Two runs of gnc-bench set against each other.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/measure/bench_results.h"
+
+namespace gnc {
+
+enum class Verdict : std::uint8_t {
+  kSame,    ///< the interval lies within ±the smallest change of interest
+  kFaster,  ///< it lies beyond, below
+  kSlower,  ///< it lies beyond, above
+  kNoisy,   ///< it says neither: too few rounds, or too much noise
+};
+
+/// Times of a benchmark in two runs. The ratio is that of the medians, second over first.
+struct Change {
+  std::string name;  ///< "Conv2dForward/vgg11.conv1/own"
+  double first = 0;
+  double second = 0;
+  double ratio = 1;
+  /// 95 % of the ratio: from medians ± 1.96 standard errors of their logarithms, where the standard error of
+  /// a median of n rounds is 1.2533·σ/√n and σ is 1.4826·MAD (what it is for normal noise). Rounds of one
+  /// process are not independent, so that the interval is widened by `kBetweenProcesses` on either side.
+  double low = 1;
+  double high = 1;
+  Verdict verdict = Verdict::kSame;
+};
+
+/// What two processes on a quiet machine differ by though nothing has changed (alignment of memory, clocks),
+/// as a share.
+inline constexpr double kBetweenProcesses = 0.01;
+
+/// The change from one list of times to another. `smallest` is the share below which a change is of no
+/// interest. Throws Error for no times.
+Change compare_times(std::span<const double> first, std::span<const double> second, double smallest);
+
+/// Benchmarks that both have, in the order of the second; `missing` receives the names of those that only one
+/// has. Throws UsageError where they have none in common, or come from different devices.
+std::vector<Change> compare(const BenchResults& first, const BenchResults& second, double smallest,
+                            std::vector<std::string>& missing);
+
+std::string_view to_string(Verdict verdict);
+std::string to_table(const std::vector<Change>& changes);
+
+}  // namespace gnc

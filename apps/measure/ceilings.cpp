@@ -1,0 +1,120 @@
+#include "apps/measure/ceilings.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "apps/measure/stopwatch.h"
+
+namespace gnc {
+namespace {
+
+/// Many, each short: on a machine with other work one of them has it to itself.
+constexpr int kTries = 20;
+
+/// Shortest time of a few, after one more to warm up.
+template <class Work>
+double shortest(const Work& work) {
+  work();
+  double best = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const double start = seconds_now();
+    work();
+    const double seconds = seconds_now() - start;
+    if (i == 0 || seconds < best) best = seconds;
+  }
+  return best;
+}
+
+/// Copies between host arrays, every thread its own part.
+double host_copy_rate() {
+  constexpr std::size_t kBytes = std::size_t{128} << 20;
+  const std::unique_ptr<std::byte[]> from(new std::byte[kBytes]), to(new std::byte[kBytes]);
+  std::memset(from.get(), 1, kBytes);
+  std::memset(to.get(), 2, kBytes);
+  const double seconds = shortest([&] {
+#pragma omp parallel
+    {
+      const auto threads = static_cast<std::size_t>(omp_get_num_threads());
+      const auto thread = static_cast<std::size_t>(omp_get_thread_num());
+      const std::size_t first = kBytes / threads * thread;
+      const std::size_t end = thread + 1 == threads ? kBytes : first + kBytes / threads;
+      std::memcpy(to.get() + first, from.get() + first, end - first);
+    }
+  });
+  return 2.0 * kBytes / seconds;
+}
+
+double device_copy_rate(Backend& backend) {
+  constexpr std::size_t kBytes = std::size_t{1} << 30;
+  const Buffer from(backend.memory(), kBytes), to(backend.memory(), kBytes);
+  backend.memory().fill_zero(from.data(), kBytes);
+  const double seconds = shortest([&] {
+    backend.memory().copy(to.data(), from.data(), kBytes);
+    backend.synchronize();
+  });
+  return 2.0 * kBytes / seconds;
+}
+
+DeviceTensor filled(Backend& backend, const TensorSpec& spec) {
+  DeviceTensor tensor(backend.memory(), spec);
+  backend.memory().fill_zero(tensor.view().raw(), spec.bytes());
+  return tensor;
+}
+
+double gemm_rate(Backend& backend, int extent) {
+  const TensorSpec spec{.shape = {extent, extent}};
+  std::vector<float> ones(static_cast<std::size_t>(extent) * static_cast<std::size_t>(extent), 1.0F);
+  const DeviceTensor a = upload(backend.memory(), HostTensor(spec.shape, ones));
+  const DeviceTensor b = upload(backend.memory(), HostTensor(spec.shape, ones));
+  const DeviceTensor c = filled(backend, spec);
+  const Gemm product{.a = a.view(), .b = b.view(), .c = c.view()};
+  const double seconds = shortest([&] {
+    backend.run(product);
+    backend.synchronize();
+  });
+  return 2.0 * extent * extent * extent / seconds;
+}
+
+/// [pixels, channels] times [channels, channels].
+double convolution_rate(Backend& backend) {
+  constexpr int kChannels = 4096, kExtent = 64;
+  const Conv2dGeometry geometry{.kernel = 1, .stride = 1, .padding = 0};
+  const DType dtype = backend.image_dtype();
+  const TensorSpec images{
+      .shape = {1, kChannels, kExtent, kExtent}, .dtype = dtype, .layout = backend.image_layout()};
+  const Shape weights_shape{kChannels, kChannels, 1, 1};
+  const DeviceTensor x = filled(backend, images), y = filled(backend, images);
+  const DeviceTensor weights = filled(
+      backend, {.shape = weights_shape, .dtype = dtype, .layout = backend.weights_layout(weights_shape)});
+  const Conv2dForward product{.geometry = geometry, .x = x.view(), .weights = weights.view(), .y = y.view()};
+  const double seconds = shortest([&] {
+    backend.run(product);
+    backend.synchronize();
+  });
+  return 2.0 * kExtent * kExtent * kChannels * kChannels / seconds;
+}
+
+}  // namespace
+
+double Ceilings::floor_seconds(double flops, double bytes) const {
+  return std::max(flops / flops_per_second, bytes / bytes_per_second);
+}
+
+bool has_ceilings(const Backend& backend) { return backend.name() == "cpu" || backend.name() == "cuda"; }
+
+Ceilings measure_ceilings(Backend& backend) {
+  require<UsageError>(has_ceilings(backend),
+                      "--device {}: times of it say nothing of a machine; expected cpu or cuda",
+                      backend.name());
+  if (backend.name() == "cpu")
+    return {.bytes_per_second = host_copy_rate(), .flops_per_second = gemm_rate(backend, 768)};
+  return {.bytes_per_second = device_copy_rate(backend),
+          .flops_per_second =
+              backend.precision() == Precision::kBf16 ? convolution_rate(backend) : gemm_rate(backend, 8192)};
+}
+
+}  // namespace gnc

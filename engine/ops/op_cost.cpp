@@ -1,0 +1,175 @@
+#include "engine/ops/op_cost.h"
+
+#include <initializer_list>
+
+namespace gnc {
+namespace {
+
+/// Elements of all runs.
+double elements(const ConstTensor& tensor) {
+  return static_cast<double>(tensor.shape().elements()) * tensor.runs();
+}
+
+using Operands = std::initializer_list<ConstTensor>;
+
+double bytes_of_all(Operands operands) {
+  double bytes = 0;
+  for (const ConstTensor& operand : operands) bytes += bytes_of(operand);
+  return bytes;
+}
+
+OpCost cost(double flops, Operands activations, Operands parameters = {}) {
+  const double activation_bytes = bytes_of_all(activations);
+  return {.flops = flops,
+          .bytes = activation_bytes + bytes_of_all(parameters),
+          .activation_bytes = activation_bytes};
+}
+
+/// Of a convolution's products; `y` is its output or the gradient of that.
+double convolution_flops(const ConstTensor& y, const ConstTensor& weights) {
+  return 2 * elements(y) * static_cast<double>(weights.shape().elements()) / weights.shape()[0];
+}
+
+/// Of the windows of a pooling; `y` is its output or the gradient of that.
+double pooling_flops(const ConstTensor& y, const Conv2dGeometry& geometry) {
+  return elements(y) * geometry.kernel * geometry.kernel;
+}
+
+}  // namespace
+
+double bytes_of(const ConstTensor& tensor) {
+  if (!tensor) return 0;
+  const bool is_shared = tensor.run_stride() == 0;
+  return static_cast<double>(tensor.shape().elements()) * (is_shared ? 1 : tensor.runs()) *
+         static_cast<double>(size_of(tensor.dtype()));
+}
+
+OpCost cost_of(const Add& op) {
+  const bool is_one = op.a.raw() == op.b.raw();
+  return cost(elements(op.y), {op.a, is_one ? ConstTensor() : op.b, op.y});
+}
+
+OpCost cost_of(const AugmentNormalize& op) {
+  // Of the stored pictures those that the batches pick.
+  const double picked = elements(op.y) * static_cast<double>(size_of(op.pixels.dtype()));
+  OpCost result = cost(3 * elements(op.y), {op.indices, op.flips, op.shifts, op.scale, op.offset, op.y});
+  result.bytes += picked;
+  result.activation_bytes += picked;
+  return result;
+}
+
+OpCost cost_of(const AveragePoolBackward& op) {
+  return cost(pooling_flops(op.y_grad, op.geometry), {op.y_grad, op.x_grad});
+}
+
+OpCost cost_of(const AveragePoolForward& op) { return cost(pooling_flops(op.y, op.geometry), {op.x, op.y}); }
+
+OpCost cost_of(const BatchNormApply& op) {
+  return cost(4 * elements(op.x), {op.x, op.y}, {op.scale, op.shift, op.mean, op.invstd});
+}
+
+OpCost cost_of(const BatchNormBackward& op) {
+  const Tensor accumulated = op.x_grad_mode == GradientMode::kAccumulate ? op.x_grad : Tensor();
+  return cost(10 * elements(op.x), {op.x, op.y_grad, op.x_grad, accumulated},
+              {op.scale, op.shift, op.mean, op.invstd, op.scale_grad, op.shift_grad});
+}
+
+OpCost cost_of(const BatchNormForward& op) {
+  return cost(8 * elements(op.x), {op.x, op.y},
+              {op.scale, op.shift, op.running_mean, op.running_mean, op.running_variance, op.running_variance,
+               op.mean, op.invstd});
+}
+
+OpCost cost_of(const BatchNormInference& op) {
+  return cost(4 * elements(op.x), {op.x, op.y}, {op.scale, op.shift, op.running_mean, op.running_variance});
+}
+
+OpCost cost_of(const BiasBackward& op) { return cost(elements(op.y_grad), {op.y_grad}, {op.bias_grad}); }
+
+OpCost cost_of(const BiasForward& op) { return cost(elements(op.y), {op.y, op.y}, {op.bias}); }
+
+OpCost cost_of(const Conv2dBackwardInput& op) {
+  return cost(convolution_flops(op.y_grad, op.weights), {op.y_grad, op.x_grad}, {op.weights});
+}
+
+OpCost cost_of(const Conv2dBackwardWeights& op) {
+  return cost(convolution_flops(op.y_grad, op.weights_grad), {op.x, op.y_grad},
+              {op.weights_grad, op.bias_grad});
+}
+
+OpCost cost_of(const Conv2dForward& op) {
+  return cost(convolution_flops(op.y, op.weights), {op.x, op.y}, {op.weights, op.bias});
+}
+
+OpCost cost_of(const ConvertLayout& op) { return cost(0, {op.x, op.y}); }
+
+OpCost cost_of(const CorrelationDescent& op) {
+  // A product of the vectors with each other and the way back, an iteration.
+  const double products = 4.0 * op.dim() * op.num_vectors() * op.num_vectors() * op.runs();
+  return cost(products * op.iterations_per_stage, {op.vectors, op.vectors, op.first_sharpness, op.values});
+}
+
+OpCost cost_of(const CrossEntropy& op) {
+  return cost((op.logits_grad ? 5 : 3) * elements(op.logits),
+              {op.logits, op.labels, op.losses, op.logits_grad, op.predictions});
+}
+
+OpCost cost_of(const FixedClassifierLoss& op) {
+  const double batch = op.batch(), classes = op.num_classes();
+  const double products = 2 * batch * op.feature_dim() * (3.0 * op.in_features() + 2 * classes);
+  return cost((products + 5 * batch * classes) * op.runs(), {op.x, op.labels, op.losses, op.x_grad},
+              {op.weights, op.bias, op.frame, op.weights_grad, op.bias_grad});
+}
+
+OpCost cost_of(const FocalLoss& op) {
+  return cost((op.logits_grad ? 6 : 4) * elements(op.logits),
+              {op.logits, op.labels, op.losses, op.logits_grad, op.predictions});
+}
+
+OpCost cost_of(const GaussianChannel& op) {
+  const double classes = op.num_classes();
+  return cost(2.0 * op.samples * op.num_sigmas() * classes * classes * op.dim() * op.runs(),
+              {op.codewords, op.sigmas, op.proposals, op.rates});
+}
+
+OpCost cost_of(const Gemm& op) { return cost(2.0 * elements(op.c) * op.depth(), {op.a, op.b, op.c}); }
+
+OpCost cost_of(const MaxPoolBackward& op) {
+  return cost(pooling_flops(op.y_grad, op.geometry), {op.y_grad, op.winner, op.x_grad});
+}
+
+OpCost cost_of(const MaxPoolForward& op) {
+  return cost(pooling_flops(op.y, op.geometry), {op.x, op.y, op.winner});
+}
+
+OpCost cost_of(const NormalizeRowsBackward& op) {
+  return cost(6 * elements(op.x), {op.x, op.y_grad, op.x_grad});
+}
+
+OpCost cost_of(const NormalizeRowsForward& op) { return cost(3 * elements(op.x), {op.x, op.y}); }
+
+OpCost cost_of(const ReluBackward& op) { return cost(elements(op.y), {op.y, op.y_grad, op.x_grad}); }
+
+OpCost cost_of(const ReluForward& op) { return cost(elements(op.x), {op.x, op.y}); }
+
+OpCost cost_of(const SgdStep& op) {
+  return cost(6 * elements(op.values), {},
+              {op.values, op.values, op.gradients, op.momentum_buffer, op.momentum_buffer, op.bf16_values});
+}
+
+OpCost cost_of(const SquaredError& op) {
+  return cost((op.logits_grad ? 4 : 3) * elements(op.logits),
+              {op.logits, op.labels, op.losses, op.logits_grad, op.predictions});
+}
+
+OpCost cost_of(const SubsampleBackward& op) { return cost(0, {op.y_grad, op.x_grad}); }
+
+OpCost cost_of(const SubsampleForward& op) { return cost(0, {op.x, op.y}); }
+
+OpCost cost_of(const UfmDescent& op) {
+  const double logits = static_cast<double>(op.num_samples()) * op.num_classes() * op.runs();
+  return cost(op.steps * (6.0 * op.feature_dim() + 20) * logits,
+              {op.features, op.features, op.classifier, op.classifier, op.labels, op.losses});
+}
+
+}  // namespace gnc

@@ -1,0 +1,122 @@
+/// gnc-bench as a person runs it: ops beside oneDNN, layers of a network, the plan, the roofline, and results
+/// compared.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+namespace gnc {
+namespace {
+
+using tests::ProgramResult;
+using tests::run_program;
+using tests::TempDir;
+using Json = nlohmann::ordered_json;
+
+ProgramResult bench(const std::vector<std::string>& arguments) { return run_program(GNC_BENCH, arguments); }
+
+Json read_json(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return Json::parse(file, nullptr, false);
+}
+
+void expect_failure(const std::vector<std::string>& arguments, int status,
+                    std::initializer_list<std::string_view> parts) {
+  const ProgramResult result = bench(arguments);
+  EXPECT_EQ(result.exit_status, status) << result.err;
+  for (const std::string_view part : parts)
+    EXPECT_NE(result.err.find(part), std::string::npos) << part << " is not in " << result.err;
+}
+
+TEST(BenchCli, Times_An_Op_Beside_OneDnn_And_Compares_The_Results) {
+  const TempDir folder;
+  const std::string a = folder / "a.json", b = folder / "b.json";
+  const ProgramResult result = bench({"--op", "BiasBackward", "--rounds", "6", "--json", a});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  Json json = read_json(a);
+  ASSERT_FALSE(json.is_discarded());
+  std::set<std::string> implementations;
+  for (const Json& benchmark : json.at("benchmarks")) {
+    implementations.insert(benchmark.at("implementation").get<std::string>());
+    EXPECT_EQ(benchmark.at("seconds").size(), 6U);
+    EXPECT_GT(benchmark.at("median_seconds").get<double>(), 0);
+    EXPECT_GT(benchmark.at("of_ceiling").get<double>(), 0);
+  }
+  EXPECT_EQ(implementations, (std::set<std::string>{"own", "onednn"}));
+  EXPECT_GT(json.at("ceilings").at("copy_bytes_per_second").get<double>(), 0);
+  for (const char* key : {"device", "processor", "driver", "clocks", "commit", "onednn"})
+    EXPECT_TRUE(json.at("context").contains(key)) << key;
+
+  // The very same times are the same; half as long again is slower, and the exit status says so.
+  const ProgramResult same = bench({"compare", a, a});
+  EXPECT_EQ(same.exit_status, 0) << same.out;
+  EXPECT_NE(same.out.find("0 slower"), std::string::npos) << same.out;
+  for (Json& benchmark : json.at("benchmarks"))
+    for (Json& seconds : benchmark.at("seconds")) seconds = 30 * seconds.get<double>();
+  std::ofstream(b) << json;
+  const ProgramResult slower = bench({"compare", a, b});
+  EXPECT_EQ(slower.exit_status, 1) << slower.out;
+  EXPECT_NE(slower.out.find("SLOWER"), std::string::npos) << slower.out;
+  EXPECT_EQ(bench({"compare", b, a}).exit_status, 0);
+}
+
+TEST(BenchCli, Layers_Of_A_Network_Are_Cases) {
+  const TempDir folder;
+  const std::string path = folder / "layers.json";
+  const ProgramResult result =
+      bench({"--op", "Conv2dForward", "--model", "resnet20", "--width", "0.5", "--batch-size", "4", "--case",
+             "layer3", "--rounds", "5", "--baseline", "none", "--cache", "warm", "--json", path});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  const Json benchmarks = read_json(path).at("benchmarks");
+  // The first convolution of the stage halves the picture; the other five are alike.
+  ASSERT_EQ(benchmarks.size(), 2U);
+  EXPECT_EQ(benchmarks[0].at("case"), "resnet20.layer3.0.conv1");
+  EXPECT_EQ(benchmarks[1].at("case"), "resnet20.layer3.0.conv2");
+  EXPECT_EQ(benchmarks[1].at("alike").size(), 4U);
+  // 16 to 32 channels, 8x8 pixels of the output, 9 taps, batch 4.
+  EXPECT_EQ(benchmarks[0].at("flops").get<double>(), 2.0 * 4 * 32 * 64 * 16 * 9);
+}
+
+TEST(BenchCli, Plans_A_Step_Without_Computing_It) {
+  const TempDir folder;
+  const std::string path = folder / "plan.json";
+  const ProgramResult result = bench({"--plan", "--precision", "bf16", "--json", path});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  for (const char* part : {"Conv2dBackwardWeights", "kernels", "floor us", "bar: 931.0 MB and 40 kernels"})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
+  const Json plan = read_json(path);
+  EXPECT_GT(plan.at("total").at("kernels").get<int>(), 0);
+  EXPECT_EQ(plan.at("floor").at("most_kernels"), 40);
+}
+
+TEST(BenchCli, Draws_The_Roofline) {
+  const TempDir folder;
+  const std::string path = folder / "roofline.svg";
+  const ProgramResult result = bench(
+      {"--roofline", path, "--model", "resnet20", "--width", "0.25", "--batch-size", "8", "--rounds", "3"});
+  ASSERT_EQ(result.exit_status, 0) << result.err;
+  std::ifstream file(path);
+  const std::string svg{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(svg.find("<svg"), std::string::npos);
+  EXPECT_GT(svg.size(), 10'000U);
+}
+
+TEST(BenchCli, Says_What_Is_Wrong) {
+  expect_failure({"--modle", "vgg11"}, 2, {"--modle", "did you mean --model"});
+  expect_failure({"--op", "Conv2d"}, 2, {"Conv2d", "did you mean"});
+  expect_failure({"--op", "Add", "--case", "nothing.such"}, 2, {"--case 'nothing.such'"});
+  expect_failure({"--op", "Add", "--baseline", "cudnn"}, 2, {"--baseline cudnn is for --device cuda"});
+  expect_failure({"compare", "one.json"}, 2, {"B.json"});
+  expect_failure({"compare", "one.json", "two.json"}, 1, {"one.json", "cannot be read"});
+  expect_failure({"comparison"}, 2, {"did you mean", "compare"});
+}
+
+}  // namespace
+}  // namespace gnc

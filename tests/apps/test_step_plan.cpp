@@ -1,0 +1,95 @@
+/// The plan of a training step: kernels, arithmetic and traffic, against counts by hand.
+
+#include "apps/measure/step_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "apps/measure/plan_report.h"
+
+namespace gnc {
+namespace {
+
+PlanTotals row_of(const std::vector<PlanTotals>& rows, std::string_view name) {
+  const auto found = std::ranges::find(rows, name, &PlanTotals::name);
+  EXPECT_NE(found, rows.end()) << name;
+  return found == rows.end() ? PlanTotals{} : *found;
+}
+
+/// VGG11 on 32x32: the outputs of its convolutions are 64·32², 128·16², 2·256·8², 2·512·4² and 2·512·2² a
+/// picture.
+constexpr double kOutputs = 64 * 1024 + 128 * 256 + 2 * 256 * 64 + 2 * 512 * 16 + 2 * 512 * 4;
+constexpr double kBatch = 8;
+
+TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
+  const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
+  // Moments, statistics, apply; sums, gradients of the parameters, gradient of the input.
+  EXPECT_EQ(row_of(rows, "BatchNormForward").kernels, 3 * 8);
+  EXPECT_EQ(row_of(rows, "BatchNormBackward").kernels, 3 * 8);
+  EXPECT_EQ(row_of(rows, "Conv2dForward").kernels, 8);
+  EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").kernels, 7);  // the pictures have no gradient
+  EXPECT_EQ(row_of(rows, "SgdStep").calls, 1);
+}
+
+TEST(StepPlan, Counts_What_Batch_Norm_Moves) {
+  const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
+  constexpr double kBytes = 2 * kBatch * kOutputs;
+  // x twice, y; x twice, y_grad twice, x_grad.
+  EXPECT_EQ(row_of(rows, "BatchNormForward").moved_activation_bytes, 3 * kBytes);
+  EXPECT_EQ(row_of(rows, "BatchNormBackward").moved_activation_bytes, 5 * kBytes);
+  EXPECT_EQ(row_of(rows, "BatchNormForward").flops, 8 * kBatch * kOutputs);
+}
+
+TEST(StepPlan, Counts_The_Arithmetic_Of_Convolutions) {
+  const auto rows = totals_by_op(plan_step({.batch_size = 8}));
+  const double multiply_adds =
+      9.0 * (3 * 64 * 1024.0 + 64 * 128 * 256.0 + 128 * 256 * 64.0 + 256 * 256 * 64.0 + 256 * 512 * 16.0 +
+             512 * 512 * 16.0 + 2 * 512 * 512 * 4.0);
+  EXPECT_EQ(row_of(rows, "Conv2dForward").flops, 2 * kBatch * multiply_adds);
+  EXPECT_EQ(row_of(rows, "Conv2dBackwardWeights").flops, 2 * kBatch * multiply_adds);
+  EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").flops, 2 * kBatch * (multiply_adds - 9.0 * 3 * 64 * 1024));
+}
+
+TEST(StepPlan, Rows_Add_Up_To_The_Step_Both_Ways) {
+  const StepPlan plan = plan_step({.model = "resnet20", .batch_size = 4});
+  const PlanTotals total = total_of(plan);
+  for (const auto& rows : {totals_by_op(plan), totals_by_layer(plan)}) {
+    int kernels = 0;
+    double moved = 0, flops = 0;
+    for (const PlanTotals& row : rows) {
+      kernels += row.kernels;
+      moved += row.moved_bytes;
+      flops += row.flops;
+    }
+    EXPECT_EQ(kernels, total.kernels);
+    EXPECT_DOUBLE_EQ(moved, total.moved_bytes);
+    EXPECT_DOUBLE_EQ(flops, total.flops);
+  }
+}
+
+TEST(StepPlan, Bf16_Halves_The_Images) {
+  const auto wide = totals_by_op(plan_step({.batch_size = 8}));
+  const auto narrow = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
+  EXPECT_EQ(row_of(wide, "Conv2dForward").moved_activation_bytes,
+            2 * row_of(narrow, "Conv2dForward").moved_activation_bytes);
+}
+
+TEST(StepPlan, Begins_With_The_Batch_And_Ends_With_The_Update) {
+  const StepPlan plan = plan_step({.batch_size = 4});
+  EXPECT_EQ(plan.front().name, AugmentNormalize::kName);
+  EXPECT_EQ(plan.front().layer, "input");
+  EXPECT_EQ(plan.back().name, SgdStep::kName);
+  EXPECT_EQ(plan.back().layer, "optimizer");
+  EXPECT_TRUE(std::holds_alternative<SgdStep>(plan.back().op));
+}
+
+TEST(StepPlan, Floors_Are_For_The_Step_They_Were_Counted_For) {
+  EXPECT_TRUE(floor_of({.model = "resnet18", .precision = Precision::kBf16}).has_value());
+  EXPECT_FALSE(floor_of({.model = "resnet18"}).has_value());
+  EXPECT_FALSE(floor_of({.model = "resnet18", .batch_size = 128, .precision = Precision::kBf16}).has_value());
+  EXPECT_FALSE(floor_of({.model = "resnet20", .precision = Precision::kBf16}).has_value());
+}
+
+}  // namespace
+}  // namespace gnc

@@ -1,0 +1,76 @@
+/// The comparison with a committed budget: what is worse, what is better, what cannot be compared.
+
+#include "tests/guard/budget.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/file.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_dir.h"
+
+namespace gnc::tests {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const std::vector<BudgetColumn> kColumns = {{.name = "kernels"},
+                                            {.name = "warps", .worse = Worse::kLess},
+                                            {.name = "instructions", .tolerance = 0.01}};
+
+Budget budget_of(std::vector<double> values) {
+  return {.pins = {{"compiler", "1"}}, .columns = kColumns, .rows = {{"conv", std::move(values)}}};
+}
+
+TEST(Budget, Nothing_Has_Moved) {
+  const Moves moves = moves_between(budget_of({3, 8, 1000}), budget_of({3, 8, 1009}));
+  EXPECT_THAT(moves.worse, IsEmpty());
+  EXPECT_THAT(moves.better, IsEmpty());
+}
+
+TEST(Budget, Says_What_Is_Worse_And_By_How_Much) {
+  const Moves moves = moves_between(budget_of({3, 8, 1000}), budget_of({4, 6, 1020}));
+  EXPECT_THAT(moves.worse, ElementsAre("conv: kernels 3 -> 4 (+33.33 %)", "conv: warps 8 -> 6 (-25.00 %)",
+                                       "conv: instructions 1000 -> 1020 (+2.00 %)"));
+}
+
+TEST(Budget, Says_What_Is_Better_New_Or_Gone) {
+  Budget present = budget_of({2, 12, 1000});
+  present.rows["pool"] = {1, 1, 1};
+  Budget before = budget_of({3, 8, 1000});
+  before.rows["add"] = {1, 1, 1};
+  const Moves moves = moves_between(before, present);
+  EXPECT_THAT(moves.worse, IsEmpty());
+  EXPECT_THAT(moves.better, ElementsAre("conv: kernels 3 -> 2 (-33.33 %)", "conv: warps 8 -> 12 (+50.00 %)",
+                                        "pool: new", "add: gone"));
+}
+
+TEST(Budget, Reads_What_It_Wrote) {
+  const TempDir folder;
+  const Budget written = budget_of({3, 8, 1000.25});
+  write_atomically(folder.path() / "b.tsv", to_text(written));
+  const Budget read = read_budget(folder.path() / "b.tsv", kColumns);
+  EXPECT_EQ(read.rows, written.rows);
+  EXPECT_EQ(read.pins, written.pins);
+}
+
+TEST(Budget, Names_Line_And_Column_Of_What_Is_Wrong) {
+  const TempDir folder;
+  const std::filesystem::path path = folder.path() / "b.tsv";
+  write_atomically(path, "name\tkernels\twarps\tinstructions\nconv\t1\tx\t3\n");
+  expect_error<Error>([&] { read_budget(path, kColumns); }, {"b.tsv:2: 'x' is no number"});
+  write_atomically(path, "name\tkernels\tthreads\tinstructions\nconv\t1\t2\t3\n");
+  expect_error<Error>([&] { read_budget(path, kColumns); }, {"column 'threads', expected 'warps'"});
+}
+
+TEST(Budget, Names_The_Pin_That_Differs) {
+  Budget present = budget_of({3, 8, 1000});
+  EXPECT_EQ(pin_that_differs(budget_of({3, 8, 1000}), present), "");
+  present.pins["compiler"] = "2";
+  EXPECT_EQ(pin_that_differs(budget_of({3, 8, 1000}), present),
+            "compiler is '2' here and '1' in the committed file");
+}
+
+}  // namespace
+}  // namespace gnc::tests
