@@ -68,6 +68,21 @@ std::vector<std::string> fields(const EpochRow& row, int epoch, double learning_
   return all;
 }
 
+/// The end of an epoch's line of the log.
+std::string attacks_text(const std::optional<Robustness>& robustness) {
+  if (!robustness) return "";
+  return fmt::format("  fgsm {:6.2f} % pgd {:6.2f} % deepfool {:.3f}", 100 * robustness->fgsm_accuracy,
+                     100 * robustness->pgd_accuracy, robustness->deepfool_mean);
+}
+
+/// The first epoch, counted from 1, after which every training picture is classified rightly: the terminal
+/// phase begins (Papyan, Han, Donoho 2020). Null: there is none.
+nlohmann::ordered_json terminal_phase_epoch(const CsvTable& epochs) {
+  for (int row = 0; row < epochs.size(); ++row)
+    if (epochs.number(row, "train_accuracy") == 1) return epochs.integer(row, "epoch");
+  return nullptr;
+}
+
 }  // namespace
 
 Eigen::MatrixXd trained_classifier(Trainer& trainer, int run) {
@@ -95,8 +110,11 @@ Ensemble::Ensemble(const Shared& shared, Trainer& trainer, std::span<const Plann
       metrics_(shared.options.metrics),
       runs_(runs.begin(), runs.end()),
       settings_(std::move(settings)) {
+  header_ = metrics_header(metrics_);
+  if (shared.robustness != nullptr)
+    for (std::string& name : robustness_names()) header_.push_back(std::move(name));
   for (std::size_t i = 0; i < runs_.size(); ++i) {
-    tables_.emplace_back(metrics_header(metrics_));
+    tables_.emplace_back(header_);
     layer_tables_.emplace_back(layers_header());
   }
 }
@@ -110,7 +128,7 @@ void Ensemble::begin_or_resume(const Position& start) {
       if (runs_[i]->frame) install_frame(trainer_, index, *runs_[i]->frame);
     } else {
       seconds_ = directory.load_checkpoint(trainer_, index);
-      tables_[i] = directory.read_metrics(start.epoch, metrics_);
+      tables_[i] = directory.read_metrics(start.epoch, header_);
       if (measures_layers()) layer_tables_[i] = directory.read_layers(start.epoch);
     }
   }
@@ -202,7 +220,15 @@ std::vector<EpochRow> Ensemble::evaluate() {
         drawable_features(test[i].features, test_labels, static_cast<int>(classifier_of(i).rows()));
     rows[i].confusion = confusion_matrix(test[i].predictions, test_labels, shared_.data.num_classes);
   }
+  attack(rows);
   return rows;
+}
+
+void Ensemble::attack(std::vector<EpochRow>& rows) {
+  const int done = trainer_.position().epoch;
+  if (!shared_.options.robustness.is_due(done, trainer_.settings().epochs)) return;
+  const std::vector<AttackedRun> attacked = shared_.robustness->measure(trainer_.arena(), done);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].robustness = summarize(attacked[i]);
 }
 
 void Ensemble::check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const {
@@ -216,7 +242,11 @@ void Ensemble::check_finite(const ClassificationScore& score, std::size_t i, std
 void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& progress) {
   const double rate = trainer_.settings().schedule.at(epoch);
   for (std::size_t i = 0; i < runs_.size(); ++i) {
-    tables_[i].add_row(fields(rows[i], epoch + 1, rate));
+    std::vector<std::string> row = fields(rows[i], epoch + 1, rate);
+    if (shared_.robustness != nullptr)
+      for (const auto& [name, value] : robustness_columns(rows[i].robustness))
+        row.push_back(csv_number(value));
+    tables_[i].add_row(std::move(row));
     runs_[i]->directory.write_metrics(tables_[i]);
     if (measures_layers()) {
       add_rows(layer_tables_[i], epoch + 1, rows[i].layers);
@@ -225,10 +255,10 @@ void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& pr
     const CollapseReport collapse = rows[i].train_metrics.collapse.value_or(CollapseReport{});
     progress.line(fmt::format(
         "{}  epoch {:3}/{}  lr {:<7g} train ce {:.4f} acc {:6.2f} %  test ce {:.4f} acc {:6.2f} %  "
-        "nc1 {:.3f} nc2 {:.3f} nc3 {:+.3f} nc4 {:.3f}",
+        "nc1 {:.3f} nc2 {:.3f} nc3 {:+.3f} nc4 {:.3f}{}",
         runs_[i]->name, epoch + 1, trainer_.settings().epochs, rate, rows[i].train.cross_entropy,
         100 * rows[i].train.accuracy, rows[i].test.cross_entropy, 100 * rows[i].test.accuracy, collapse.nc1,
-        collapse.nc2, collapse.nc3, collapse.nc4));
+        collapse.nc2, collapse.nc3, collapse.nc4, attacks_text(rows[i].robustness)));
   }
 }
 
@@ -270,6 +300,9 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
   for (const auto& [name, value] : row.test_metrics.columns) result["test_" + name] = value;
   if (row.bounds)
     for (const auto& [name, value] : columns(*row.bounds)) result[name] = value;
+  result["terminal_phase_epoch"] = terminal_phase_epoch(tables_[i]);
+  if (shared_.robustness != nullptr)
+    for (const auto& [name, value] : robustness_columns(row.robustness)) result[name] = value;
   if (const auto choices = shared_.backend.choices(); !choices.empty()) result["implementations"] = choices;
   if (!shared_.options.init.empty()) result["init"] = shared_.options.init;
   result["settings"] = settings_[i];

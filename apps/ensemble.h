@@ -14,6 +14,7 @@
 #include "apps/progress.h"
 #include "apps/run_directory.h"
 #include "apps/training_options.h"
+#include "engine/attacks/robustness.h"
 #include "engine/metrics/accuracy.h"
 #include "engine/trainer.h"
 #include "models/frame.h"
@@ -37,9 +38,10 @@ struct EpochRow {
   ClassificationScore test;
   SplitMetrics train_metrics;
   SplitMetrics test_metrics;
-  std::vector<MeasuredLayer> layers;    ///< those of --layers
-  std::optional<CoveringBound> bounds;  ///< with --bounds, after the last epoch
-  Eigen::MatrixXd confusion;            ///< of the test pictures: confusion_matrix()
+  std::vector<MeasuredLayer> layers;     ///< those of --layers
+  std::optional<CoveringBound> bounds;   ///< with --bounds, after the last epoch
+  std::optional<Robustness> robustness;  ///< after epochs that attacks are due after
+  Eigen::MatrixXd confusion;             ///< of the test pictures: confusion_matrix()
   /// Features of test pictures where they can be drawn, d = 2 or 3: label,z0,z1[,z2]; else empty.
   CsvTable features;
 };
@@ -60,6 +62,7 @@ class Ensemble {
     const LoadedData& data;
     const Backend& backend;
     std::string precision;
+    RobustnessMeter* robustness = nullptr;  ///< of the trainer's runs; null: no attacks
   };
 
   /// `runs[i]` is run i of the trainer, `settings[i]` what decides its result.
@@ -78,6 +81,8 @@ class Ensemble {
   bool train_epoch(Progress& progress);
   bool measures_layers() const { return !shared_.options.layers.empty(); }
   std::vector<EpochRow> evaluate();
+  /// Where attacks are due.
+  void attack(std::vector<EpochRow>& rows);
   /// The frame as it was given or, of a learned classifier, what it is now.
   Eigen::MatrixXd classifier_of(std::size_t i);
   void check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const;
@@ -89,6 +94,7 @@ class Ensemble {
   const Shared& shared_;
   Trainer& trainer_;
   EpochMetrics metrics_;
+  std::vector<std::string> header_;  // of metrics.csv
   std::vector<const PlannedRun*> runs_;
   std::vector<nlohmann::ordered_json> settings_;
   std::vector<CsvTable> tables_;

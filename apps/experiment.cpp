@@ -94,6 +94,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
+  if (training_.robustness.is_wanted()) attacked_ = attacked_pictures(training_.robustness, data_);
   if (!training_.init.empty()) init_ = load_safetensors(training_.init);
   settings_ = result_settings(training_);
   settings_["init"] = init_ ? digest(*init_) : "drawn";
@@ -189,7 +190,12 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
     seeds.push_back(run->seed);
     settings.push_back(settings_of(*run));
   }
-  Trainer trainer(training_backend(), *network, *data_.train, *data_.test, trainer_settings_, seeds);
+  std::optional<RobustnessMeter> robustness;
+  if (attacked_)
+    robustness.emplace(training_backend(), *network, *attacked_,
+                       robustness_settings(training_.robustness, trainer_settings_.batch_size), seeds);
+  Trainer trainer(training_backend(), *network, *data_.train, *data_.test, trainer_settings_, seeds,
+                  robustness ? &*robustness : nullptr);
   const MemoryPlan& plan = trainer.memory_plan();
   Progress progress({.label = fmt::format("{}{}", runs.front()->name, runs.size() > 1 ? " …" : ""),
                      .unit = "images",
@@ -205,8 +211,11 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
     for (int run = 0; run < trainer.runs(); ++run) write_weights(weights, trainer.parameters(), run);
     progress.line(described(training_.init, weights));
   }
-  const Ensemble::Shared shared{
-      .options = training_, .data = data_, .backend = training_backend(), .precision = common_.precision};
+  const Ensemble::Shared shared{.options = training_,
+                                .data = data_,
+                                .backend = training_backend(),
+                                .precision = common_.precision,
+                                .robustness = robustness ? &*robustness : nullptr};
   Ensemble ensemble(shared, trainer, runs, std::move(settings));
   ensemble.begin_or_resume(start);
   ensemble.train(progress);

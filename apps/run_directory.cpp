@@ -81,8 +81,8 @@ void RunDirectory::write_classifier(const Frame& classifier) const {
   write_frame(path_ / "frame.npy", classifier);
 }
 
-CsvTable RunDirectory::read_metrics(int epochs, const EpochMetrics& metrics) const {
-  CsvTable table(metrics_header(metrics));
+CsvTable RunDirectory::read_metrics(int epochs, const std::vector<std::string>& header) const {
+  CsvTable table(header);
   if (epochs == 0) return table;
   const std::filesystem::path file = path_ / "metrics.csv";
   const CsvTable stored = read_csv(file);

@@ -48,7 +48,7 @@ class RunDirectory {
   /// Writes frame.npy: the classifier that a run has learned.
   void write_classifier(const Frame& classifier) const;
   /// The table of epochs, as far as the first `epochs` of them.
-  CsvTable read_metrics(int epochs, const EpochMetrics& metrics) const;
+  CsvTable read_metrics(int epochs, const std::vector<std::string>& header) const;
   void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
   /// The rows of layers.csv, as far as the first `epochs` epochs.
   CsvTable read_layers(int epochs) const;

@@ -142,6 +142,8 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_metrics_option(app, options.metrics);
   add_layers_option(app, options.layers);
   add_bounds_options(app, options.bounds);
+  add_robustness_options(app, options.robustness);
+  add_robustness_schedule_option(app, options.robustness);
   app.add_option("--out", options.out, "folder of the results")->required();
   app.add_flag("--resume", options.is_resume,
                "continue what --out holds; without it a folder in use is an error");
@@ -258,7 +260,10 @@ nlohmann::ordered_json result_settings(const TrainingOptions& options) {
           {"decay", name_of(kDecays, options.decay)},
           {"metrics", options.metrics},
           {"layers", options.layers},
-          {"bounds", options.bounds.is_wanted ? options.bounds.pictures : 0}};
+          {"bounds", options.bounds.is_wanted ? options.bounds.pictures : 0},
+          {"robustness", options.robustness.pictures},
+          {"robustness_epsilon", options.robustness.epsilon},
+          {"robustness_every", options.robustness.every}};
 }
 
 std::vector<std::pair<std::string, std::string>> described(const TrainingOptions& options) {
@@ -279,16 +284,24 @@ std::vector<std::pair<std::string, std::string>> described(const TrainingOptions
                         options.learning_rate_steps.empty()
                             ? "none"
                             : fmt::format("{}", fmt::join(options.learning_rate_steps, ", ")));
-  return {{"model", fmt::format("{}, width {}", options.model, options.width)},
-          {"weights", options.init.empty() ? "drawn" : "start from " + options.init},
-          {"classifier", classifier},
-          {"loss", loss},
-          {"optimiser",
-           fmt::format("SGD, {}), {}momentum {}, weight decay {}{}", rate,
-                       options.is_nesterov ? "Nesterov " : "", options.momentum, options.weight_decay,
-                       options.decay == Decay::kWeights ? " of weights alone" : "")},
-          {"epochs", fmt::format("{} of batches of {}{}", options.epochs, options.batch_size,
-                                 options.drops_last ? ", what is left over dropped" : "")}};
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"model", fmt::format("{}, width {}", options.model, options.width)},
+      {"weights", options.init.empty() ? "drawn" : "start from " + options.init},
+      {"classifier", classifier},
+      {"loss", loss},
+      {"optimiser",
+       fmt::format("SGD, {}), {}momentum {}, weight decay {}{}", rate, options.is_nesterov ? "Nesterov " : "",
+                   options.momentum, options.weight_decay,
+                   options.decay == Decay::kWeights ? " of weights alone" : "")},
+      {"epochs", fmt::format("{} of batches of {}{}", options.epochs, options.batch_size,
+                             options.drops_last ? ", what is left over dropped" : "")}};
+  if (const RobustnessOptions& attacks = options.robustness; attacks.is_wanted())
+    rows.emplace_back("robustness",
+                      fmt::format("FGSM, PGD (epsilon {:.4g}) and DeepFool on {} test pictures, {}",
+                                  attacks.epsilon, attacks.pictures,
+                                  attacks.every == 0 ? std::string("after the last epoch")
+                                                     : fmt::format("every {} epochs", attacks.every)));
+  return rows;
 }
 
 }  // namespace gnc

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/robustness_options.h"
 #include "apps/run_bounds.h"
 #include "engine/trainer.h"
 #include "models/classification_network.h"
@@ -45,6 +46,7 @@ struct TrainingOptions {
   std::vector<std::string> layers;  ///< whose outputs' collapse is measured, or "all"
   std::vector<std::string>
       metrics;  ///< sources of collapse metrics beside the paper's (apps/epoch_metrics.h)
+  RobustnessOptions robustness;
   std::string out;
   bool is_resume = false;
   int checkpoint_every = 10;  ///< epochs; 0: only at the end

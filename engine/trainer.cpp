@@ -76,12 +76,13 @@ std::vector<int> batch_sizes(int size, int batch_size) {
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, const BatchSource& test,
-                 const TrainerSettings& settings, std::vector<std::uint64_t> seeds)
+                 const TrainerSettings& settings, std::vector<std::uint64_t> seeds, ArenaGuest* guest)
     : backend_(backend),
       network_(network),
       train_source_(train),
       settings_(checked(settings, train)),
       seeds_(std::move(seeds)),
+      guest_(guest),
       train_(allocate_for("the training pictures", "--train-limit takes fewer",
                           [&] {
                             return DeviceImages(backend, train,
@@ -122,6 +123,11 @@ std::size_t Trainer::planned_activations(int batch_size) {
       capacity = std::max(capacity, arena.peak());
     }
   }
+  if (guest_ != nullptr) {
+    Arena arena = Arena::unbacked(backend_.memory());
+    guest_->rehearse(planning, arena);
+    capacity = std::max(capacity, arena.peak());
+  }
   return capacity;
 }
 
@@ -161,6 +167,7 @@ void Trainer::warm_up() {
       images->select(0);
       evaluate_batch(backend_, *arena_, *images, samples);
     }
+  if (guest_ != nullptr) guest_->rehearse(backend_, *arena_);
 }
 
 void Trainer::check_layers() {
@@ -202,7 +209,7 @@ void Trainer::plan_and_allocate() {
   backend_.synchronize();
   plan_ = {.parameters = parameters_.bytes(),
            .activations = capacity + losses_.view().spec().bytes(),
-           .images = train_.bytes() + test_.bytes(),
+           .images = train_.bytes() + test_.bytes() + (guest_ == nullptr ? 0 : guest_->bytes()),
            .workspace = backend_.workspace_bytes(),
            .evaluation = static_cast<std::size_t>(runs()) *
                          static_cast<std::size_t>(std::max(train_.size(), test_.size())) *

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/arena_guest.h"
 #include "engine/backend.h"
 #include "engine/batch.h"
 #include "engine/device_images.h"
@@ -65,7 +66,7 @@ struct Position {
 struct MemoryPlan {
   std::size_t parameters = 0;   ///< values (and their bf16 copy), gradients, momentum, buffers
   std::size_t activations = 0;  ///< the arena of a step
-  std::size_t images = 0;       ///< both splits
+  std::size_t images = 0;       ///< both splits, and what a guest has on the device
   std::size_t workspace = 0;    ///< the backend's scratch
   std::size_t evaluation =
       0;  ///< losses, predictions and features of all runs on the larger split, in host memory
@@ -111,16 +112,19 @@ class Trainer {
   using StepObserver = std::function<bool(int done, int total)>;
 
   /// Plans and allocates all memory, and runs one step on zero weights so that the backend's scratch is known
-  /// and warm. The weights are then drawn from `seeds`, one per run. Throws UsageError when a batch is larger
-  /// than the data, or naming the layers there are where one of the settings' is none.
+  /// and warm. The weights are then drawn from `seeds`, one per run. `guest`, where there is one, is planned
+  /// and warmed up with it, and works in arena() between steps. Throws UsageError when a batch is larger than
+  /// the data, or naming the layers there are where one of the settings' is none.
   Trainer(Backend& backend, Network& network, const BatchSource& train, const BatchSource& test,
-          const TrainerSettings& settings, std::vector<std::uint64_t> seeds);
+          const TrainerSettings& settings, std::vector<std::uint64_t> seeds, ArenaGuest* guest = nullptr);
 
   int runs() const { return static_cast<int>(seeds_.size()); }
   std::uint64_t seed(int run) const { return seeds_.at(static_cast<std::size_t>(run)); }
   const MemoryPlan& memory_plan() const { return plan_; }
   const TrainerSettings& settings() const { return settings_; }
   ParameterArena& parameters() { return parameters_; }
+  /// The memory of a step, which nobody uses between two of them.
+  Arena& arena() { return *arena_; }
   /// [C,d], learned or frozen.
   const Parameter& classifier_weights() const {
     return *parameters_.find(network_.classifier_name() + ".weight").parameter;
@@ -187,6 +191,7 @@ class Trainer {
   const BatchSource& train_source_;
   TrainerSettings settings_;
   std::vector<std::uint64_t> seeds_;
+  ArenaGuest* guest_;
   DeviceImages train_;
   DeviceImages test_;
   ParameterArena parameters_;

@@ -36,6 +36,7 @@ struct EvalCommand {
   std::vector<std::string> metrics;  // sources beside the paper's
   std::vector<std::string> layers;
   BoundsOptions bounds;
+  RobustnessOptions robustness;
   // Files to write; empty: not.
   std::string inputs;
   std::string features;
@@ -67,6 +68,19 @@ StoredOptions read_options(const std::filesystem::path& file) {
         fmt::format("{}: {}; not the settings of a run of this version", file.string(), error.what()));
   }
   return stored;
+}
+
+/// The seed of the run that a checkpoint is of: runs of a sweep may have others than its config.toml says.
+std::uint64_t seed_of(const std::filesystem::path& checkpoint) {
+  const StateInfo info = read_state_info(checkpoint);
+  const auto settings = info.metadata.find("settings");
+  const auto json = settings == info.metadata.end()
+                        ? nlohmann::json()
+                        : nlohmann::json::parse(settings->second, nullptr, /*allow_exceptions=*/false);
+  require<FileError>(json.is_object() && json.contains("seed") && json["seed"].is_number_unsigned(),
+                     "{}: its settings have no seed; not written by this version of gnc",
+                     checkpoint.string());
+  return json["seed"].get<std::uint64_t>();
 }
 
 /// frame.npy must be what the network was trained against, or the metrics speak of another frame than the
@@ -155,7 +169,16 @@ void run_eval(const EvalCommand& command) {
   settings.batch_size =
       std::min(settings.batch_size, data.train->images().size());  // other pictures may be few
   settings.layers = command.layers;
-  Trainer trainer(*backend, *network, *data.train, *data.test, settings, {0});
+  std::unique_ptr<Loader> attacked;
+  std::optional<RobustnessMeter> robustness;
+  if (command.robustness.is_wanted()) {
+    attacked = attacked_pictures(command.robustness, data);
+    robustness.emplace(*backend, *network, *attacked,
+                       robustness_settings(command.robustness, settings.batch_size),
+                       std::vector{seed_of(directory / "checkpoint.safetensors")});
+  }
+  Trainer trainer(*backend, *network, *data.train, *data.test, settings, {0},
+                  robustness ? &*robustness : nullptr);
   const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
   if (frame) check_frame_is_classifier(directory, trainer, *frame);
   const Eigen::MatrixXd classifier = frame ? frame->vectors : trained_classifier(trainer, 0);
@@ -203,6 +226,10 @@ void run_eval(const EvalCommand& command) {
     write_rows(command.features, evaluation.features, network->feature_dim());
     write_rows(command.logits, evaluation.logits, network->num_classes());
   }
+  if (robustness)
+    for (const auto& [name, value] :
+         robustness_columns(summarize(robustness->measure(trainer.arena(), info.position.epoch).front())))
+      collapse[name] = value;
   if (!command.inputs.empty())
     write_rows(command.inputs, network_inputs(command.split == Split::kTrain ? *data.train : *data.test),
                static_cast<int>(images.pixels.shape().elements() / images.size()));
@@ -243,6 +270,7 @@ void add_eval_command(CLI::App& app) {
   add_metrics_option(*eval, command->metrics);
   add_layers_option(*eval, command->layers);
   add_bounds_options(*eval, command->bounds);
+  add_robustness_options(*eval, command->robustness);
   const auto add_file_option = [&](const char* flag, std::string& file, const char* description) {
     eval->add_option(flag, file, description)->type_name("FILE.npy");
   };

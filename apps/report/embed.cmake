@@ -19,6 +19,7 @@ file(WRITE ${OUT} "#include \"apps/report/report_assets.h\"\n\nnamespace gnc::re
 append(kPage ${PAGE}/page.html)
 append(kStyle ${PAGE}/page.css)
 # In the order in which they need each other.
-append(kScript ${PAGE}/data.js ${PAGE}/elements.js ${PAGE}/charts.js ${PAGE}/heat_maps.js ${PAGE}/main.js)
+append(kScript ${PAGE}/data.js ${PAGE}/elements.js ${PAGE}/charts.js ${PAGE}/heat_maps.js ${PAGE}/terminal_phase.js
+  ${PAGE}/main.js)
 append(kChartJs ${CHART_JS})
 file(APPEND ${OUT} "}  // namespace gnc::report_assets\n")

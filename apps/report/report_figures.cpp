@@ -7,6 +7,7 @@
 
 #include "apps/pictures/heat_map.h"
 #include "apps/pictures/line_chart.h"
+#include "apps/report/terminal_phase.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -83,6 +84,55 @@ LineChart curves_chart(std::span<const RunGroup> groups) {
   return chart;
 }
 
+/// Mean and range over those of the group's runs that have a value, for every epoch with one; and each run's
+/// value where its terminal phase begins.
+std::array<Series, 2> terminal_curves(const RunGroup& group, const TerminalQuantity& quantity, int color) {
+  Series curve{.name = group.name, .x = {}, .y = {}, .style = SeriesStyle::kLineAndMarkers, .color = color};
+  Series starts{.name = group.name + ": the phase begins",
+                .x = {},
+                .y = {},
+                .style = SeriesStyle::kMarkers,
+                .color = color};
+  int epochs = 0;
+  for (const RunRecord& run : group.runs) epochs = std::max(epochs, run.metrics.size());
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    double sum = 0, least = std::numeric_limits<double>::infinity(), most = -least;
+    int count = 0;
+    for (const RunRecord& run : group.runs) {
+      if (epoch >= run.metrics.size() || !has_column(run.metrics, quantity.column)) continue;
+      const double value = quantity.factor * run.metrics.number(epoch, quantity.column);
+      if (!std::isfinite(value)) continue;
+      sum += value;
+      least = std::min(least, value);
+      most = std::max(most, value);
+      ++count;
+      if (epoch != terminal_row(run)) continue;
+      starts.x.push_back(epoch + 1);
+      starts.y.push_back(value);
+    }
+    if (count == 0) continue;
+    curve.x.push_back(epoch + 1);
+    curve.y.push_back(sum / count);
+    curve.lower.push_back(least);
+    curve.upper.push_back(most);
+  }
+  // Dense curves are lines; those of attacks, with some epochs between them, show where they were made.
+  if (static_cast<int>(curve.x.size()) == epochs) curve.style = SeriesStyle::kLine;
+  return {std::move(curve), std::move(starts)};
+}
+
+LineChart terminal_chart(std::span<const RunGroup> groups) {
+  LineChart chart{.title = "The terminal phase", .x_label = "epoch", .panels = {}};
+  for (const TerminalQuantity& quantity : kTerminalQuantities) {
+    Panel panel{.title = quantity.title, .series = {}};
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      for (Series& series : terminal_curves(groups[i], quantity, static_cast<int>(i)))
+        if (!series.x.empty()) panel.series.push_back(std::move(series));
+    if (!panel.series.empty()) chart.panels.push_back(std::move(panel));
+  }
+  return chart;
+}
+
 const RunRecord* best_run(std::span<const RunGroup> groups) {
   const RunRecord* best = nullptr;
   for (const RunGroup& group : groups)
@@ -107,6 +157,8 @@ void write_report_figures(const std::filesystem::path& directory, const std::str
     write_line_chart(path("results"), chart);
   if (const LineChart chart = curves_chart(groups); !chart.panels.empty())
     write_line_chart(path("curves"), chart);
+  if (const LineChart chart = terminal_chart(groups); !chart.panels.empty())
+    write_line_chart(path("terminal-phase"), chart);
   const RunRecord* run = best_run(groups);
   if (run == nullptr) return;
   const auto draw = [&](const char* name, const char* what, const Eigen::MatrixXd& matrix,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/report/report_statistics.h"
+#include "apps/report/terminal_phase.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -131,6 +132,8 @@ std::vector<ReportTable> report_tables(std::span<const RunGroup> groups) {
       {"final", final_table(groups)},
       {"curves", stacked(groups, [](const RunRecord& run) -> const CsvTable& { return run.metrics; })},
       {"layers", stacked(groups, [](const RunRecord& run) -> const CsvTable& { return run.layers; })},
+      {"terminal", terminal_table(groups)},
+      {"terminal_changes", terminal_changes_table(groups)},
       {"gram", gram_table(groups)},
       {"margins", matrix_table(groups, {"group", "run", "i", "j", "margin"}, &RunRecord::margins)},
       {"confusions",

@@ -25,6 +25,8 @@ struct ReportTable {
 ///   final         every number of the results, run by run
 ///   curves        every number of every epoch: group,run,epoch,…
 ///   layers        of runs with --layers: group,run,epoch,layer,width,…
+///   terminal      where each run's terminal phase begins (apps/report/terminal_phase.h)
+///   terminal_changes  what changed within it
 ///   gram          cosines of frame and class means: group,run,i,j,frame,class_means
 ///   margins       group,run,i,j,margin
 ///   confusions    group,run,true,predicted,count

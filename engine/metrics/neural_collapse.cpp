@@ -254,6 +254,7 @@ CollapseReport measure_collapse(const BasicFeatureView<Real>& view, const Eigen:
   report.mean_offset = global_mean.norm() / mean_norm;
   report.margins = sums.margins.transpose();
   report.smallest_margin = smallest_off_diagonal(report.margins);
+  report.mean_margin = report.margins.sum() / (classes * (classes - 1));
   report.largest_margin = sums.largest_margin;
   report.squared_norms = sums.squared_norms;
   report.counts = means.counts;
@@ -278,7 +279,8 @@ std::vector<std::pair<std::string, double>> columns(const CollapseReport& report
           {"equiangular", report.equiangular},
           {"self_duality", report.self_duality},
           {"mean_offset", report.mean_offset},
-          {"smallest_margin", report.smallest_margin}};
+          {"smallest_margin", report.smallest_margin},
+          {"mean_margin", report.mean_margin}};
 }
 
 std::vector<std::string> collapse_column_names() {

@@ -76,6 +76,8 @@ struct CollapseReport {
   Eigen::MatrixXd margins;
   /// min_{i≠j} γ_ij; > 0 exactly when M separates the features.
   double smallest_margin = 0;
+  /// mean_{i≠j} γ_ij.
+  double mean_margin = 0;
   /// max |(M_i − M_j)ᵀz| over the samples z of class i, i ≠ j: the K of Theorem 3.8 as far as it was seen.
   double largest_margin = 0;
   /// [C]: Σ ‖z‖² over the samples of a class, and how many they are.

@@ -2,6 +2,7 @@
 /// THE list of ops. One line per op; a backend that misses one does not compile, and so does a test without a
 /// case table.
 
+#include "engine/ops/adversarial.h"
 #include "engine/ops/augment_normalize.h"
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/conv2d.h"
@@ -29,9 +30,10 @@ struct OpList {
 using AllOps =
     OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
            BatchNormForward, BatchNormInference, BatchNormInferenceBackward, BiasBackward, BiasForward,
-           Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent,
-           CrossEntropy, FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, MaxPoolBackward,
-           MaxPoolForward, NormalizeRowsBackward, NormalizeRowsForward, ReluBackward, ReluForward, SgdStep,
-           SquaredError, SubsampleBackward, SubsampleForward, UfmDescent>;
+           BoundaryStep, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout,
+           CorrelationDescent, CrossEntropy, FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm,
+           LogOddsGradient, MaxPoolBackward, MaxPoolForward, NearestBoundary, NormalizeRowsBackward,
+           NormalizeRowsForward, ProjectedStep, ReluBackward, ReluForward, SgdStep, SquaredError,
+           SubsampleBackward, SubsampleForward, UfmDescent>;
 
 }  // namespace gnc

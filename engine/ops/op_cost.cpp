@@ -84,9 +84,20 @@ OpCost cost_of(const BatchNormInference& op) {
   return cost(4 * elements(op.x), {op.x, op.y}, {op.scale, op.shift, op.running_mean, op.running_variance});
 }
 
+OpCost cost_of(const BatchNormInferenceBackward& op) {
+  const Tensor accumulated = op.x_grad_mode == GradientMode::kAccumulate ? op.x_grad : Tensor();
+  return cost(4 * elements(op.x), {op.x, op.y_grad, op.x_grad, accumulated},
+              {op.scale, op.shift, op.running_mean, op.running_variance});
+}
+
 OpCost cost_of(const BiasBackward& op) { return cost(elements(op.y_grad), {op.y_grad}, {op.bias_grad}); }
 
 OpCost cost_of(const BiasForward& op) { return cost(elements(op.y), {op.y, op.y}, {op.bias}); }
+
+OpCost cost_of(const BoundaryStep& op) {
+  return cost(7 * elements(op.x), {op.clean, op.steps, op.scale, op.offset, op.predictions, op.classes,
+                                   op.perturbation, op.perturbation, op.norms, op.x});
+}
 
 OpCost cost_of(const Conv2dBackwardInput& op) {
   return cost(convolution_flops(op.y_grad, op.weights), {op.y_grad, op.x_grad}, {op.weights});
@@ -134,6 +145,10 @@ OpCost cost_of(const GaussianChannel& op) {
 
 OpCost cost_of(const Gemm& op) { return cost(2.0 * elements(op.c) * op.depth(), {op.a, op.b, op.c}); }
 
+OpCost cost_of(const LogOddsGradient& op) {
+  return cost(5 * elements(op.logits), {op.logits, op.labels, op.margins, op.margins, op.logits_grad});
+}
+
 OpCost cost_of(const MaxPoolBackward& op) {
   return cost(pooling_flops(op.y_grad, op.geometry), {op.y_grad, op.winner, op.x_grad});
 }
@@ -142,11 +157,21 @@ OpCost cost_of(const MaxPoolForward& op) {
   return cost(pooling_flops(op.y, op.geometry), {op.x, op.y, op.winner});
 }
 
+OpCost cost_of(const NearestBoundary& op) {
+  return cost(5 * elements(op.gradient), {op.logits, op.difference, op.gradient, op.scale, op.distances,
+                                          op.distances, op.steps, op.steps});
+}
+
 OpCost cost_of(const NormalizeRowsBackward& op) {
   return cost(6 * elements(op.x), {op.x, op.y_grad, op.x_grad});
 }
 
 OpCost cost_of(const NormalizeRowsForward& op) { return cost(3 * elements(op.x), {op.x, op.y}); }
+
+OpCost cost_of(const ProjectedStep& op) {
+  return cost(9 * elements(op.x),
+              {op.clean, op.direction, op.scale, op.offset, op.pictures, op.pictures, op.x});
+}
 
 OpCost cost_of(const ReluBackward& op) { return cost(elements(op.y), {op.y, op.y_grad, op.x_grad}); }
 

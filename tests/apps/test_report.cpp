@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <fstream>
@@ -22,25 +23,16 @@ namespace {
 
 using tests::last_line_as_json;
 
-const std::vector<std::string> kTraining = {"--data",
-                                            "synthetic:classes=4,size=8,train=80,test=40,channels=1",
-                                            "--model",
-                                            "mlp",
-                                            "--width",
-                                            "0.25",
-                                            "--epochs",
-                                            "3",
-                                            "--batch-size",
-                                            "20",
-                                            "--metrics",
-                                            "jiang",
-                                            "--layers",
-                                            "all",
-                                            "--bounds",
-                                            "--device",
-                                            "cpu",
-                                            "--threads",
-                                            "1"};
+const std::vector<std::string> kTraining = {
+    "--data",       "synthetic:classes=4,size=8,train=8,test=40,channels=1",
+    "--model",      "mlp",
+    "--lr",         "0.03",
+    "--epochs",     "3",
+    "--batch-size", "1",
+    "--augment",    "none",
+    "--metrics",    "jiang",
+    "--device",     "cpu",
+    "--threads",    "1"};
 
 std::vector<std::string> with_training(std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), kTraining.begin(), kTraining.end());
@@ -56,9 +48,9 @@ class Report : public testing::Test {
                   .exit_status,
               0);
     for (const std::string vary : {"permutation", "seed"}) {
-      const tests::ProgramResult result =
-          tests::gnc(with_training({"sweep", "--frames", "4", "--vary", vary, "--classifier",
-                                    path("frame.npy"), "--out", path(vary)}));
+      const tests::ProgramResult result = tests::gnc(with_training(
+          {"sweep", "--robustness", "8", "--robustness-every", "1", "--layers", "all", "--bounds", "--frames",
+           "4", "--vary", vary, "--classifier", path("frame.npy"), "--out", path(vary)}));
       ASSERT_EQ(result.exit_status, 0) << result.err;
     }
     const tests::ProgramResult result = tests::gnc({"report", path("permutation"), path("seed"), "--out",
@@ -141,6 +133,50 @@ TEST_F(Report, Tables_Hold_What_The_Runs_Wrote) {
   EXPECT_EQ(sum, 8 * 40);
 }
 
+TEST_F(Report, Terminal_Phase_Is_What_The_Epochs_Say) {
+  // Run by run from the epochs: where it begins, and the first and the last value from there on.
+  const CsvTable begins = table("terminal"), changes = table("terminal_changes");
+  ASSERT_EQ(begins.size(), 8);
+  for (const std::string quantity :
+       {"mean_margin", "test_accuracy", "robust_pgd_accuracy", "deepfool_distance"}) {
+    std::vector<double> starts, ends;
+    for (int run = 0; run < 4; ++run) {
+      const CsvTable epochs = read_csv(path("seed/run-0" + std::to_string(run) + "/metrics.csv"));
+      int first = 0;
+      while (first < epochs.size() && epochs.number(first, "train_accuracy") < 1) ++first;
+      const int row = 4 + run;  // the permutations come first
+      ASSERT_EQ(begins.text(row, "group"), "seed");
+      EXPECT_EQ(begins.text(row, "begins"), first < epochs.size() ? std::to_string(first + 1) : "nan");
+      if (first + 1 >= epochs.size()) continue;
+      starts.push_back(epochs.number(first, quantity));
+      ends.push_back(epochs.number(epochs.size() - 1, quantity));
+    }
+    ASSERT_GE(starts.size(), 2U) << "too few runs learn their training set: nothing is shown";
+    const auto count = static_cast<double>(starts.size());
+    double start = 0, change = 0, squares = 0, rose = 0;
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      start += starts[i] / count;
+      change += (ends[i] - starts[i]) / count;
+      rose += ends[i] > starts[i] ? 1 : 0;
+    }
+    for (std::size_t i = 0; i < starts.size(); ++i) squares += std::pow(ends[i] - starts[i] - change, 2);
+    int row = 0;
+    while (row < changes.size() &&
+           (changes.text(row, "group") != "seed" || changes.text(row, "quantity") != quantity))
+      ++row;
+    ASSERT_LT(row, changes.size()) << quantity;
+    EXPECT_EQ(changes.number(row, "runs"), count);
+    EXPECT_NEAR(changes.number(row, "start"), start, 1e-12 * (1 + std::abs(start)));
+    EXPECT_NEAR(changes.number(row, "change"), change, 1e-12 * (1 + std::abs(start)));
+    EXPECT_EQ(changes.number(row, "rose"), rose);
+    // Student's t at 97.5 % for 1, 2 and 3 degrees of freedom.
+    const double quantile = std::array{12.7062, 4.30265, 3.18245}.at(starts.size() - 2);
+    const double half = quantile * std::sqrt(squares / (count - 1) / count);
+    EXPECT_NEAR(changes.number(row, "change_upper") - changes.number(row, "change_lower"), 2 * half,
+                1e-5 * half + 1e-12);
+  }
+}
+
 TEST_F(Report, Page_Needs_Nothing_From_Anywhere) {
   const std::string page = read_file(path("page.html"));
   for (const char* link :
@@ -179,14 +215,15 @@ TEST_F(Report, Page_Draws_Every_Figure_In_A_Browser) {
     EXPECT_GE(colored.get<int>(), 100) << id;  // a point of radius 5 has 78 pixels, and four runs give four
     drawn.insert(id);
   }
-  EXPECT_EQ(drawn,
-            (std::set<std::string>{"against-accuracy", "curve-chart", "feature-scatter", "layer-chart",
-                                   "map-class-means", "map-count", "map-frame", "map-margin", "spread"}));
+  EXPECT_EQ(drawn, (std::set<std::string>{"against-accuracy", "curve-chart", "feature-scatter", "layer-chart",
+                                          "map-class-means", "map-count", "map-frame", "map-margin", "spread",
+                                          "terminal-chart"}));
 }
 
 TEST_F(Report, Page_Tables_Equal_The_CSV_Files) {
   VISIT_OR_SKIP(browser);
-  const std::vector<std::string> names = {"runs", "statistics", "comparisons", "ranks", "final"};
+  const std::vector<std::string> names = {"runs",  "statistics", "comparisons",     "ranks",
+                                          "final", "terminal",   "terminal_changes"};
   const tests::BrowserVisit seen =
       tests::visit(*browser, path("page.html"),
                    kInspect + "return Object.fromEntries(" + nlohmann::json(names).dump() +
@@ -269,7 +306,8 @@ TEST_F(Report, Draws_Its_Figures_For_Papers) {
                           "--format", format})
                   .exit_status,
               0);
-    for (const char* name : {"results", "curves", "frame", "class-means", "margins", "confusions"}) {
+    for (const char* name :
+         {"results", "curves", "terminal-phase", "frame", "class-means", "margins", "confusions"}) {
       const std::string bytes = read_file(path("drawn-figures/" + std::string(name) + "." + format));
       EXPECT_GT(bytes.size(), 2000U) << name;
       // The whole file: PNG ends with its IEND chunk, SVG with its root's end.

@@ -97,6 +97,7 @@ TEST(NeuralCollapse, Matches_Known_Variances_In_The_Plane) {
   EXPECT_DOUBLE_EQ(report.margins(0, 1), 2 * (1 - a));
   EXPECT_DOUBLE_EQ(report.margins(1, 0), 2);
   EXPECT_DOUBLE_EQ(report.smallest_margin, 2 * (1 - a));
+  EXPECT_DOUBLE_EQ(report.mean_margin, 2 - a);
 }
 
 TEST(NeuralCollapse, Nc2_Is_The_Chord_Between_Directions_Whatever_The_Norms) {
@@ -232,6 +233,8 @@ TEST(NeuralCollapse, Does_Not_See_A_Scale_Of_The_Features) {
   EXPECT_GT(after.dual_distance, before.dual_distance);
   after.margins = before.margins;
   after.smallest_margin = before.smallest_margin;
+  EXPECT_DOUBLE_EQ(after.mean_margin, 1024 * before.mean_margin);
+  after.mean_margin = before.mean_margin;
   after.dual_distance = before.dual_distance;
   expect_same(after, before, 1e-12);
 }

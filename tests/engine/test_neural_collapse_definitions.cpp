@@ -80,6 +80,7 @@ struct Oracle {
             std::abs(cosine(mean.col(i) - centre, mean.col(j) - centre) + 1.0 / (classes - 1)) /
             (classes * (classes - 1));
         report.smallest_margin = std::min(report.smallest_margin, report.margins(i, j));
+        report.mean_margin += report.margins(i, j) / (classes * (classes - 1));
       }
     }
     report.nc3 = report.max_cosine_means - report.max_cosine_classifier;

@@ -35,9 +35,10 @@ class Fixture {
   /// batch norm) has no relative error of its own: the numerator is divided by the norm of all tensors.
   std::vector<double> relative_errors(const std::string& moment, const Elements& tensors) const;
 
- private:
+  /// A tensor by name; throws Error when there is none.
   const HostTensor& find(std::string_view name) const;
 
+ private:
   std::vector<NamedTensor> tensors_;
   std::vector<NamedTensor> initial_;
 };

@@ -13,33 +13,11 @@
 namespace gnc::tests {
 namespace {
 
-std::unique_ptr<Network> network_of(const Recipe& recipe, const Fixture& fixture) {
-  const auto& state = fixture.initial();
-  const auto frame = std::ranges::find(state, "classifier.weight", &NamedTensor::name);
-  require<Error>(frame != state.end(), "the fixture {} has no classifier", recipe.fixture);
-  const Shape& shape = frame->tensor.shape();
-  Backbone backbone = recipe.build();
-  backbone.classifier = "classifier";  // as the fixtures have it
-  return build_frozen_network(std::move(backbone), shape[1], shape[0]);
-}
-
 HostTensor as_dtype(const HostTensor& tensor, DType dtype) {
   if (dtype == DType::kF32) return tensor;
   HostTensor wide(TensorSpec{.shape = tensor.shape(), .dtype = DType::kF64});
   std::ranges::copy(tensor.values<float>(), wide.values<double>().begin());
   return wide;
-}
-
-/// Gives the network PyTorch's initial state. The names are the same ones, or an error says which is not.
-void install(const ParameterArena& parameters, const Fixture& fixture, DType dtype) {
-  std::set<std::string> missing;
-  for (const auto* entries : {&parameters.trained(), &parameters.buffers()})
-    for (const ParameterArena::Entry& entry : *entries) missing.insert(entry.name);
-  for (const NamedTensor& tensor : fixture.initial()) {
-    missing.erase(tensor.name);
-    parameters.write(parameters.find(tensor.name).parameter->value, 0, as_dtype(tensor.tensor, dtype));
-  }
-  require<Error>(missing.empty(), "PyTorch's network has no '{}'", *missing.begin());
 }
 
 Elements state_of(const ParameterArena& parameters, const Fixture& fixture) {
@@ -152,6 +130,27 @@ class FixtureImages final : public BatchSource {
 };
 
 }  // namespace
+
+std::unique_ptr<Network> network_of(const Recipe& recipe, const Fixture& fixture) {
+  const auto& state = fixture.initial();
+  const auto frame = std::ranges::find(state, "classifier.weight", &NamedTensor::name);
+  require<Error>(frame != state.end(), "the fixture {} has no classifier", recipe.fixture);
+  const Shape& shape = frame->tensor.shape();
+  Backbone backbone = recipe.build();
+  backbone.classifier = "classifier";  // as the fixtures have it
+  return build_frozen_network(std::move(backbone), shape[1], shape[0]);
+}
+
+void install(const ParameterArena& parameters, const Fixture& fixture, DType dtype) {
+  std::set<std::string> missing;
+  for (const auto* entries : {&parameters.trained(), &parameters.buffers()})
+    for (const ParameterArena::Entry& entry : *entries) missing.insert(entry.name);
+  for (const NamedTensor& tensor : fixture.initial()) {
+    missing.erase(tensor.name);
+    parameters.write(parameters.find(tensor.name).parameter->value, 0, as_dtype(tensor.tensor, dtype));
+  }
+  require<Error>(missing.empty(), "PyTorch's network has no '{}'", *missing.begin());
+}
 
 Replay replay_in_double(const Recipe& recipe, const Fixture& fixture, int steps, Rounding rounding) {
   Backend& backend = backend_named("reference");

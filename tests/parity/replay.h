@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -42,6 +43,11 @@ struct Replay {
 /// sums over the batch too, are moved by as much. Pixels are moved by 3u, as they are normalised in three
 /// operations, and the weights that a step leaves by u.
 enum class Rounding : std::uint8_t { kDouble, kLikeFp32 };
+
+/// The network of a fixture, without memory for its parameters.
+std::unique_ptr<Network> network_of(const Recipe& recipe, const Fixture& fixture);
+/// Gives it PyTorch's initial state. The names are the same ones, or an error says which is not.
+void install(const ParameterArena& parameters, const Fixture& fixture, DType dtype);
 
 /// The first `steps` steps on the oracle, in double.
 Replay replay_in_double(const Recipe& recipe, const Fixture& fixture, int steps,

@@ -17,7 +17,7 @@ function groupColor(name) {
 const groupShape = (name) => shapes[groupOf[name].index % shapes.length];
 
 /** Whether any row has a number in a column: NaN is what balanced data give for minority classes. */
-const hasNumbers = (table, column) => table.rows.some((row) => Number.isFinite(Number(row[table.at[column]])));
+const hasNumbers = (table, column) => table.at[column] !== undefined && table.rows.some((row) => Number.isFinite(Number(row[table.at[column]])));
 
 const drawn = [];  // functions that draw every figure again, for another theme
 

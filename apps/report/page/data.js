@@ -41,14 +41,15 @@ function shown(value, name) {
 }
 
 const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "outcome", "quantity", "finished", "true", "predicted", "layer"]);
-const plain = new Set(["epoch", "epochs", "runs", "seed", "i", "j", "label", "count", "width"]);
+const plain = new Set(["epoch", "epochs", "begins", "rose", "runs", "seed", "i", "j", "label", "count", "width"]);
 
 /** How a cell of a table reads. In the tables of statistics the row says what its numbers measure. */
 function cellText(table, column, row) {
   const value = row[table.at[column]];
   if (words.has(column) || plain.has(column)) return value;
   const isLevel = /^(mean|population_deviation|sample_deviation|minimum|maximum|range)/.test(column) && column !== "mean_p_value";
-  const measured = table.at.metric !== undefined && isLevel ? row[table.at.metric] : column;
+  const isChange = table.name === "terminal_changes";
+  const measured = isChange ? row[table.at.quantity] : table.at.metric !== undefined && isLevel ? row[table.at.metric] : column;
   return shown(value, measured);
 }
 

@@ -43,6 +43,15 @@ if (tables.layers.rows.length > 0) {
   layersFigure(part);
 }
 {
+  const part = section("terminal", "The terminal phase",
+    "From the first epoch with a training accuracy of 100 % on (Remark 3.11): do margins and robustness still grow? FGSM and PGD: share of the attacked test pictures that stay right; DeepFool: distance to the nearest decision boundary, in pixel values of [0,1]. Changes are from the first to the last measurement within the phase, run by run, with 95 % intervals (Student's t).");
+  if (tables.terminal.rows.length > 0) terminalFigure(part);
+  else part.append(element("p", {}, "No epoch is finished."));
+  addTable(part, "terminal_changes", "What changed within the terminal phase, group by group", "No run has two epochs with a training accuracy of 100 % yet.");
+  if (tables.terminal.rows.length > 0 && !hasNumbers(tables.curves, "deepfool_distance")) part.append(element("p", { class: "note" }, "Attacks were not made: gnc train and gnc sweep take --robustness N."));
+  addTable(part, "terminal", "Where the terminal phase of each run begins", "No epoch is finished.");
+}
+{
   const part = section("theory", "What ranks the runs as their results do?",
     "Spearman's ρ with test accuracy and with test cross-entropy within a group, with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");
   if (tables.final.rows.length > 0) againstAccuracyFigure(part);

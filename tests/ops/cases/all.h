@@ -1,6 +1,7 @@
 #pragma once
 /// The case tables of all ops. An op without one does not compile in the tests.
 
+#include "tests/ops/cases/adversarial.h"
 #include "tests/ops/cases/augment_normalize.h"
 #include "tests/ops/cases/batch_norm.h"
 #include "tests/ops/cases/batch_norm_inference_backward.h"

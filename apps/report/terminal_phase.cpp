@@ -1,0 +1,96 @@
+#include "apps/report/terminal_phase.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/probability.h"
+#include "engine/statistics.h"
+
+namespace gnc {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// The first and the last finite value of a column from a row on, and whether they are two.
+struct Ends {
+  double start = kNaN;
+  double end = kNaN;
+  bool are_two = false;
+};
+
+Ends ends_of(const CsvTable& epochs, const char* column, int first_row) {
+  Ends ends;
+  if (!has_column(epochs, column)) return ends;
+  for (int row = first_row; row < epochs.size(); ++row) {
+    const double value = epochs.number(row, column);
+    if (!std::isfinite(value)) continue;
+    ends.are_two = !std::isnan(ends.start);
+    (ends.are_two ? ends.end : ends.start) = value;
+  }
+  return ends;
+}
+
+double mean_of(const std::vector<double>& values) { return summarize(values).mean; }
+
+/// 95 % of the mean.
+Interval mean_interval(const std::vector<double>& values) {
+  if (values.size() < 2) return {kNaN, kNaN};
+  const SampleStatistics statistics = summarize(values);
+  const auto count = static_cast<double>(values.size());
+  const double half =
+      student_t_two_sided_quantile(0.05, count - 1) * statistics.sample_deviation / std::sqrt(count);
+  return {statistics.mean - half, statistics.mean + half};
+}
+
+}  // namespace
+
+int terminal_row(const RunRecord& run) {
+  for (int row = 0; row < run.metrics.size(); ++row)
+    if (run.metrics.number(row, "train_accuracy") == 1) return row;
+  return -1;
+}
+
+bool has_column(const CsvTable& table, std::string_view column) {
+  return std::ranges::find(table.header(), column) != table.header().end();
+}
+
+CsvTable terminal_table(std::span<const RunGroup> groups) {
+  CsvTable table(std::vector<std::string>{"group", "run", "begins", "epochs"});
+  for (const RunGroup& group : groups)
+    for (const RunRecord& run : group.runs) {
+      if (run.metrics.size() == 0) continue;
+      const int row = terminal_row(run);
+      table.add_row({group.name, run.name, row < 0 ? csv_number(kNaN) : run.metrics.text(row, "epoch"),
+                     run.metrics.text(run.metrics.size() - 1, "epoch")});
+    }
+  return table;
+}
+
+CsvTable terminal_changes_table(std::span<const RunGroup> groups) {
+  CsvTable table(std::vector<std::string>{"group", "quantity", "runs", "start", "end", "change",
+                                          "change_lower", "change_upper", "rose"});
+  for (const RunGroup& group : groups)
+    for (const TerminalQuantity& quantity : kTerminalQuantities) {
+      std::vector<double> starts, ends, changes;
+      for (const RunRecord& run : group.runs) {
+        const int row = terminal_row(run);
+        if (row < 0) continue;
+        const Ends found = ends_of(run.metrics, quantity.column, row);
+        if (!found.are_two) continue;
+        starts.push_back(found.start);
+        ends.push_back(found.end);
+        changes.push_back(found.end - found.start);
+      }
+      if (changes.empty()) continue;
+      const Interval interval = mean_interval(changes);
+      table.add_row(
+          {group.name, quantity.column, std::to_string(changes.size()), csv_number(mean_of(starts)),
+           csv_number(mean_of(ends)), csv_number(mean_of(changes)), csv_number(interval.lower),
+           csv_number(interval.upper),
+           std::to_string(std::ranges::count_if(changes, [](double change) { return change > 0; }))});
+    }
+  return table;
+}
+
+}  // namespace gnc
