@@ -166,6 +166,7 @@ void Ensemble::train(Progress& progress) {
   }
   // A last checkpoint without a result: the process died between the two, and only the evaluation is missing.
   if (rows.empty()) rows = evaluate();
+  if (shared_.options.bounds.is_wanted) add_bounds(rows);
   for (std::size_t i = 0; i < runs_.size(); ++i) write_result(i, rows[i]);
 }
 
@@ -186,26 +187,11 @@ std::vector<EpochRow> Ensemble::evaluate() {
   std::vector<EpochRow> rows(runs_.size());
   {
     const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
-    const bool is_trained = trainer_.position().epoch == trainer_.settings().epochs;
-    std::vector<double> steepest;
-    if (is_trained && shared_.options.bounds.is_wanted)
-      steepest = steepest_gradients(trainer_, *shared_.data.train);
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
-      const Eigen::MatrixXd classifier = classifier_of(i);
-      rows[i].train_metrics = metrics_.measure(Split::kTrain, train[i].features, train_labels, classifier,
-                                               trained_bias(trainer_, static_cast<int>(i)));
-      // Every training set has every class (Dataset), so there is a report.
-      if (!steepest.empty())
-        rows[i].bounds = bounds_of({.trainer = trainer_,
-                                    .run = static_cast<int>(i),
-                                    .source = *shared_.data.train,
-                                    .evaluation = train[i],
-                                    .classifier = classifier,
-                                    .collapse = rows[i].train_metrics.collapse.value(),
-                                    .steepest_gradient = steepest[i]},
-                                   shared_.options.bounds);
+      rows[i].train_metrics = metrics_.measure(Split::kTrain, train[i].features, train_labels,
+                                               classifier_of(i), trained_bias(trainer_, static_cast<int>(i)));
       rows[i].layers = measure_layers(train[i], train_labels, shared_.data.num_classes);
     }
   }
@@ -229,6 +215,25 @@ void Ensemble::attack(std::vector<EpochRow>& rows) {
   if (!shared_.options.robustness.is_due(done, trainer_.settings().epochs)) return;
   const std::vector<AttackedRun> attacked = shared_.robustness->measure(trainer_.arena(), done);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].robustness = summarize(attacked[i]);
+}
+
+/// Once everything else is on disk: it takes memory and time of its own.
+void Ensemble::add_bounds(std::vector<EpochRow>& rows) {
+  const Loader& source = *shared_.data.train;
+  const std::vector<double> steepest = steepest_gradients(trainer_, source);
+  const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Eigen::MatrixXd classifier = classifier_of(i);
+    // Every training set has every class (Dataset), so there is a report.
+    rows[i].bounds = bounds_of({.trainer = trainer_,
+                                .run = static_cast<int>(i),
+                                .source = source,
+                                .evaluation = train[i],
+                                .classifier = classifier,
+                                .collapse = rows[i].train_metrics.collapse.value(),
+                                .steepest_gradient = steepest[i]},
+                               shared_.options.bounds);
+  }
 }
 
 void Ensemble::check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const {

@@ -81,6 +81,7 @@ class Ensemble {
   bool train_epoch(Progress& progress);
   bool measures_layers() const { return !shared_.options.layers.empty(); }
   std::vector<EpochRow> evaluate();
+  void add_bounds(std::vector<EpochRow>& rows);
   /// Where attacks are due.
   void attack(std::vector<EpochRow>& rows);
   /// The frame as it was given or, of a learned classifier, what it is now.

@@ -76,12 +76,10 @@ std::vector<std::string> robustness_names() {
 
 std::vector<std::pair<std::string, double>> robustness_columns(const std::optional<Robustness>& robustness) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  const Robustness of = robustness.value_or(Robustness{kNone, kNone, kNone, kNone, kNone});
-  return {{"robust_clean_accuracy", of.clean_accuracy},
-          {"robust_fgsm_accuracy", of.fgsm_accuracy},
-          {"robust_pgd_accuracy", of.pgd_accuracy},
-          {"deepfool_distance", of.deepfool_mean},
-          {"deepfool_distance_median", of.deepfool_median}};
+  const Robustness of = robustness.value_or(Robustness{kNone, kNone, kNone, kNone, kNone, kNone});
+  return {{"robust_clean_accuracy", of.clean_accuracy}, {"robust_fgsm_accuracy", of.fgsm_accuracy},
+          {"robust_pgd_accuracy", of.pgd_accuracy},     {"deepfool_fooled", of.deepfool_fooled},
+          {"deepfool_distance", of.deepfool_mean},      {"deepfool_distance_median", of.deepfool_median}};
 }
 
 }  // namespace gnc

@@ -40,7 +40,8 @@ std::unique_ptr<Loader> attacked_pictures(const RobustnessOptions& options, cons
 RobustnessSettings robustness_settings(const RobustnessOptions& options, int batch_size);
 
 /// The names of the numbers, and the numbers themselves (NaN for none): robust_clean_accuracy,
-/// robust_fgsm_accuracy, robust_pgd_accuracy, deepfool_distance (the mean), deepfool_distance_median.
+/// robust_fgsm_accuracy, robust_pgd_accuracy, deepfool_fooled, deepfool_distance (the mean),
+/// deepfool_distance_median.
 std::vector<std::string> robustness_names();
 std::vector<std::pair<std::string, double>> robustness_columns(const std::optional<Robustness>& robustness);
 

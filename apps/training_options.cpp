@@ -260,7 +260,6 @@ nlohmann::ordered_json result_settings(const TrainingOptions& options) {
           {"decay", name_of(kDecays, options.decay)},
           {"metrics", options.metrics},
           {"layers", options.layers},
-          {"bounds", options.bounds.is_wanted ? options.bounds.pictures : 0},
           {"robustness", options.robustness.pictures},
           {"robustness_epsilon", options.robustness.epsilon},
           {"robustness_every", options.robustness.every}};

@@ -105,6 +105,7 @@ class Arena {
   void* address(std::size_t offset) const;
 
   MemoryResource& memory() const { return *memory_; }
+  std::size_t capacity() const { return capacity_; }
   std::size_t in_use() const { return in_use_; }
   /// Highest end of any block so far (bytes): the capacity that the same sequence of calls needs.
   std::size_t peak() const { return peak_; }

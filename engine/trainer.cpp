@@ -351,7 +351,7 @@ LipschitzBound Trainer::feature_lipschitz(int run) {
 }
 
 std::vector<double> Trainer::steepest_gradients(const HostTensor& pictures) {
-  return gnc::steepest_gradients(network_, backend_, runs(), pictures);
+  return gnc::steepest_gradients(network_, backend_, *arena_, runs(), pictures);
 }
 
 std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {

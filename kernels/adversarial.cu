@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(kRowWarps* kWarpSize) log_odds_gradient_v1(Log
   if (lane == 0) {
     float& least = args.margins[run * args.margins_run_stride + b];
     const float margin = label_logit - largest + poison;
-    if (!(margin >= least)) least = margin;
+    if (margin < least || margin != margin) least = margin;  // what is NaN stays NaN
   }
   if (args.logits_grad == nullptr) return;
   float* const logits_grad = args.logits_grad + run * args.logits_grad_run_stride + b * args.classes;

@@ -1,13 +1,10 @@
 /// gnc eval: loss, accuracy and every collapse metric of a trained run.
 
-#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <span>
 
 #include "apps/commands/commands.h"
-#include "apps/config_file.h"
-#include "apps/data_options.h"
 #include "apps/ensemble.h"
 #include "apps/epoch_metrics.h"
 #include "apps/layer_metrics.h"
@@ -15,13 +12,9 @@
 #include "apps/options.h"
 #include "apps/output_path.h"
 #include "apps/report/report_text.h"
-#include "apps/table.h"
-#include "apps/training_options.h"
+#include "apps/trained_run.h"
 #include "engine/file.h"
 #include "engine/metrics/accuracy.h"
-#include "engine/training_state.h"
-#include "models/classification_network.h"
-#include "models/frame_io.h"
 #include "models/npy.h"
 
 namespace gnc {
@@ -42,61 +35,6 @@ struct EvalCommand {
   std::string features;
   std::string logits;
 };
-
-/// The settings a run was made with.
-struct StoredOptions {
-  CommonOptions common;
-  DataOptions data;
-  TrainingOptions training;
-};
-
-/// Reads DIR/config.toml through the very flags that wrote it.
-StoredOptions read_options(const std::filesystem::path& file) {
-  StoredOptions stored;
-  CLI::App app;
-  add_data_options(app, stored.data);
-  add_training_options(app, stored.training);
-  add_common_options(app, stored.common);
-  std::vector<std::string> arguments;
-  for (const Setting& setting : read_settings(file))
-    arguments.push_back(fmt::format("--{}={}", setting.name, fmt::join(setting.values, ",")));
-  std::ranges::reverse(arguments);  // CLI11 takes them from the back
-  try {
-    app.parse(arguments);
-  } catch (const CLI::Error& error) {
-    throw FileError(
-        fmt::format("{}: {}; not the settings of a run of this version", file.string(), error.what()));
-  }
-  return stored;
-}
-
-/// The seed of the run that a checkpoint is of: runs of a sweep may have others than its config.toml says.
-std::uint64_t seed_of(const std::filesystem::path& checkpoint) {
-  const StateInfo info = read_state_info(checkpoint);
-  const auto settings = info.metadata.find("settings");
-  const auto json = settings == info.metadata.end()
-                        ? nlohmann::json()
-                        : nlohmann::json::parse(settings->second, nullptr, /*allow_exceptions=*/false);
-  require<FileError>(json.is_object() && json.contains("seed") && json["seed"].is_number_unsigned(),
-                     "{}: its settings have no seed; not written by this version of gnc",
-                     checkpoint.string());
-  return json["seed"].get<std::uint64_t>();
-}
-
-/// frame.npy must be what the network was trained against, or the metrics speak of another frame than the
-/// losses.
-void check_frame_is_classifier(const std::filesystem::path& directory, Trainer& trainer, const Frame& frame) {
-  const Parameter& weights = trainer.classifier_weights();
-  const HostTensor stored = trainer.parameters().read(weights.value, 0);
-  for (int y = 0; y < frame.classes(); ++y)
-    for (int i = 0; i < frame.dim(); ++i)
-      require<FileError>(stored.values<float>()[static_cast<std::size_t>(y * frame.dim() + i)] ==
-                             static_cast<float>(frame.vectors(i, y)),
-                         "{}: is not the frame that the network in checkpoint.safetensors was trained "
-                         "against: component {} of class {} "
-                         "differs",
-                         (directory / "frame.npy").string(), i, y);
-}
 
 /// Writes `values` [N,columns] unless `file` is empty.
 void write_rows(const std::string& file, std::span<const float> values, int columns) {
@@ -123,6 +61,66 @@ void print_sweep(const EvalCommand& command) {
     fmt::print("{}", report_text(groups));
 }
 
+CoveringBound covering_bound_of(TrainedRun& run, const Evaluation& evaluation, const BoundsOptions& options) {
+  const Loader& source = run.pictures(Split::kTrain);
+  const FeatureView view{.features = evaluation.features,
+                         .labels = source.images().labels,
+                         .feature_dim = run.network().feature_dim(),
+                         .num_classes = run.network().num_classes()};
+  return bounds_of({.trainer = run.trainer(),
+                    .source = source,
+                    .evaluation = evaluation,
+                    .classifier = run.classifier(),
+                    .collapse = measure_collapse(view, run.classifier()),
+                    .steepest_gradient = steepest_gradients(run.trainer(), source).front()},
+                   options);
+}
+
+/// What one run gives: scores of both splits, and what was asked for of one.
+struct Measured {
+  nlohmann::ordered_json scores;    ///< train_ce, …, test_accuracy
+  nlohmann::ordered_json collapse;  ///< all other numbers
+  std::vector<MeasuredLayer> layers;
+};
+
+void put(nlohmann::ordered_json& json, const std::vector<std::pair<std::string, double>>& columns) {
+  for (const auto& [name, value] : columns) json[name] = value;
+}
+
+Measured measure(TrainedRun& run, const EvalCommand& command) {
+  Measured measured;
+  const EpochMetrics metrics(command.metrics);
+  const bool needs_both = !command.layers.empty() || command.bounds.is_wanted;
+  for (const auto& [split, name] : {std::pair(Split::kTrain, "train"), std::pair(Split::kTest, "test")}) {
+    const std::vector<std::int32_t>& labels = run.pictures(split).images().labels;
+    const Features kept = split == command.split ? Features::kKeepWithLogits
+                          : needs_both           ? Features::kKeep
+                                                 : Features::kDrop;
+    const Evaluation evaluation = run.trainer().evaluate(split, kept).front();
+    ScoreSum sum;
+    sum.add(evaluation.losses, evaluation.predictions, labels);
+    put(measured.scores, {{fmt::format("{}_ce", name), sum.score().cross_entropy},
+                          {fmt::format("{}_accuracy", name), sum.score().accuracy}});
+    if (split == Split::kTrain) {
+      if (command.bounds.is_wanted)
+        put(measured.collapse, columns(covering_bound_of(run, evaluation, command.bounds)));
+      measured.layers = measure_layers(evaluation, labels, run.data().num_classes);
+    } else {
+      add_test_accuracy(evaluation, labels, run.data().num_classes, measured.layers);
+    }
+    if (split != command.split) continue;
+    put(measured.collapse,
+        metrics.measure(split, evaluation.features, labels, run.classifier(), trained_bias(run.trainer(), 0))
+            .columns);
+    write_rows(command.features, evaluation.features, run.network().feature_dim());
+    write_rows(command.logits, evaluation.logits, run.network().num_classes());
+  }
+  if (run.robustness() != nullptr)
+    put(measured.collapse, robustness_columns(summarize(
+                               run.robustness()->measure(run.trainer().arena(), run.epochs()).front())));
+  return measured;
+}
+
 void run_eval(const EvalCommand& command) {
   if (is_sweep(command.directory)) return print_sweep(command);
   require<UsageError>(command.bounds.pictures >= 2, "--bounds-pictures {}; expected at least 2",
@@ -131,123 +129,39 @@ void run_eval(const EvalCommand& command) {
   check_output_path("--features", command.features, ".npy");
   check_output_path("--logits", command.logits, ".npy");
   use_threads(command.common);
-  const std::filesystem::path directory = command.directory;
-  StoredOptions stored = read_options(directory / "config.toml");
-  stored.data.threads = command.common.threads;
-  const BackboneEntry& backbone = find_backbone(stored.training.model);
-  LoadedData data = load_data(stored.data, backbone.minimum_image_size);
-  if (!command.data.empty() && command.data != stored.data.spec) {
-    // Other pictures, but the normalisation the network was trained with.
-    DataOptions other = stored.data;
-    other.spec = command.data;
-    other.train_limit = other.test_limit = 0;
-    other.imbalance.clear();
-    LoadedData replaced = load_data(other, data.train->images().pixels.shape()[2]);
-    require<UsageError>(replaced.num_classes == data.num_classes,
-                        "--data {}: {} classes, but the run was trained on {}", command.data,
-                        replaced.num_classes, data.num_classes);
-    const auto normalization = std::make_shared<const Normalization>(data.train->normalization());
-    for (auto loader : {&LoadedData::train, &LoadedData::test})
-      data.*loader = std::make_unique<Loader>(
-          std::make_shared<const ImageSet>((replaced.*loader)->images()), normalization,
-          Loader::Config{.sample_order = SampleOrder::kPlain, .augmentation = Augmentation::kNone});
-  }
-  std::optional<Frame> frame;  // none: the classifier is learned, and lies in the checkpoint
-  if (!is_learned(stored.training)) frame = read_frame(directory / "frame.npy");
-  const ImageSet& images = (command.split == Split::kTrain ? data.train : data.test)->images();
-  const BackboneOptions backbone_options{.image_channels = images.pixels.shape()[1],
-                                         .image_size = images.pixels.shape()[2],
-                                         .width = stored.training.width};
-  const std::unique_ptr<Network> network = build_classification_network(
-      backbone, backbone_options,
-      head_options(stored.training, frame ? frame->dim() : feature_dim_of(stored.training, backbone_options),
-                   frame ? frame->classes() : data.num_classes));
-  const std::string& precision = command.precision.empty() ? stored.common.precision : command.precision;
-  const std::unique_ptr<Backend> backend = open_backend(
-      {.device = command.common.device, .precision = precision, .convolution = command.common.convolution});
-  TrainerSettings settings = trainer_settings(stored.training);
-  settings.batch_size =
-      std::min(settings.batch_size, data.train->images().size());  // other pictures may be few
-  settings.layers = command.layers;
-  std::unique_ptr<Loader> attacked;
-  std::optional<RobustnessMeter> robustness;
-  if (command.robustness.is_wanted()) {
-    attacked = attacked_pictures(command.robustness, data);
-    robustness.emplace(*backend, *network, *attacked,
-                       robustness_settings(command.robustness, settings.batch_size),
-                       std::vector{seed_of(directory / "checkpoint.safetensors")});
-  }
-  Trainer trainer(*backend, *network, *data.train, *data.test, settings, {0},
-                  robustness ? &*robustness : nullptr);
-  const StateInfo info = load_state(directory / "checkpoint.safetensors", trainer, 0);
-  if (frame) check_frame_is_classifier(directory, trainer, *frame);
-  const Eigen::MatrixXd classifier = frame ? frame->vectors : trained_classifier(trainer, 0);
-
-  const EpochMetrics metrics(command.metrics);
-  nlohmann::ordered_json collapse;
-  std::vector<MeasuredLayer> layers;
-  nlohmann::ordered_json result = {{"model", stored.training.model},
-                                   {"parameters", trainer.parameters().trained_elements()},
-                                   {"epochs", info.position.epoch}};
+  TrainedRun run({.directory = command.directory,
+                  .data = command.data,
+                  .precision = command.precision,
+                  .layers = command.layers,
+                  .robustness = command.robustness},
+                 command.common);
   const auto start = std::chrono::steady_clock::now();
-  for (const auto& [split, name] : {std::pair(Split::kTrain, "train"), std::pair(Split::kTest, "test")}) {
-    const ImageSet& pictures = (split == Split::kTrain ? data.train : data.test)->images();
-    const Features kept = split == command.split                                ? Features::kKeepWithLogits
-                          : command.layers.empty() && !command.bounds.is_wanted ? Features::kDrop
-                                                                                : Features::kKeep;
-    const Evaluation evaluation = trainer.evaluate(split, kept).front();
-    ScoreSum sum;
-    sum.add(evaluation.losses, evaluation.predictions, pictures.labels);
-    result[fmt::format("{}_ce", name)] = sum.score().cross_entropy;
-    result[fmt::format("{}_accuracy", name)] = sum.score().accuracy;
-    if (split == Split::kTrain && command.bounds.is_wanted) {
-      const FeatureView view{.features = evaluation.features,
-                             .labels = pictures.labels,
-                             .feature_dim = network->feature_dim(),
-                             .num_classes = network->num_classes()};
-      const CoveringBound bound =
-          bounds_of({.trainer = trainer,
-                     .source = *data.train,
-                     .evaluation = evaluation,
-                     .classifier = classifier,
-                     .collapse = measure_collapse(view, classifier),
-                     .steepest_gradient = steepest_gradients(trainer, *data.train).front()},
-                    command.bounds);
-      for (const auto& [column, value] : columns(bound)) collapse[column] = value;
-    }
-    if (split == Split::kTrain)
-      layers = measure_layers(evaluation, pictures.labels, data.num_classes);
-    else
-      add_test_accuracy(evaluation, pictures.labels, data.num_classes, layers);
-    if (split != command.split) continue;
-    const SplitMetrics measured =
-        metrics.measure(split, evaluation.features, pictures.labels, classifier, trained_bias(trainer, 0));
-    for (const auto& [column, value] : measured.columns) collapse[column] = value;
-    write_rows(command.features, evaluation.features, network->feature_dim());
-    write_rows(command.logits, evaluation.logits, network->num_classes());
-  }
-  if (robustness)
-    for (const auto& [name, value] :
-         robustness_columns(summarize(robustness->measure(trainer.arena(), info.position.epoch).front())))
-      collapse[name] = value;
-  if (!command.inputs.empty())
-    write_rows(command.inputs, network_inputs(command.split == Split::kTrain ? *data.train : *data.test),
-               static_cast<int>(images.pixels.shape().elements() / images.size()));
+  const Measured measured = measure(run, command);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!command.inputs.empty()) {
+    const ImageSet& images = run.pictures(command.split).images();
+    write_rows(command.inputs, network_inputs(run.pictures(command.split)),
+               static_cast<int>(images.pixels.shape().elements() / images.size()));
+  }
+  nlohmann::ordered_json result = {{"model", run.model()},
+                                   {"parameters", run.trainer().parameters().trained_elements()},
+                                   {"epochs", run.epochs()}};
+  result.update(measured.scores);
   result["seconds"] = seconds;
-  result["images_per_second"] = (data.train->images().size() + data.test->images().size()) / seconds;
-  result["device"] = backend->name();
-  result["precision"] = precision;
+  result["images_per_second"] =
+      (run.data().train->images().size() + run.data().test->images().size()) / seconds;
+  result["device"] = run.backend().name();
+  result["precision"] = run.precision();
   result["split"] = command.split == Split::kTrain ? "train" : "test";
-  result.update(collapse);
+  result.update(measured.collapse);
   if (command.common.is_json) {
-    for (const MeasuredLayer& layer : layers) result["layers"].push_back(as_json(layer));
+    for (const MeasuredLayer& layer : measured.layers) result["layers"].push_back(as_json(layer));
     print_json(result);
     return;
   }
   for (const auto& [name, value] : result.items())
     fmt::print("{:<26} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
-  if (!layers.empty()) fmt::print("\n{}", layers_text(layers));
+  if (!measured.layers.empty()) fmt::print("\n{}", layers_text(measured.layers));
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #include "engine/attacks/deepfool.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace gnc {
@@ -62,6 +63,8 @@ void DeepFool::evaluate() {
 
 void DeepFool::begin() {
   const std::vector<double> logits = read(logits_.tensor());
+  require<DivergenceError>(std::ranges::all_of(logits, [](double logit) { return std::isfinite(logit); }),
+                           "DeepFool: the network gives logits that are not finite");
   const auto rows = static_cast<std::size_t>(target_.batch() * target_.runs);
   const auto classes = static_cast<std::size_t>(target_.network.num_classes());
   HostTensor left(classes_.tensor().spec());
@@ -117,6 +120,24 @@ void DeepFool::iterate() {
   ++iterations_;
 }
 
+std::vector<double> DeepFool::distances() {
+  {
+    Pass pass(target_.backend, target_.arena, Mode::kEvaluate);
+    const LeasedTensor logits = target_.network.forward(LeasedTensor::borrowed(x_.tensor()), pass);
+    target_.backend.run(CrossEntropy{.logits = logits.tensor(),
+                                     .labels = target_.labels,
+                                     .losses = losses_.tensor(),
+                                     .logits_grad = {},
+                                     .predictions = predictions_.tensor()});
+  }
+  std::vector<double> distances = read(norms_.tensor());
+  const HostTensor predictions = download(predictions_.tensor()), classes = download(classes_.tensor());
+  for (std::size_t i = 0; i < distances.size(); ++i)
+    if (predictions.values<std::int32_t>()[i] == classes.values<std::int32_t>()[i])
+      distances[i] = std::numeric_limits<double>::infinity();
+  return distances;
+}
+
 bool DeepFool::is_done() const {
   const HostTensor predictions = download(predictions_.tensor()), classes = download(classes_.tensor());
   const auto predicted = predictions.values<std::int32_t>(), left = classes.values<std::int32_t>();
@@ -133,7 +154,7 @@ std::vector<double> deepfool_distances(const AttackTarget& target, const DeepFoo
     attack.iterate();
     if (attack.is_done()) break;
   }
-  return read(attack.norms());
+  return attack.distances();
 }
 
 }  // namespace gnc

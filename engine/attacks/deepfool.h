@@ -20,21 +20,23 @@ struct DeepFoolSettings {
 /// again and again, until the prediction is no longer that of the clean picture (right or wrong). Pictures
 /// may leave [0,1], as there.
 ///
-/// Steps: evaluate(), begin(), then iterate() until is_done(); norms() are the distances ‖Σr‖ (in pixel
-/// values of [0,1], without the overshoot) so far. evaluate() and iterate() only run ops, so that a dry run
-/// of them plans the memory; the other two look at what the device has computed.
+/// Steps: evaluate(), begin(), then iterate() until is_done(); distances() are then ‖Σr‖ (in pixel values of
+/// [0,1], without the overshoot). evaluate() and iterate() only run ops, so that a dry run of them plans the
+/// memory; the others look at what the device has computed.
 class DeepFool {
  public:
   DeepFool(const AttackTarget& target, const DeepFoolSettings& settings);
 
   /// The logits of the clean pictures.
   void evaluate();
-  /// Which classes are left, and for which.
+  /// Which classes are left, and for which. Throws DivergenceError where a logit is not finite.
   void begin();
   void iterate();
   /// Whether every picture of every run had another prediction when the last iteration began.
   bool is_done() const;
-  const Tensor& norms() const { return norms_.tensor(); }  ///< [B]
+  /// [B] of every run, run by run: infinite where the last iterate still has the prediction of the clean
+  /// picture, so that no boundary was found.
+  std::vector<double> distances();
   int iterations() const { return iterations_; }
 
  private:
@@ -56,7 +58,7 @@ class DeepFool {
   std::vector<LeasedTensor> differences_;  // [B,K] each: 1 at the candidate, −1 at the class to be left
 };
 
-/// All of that: distances [B] of every run, run by run.
+/// All of that.
 std::vector<double> deepfool_distances(const AttackTarget& target, const DeepFoolSettings& settings);
 
 }  // namespace gnc

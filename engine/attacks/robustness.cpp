@@ -1,6 +1,7 @@
 #include "engine/attacks/robustness.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace gnc {
@@ -38,12 +39,17 @@ void append(std::vector<double>& to, const HostTensor& numbers, int run) {
 }  // namespace
 
 Robustness summarize(const AttackedRun& run) {
-  double sum = 0;
-  for (const double distance : run.distances) sum += distance;
+  double sum = 0, fooled = 0;
+  for (const double distance : run.distances)
+    if (!std::isinf(distance)) {
+      sum += distance;
+      ++fooled;
+    }
   return {.clean_accuracy = accuracy(run.clean_margins),
           .fgsm_accuracy = accuracy(run.fgsm_margins),
           .pgd_accuracy = accuracy(run.pgd_margins),
-          .deepfool_mean = sum / static_cast<double>(run.distances.size()),
+          .deepfool_fooled = fooled / static_cast<double>(run.distances.size()),
+          .deepfool_mean = sum / fooled,  // 0/0 is NaN
           .deepfool_median = median(run.distances)};
 }
 

@@ -25,16 +25,18 @@ struct AttackedRun {
   std::vector<double> clean_margins;
   std::vector<double> fgsm_margins;  ///< the least of all pictures tried, the clean one included
   std::vector<double> pgd_margins;   ///< likewise
-  std::vector<double> distances;     ///< DeepFool's, from the class predicted (right or wrong)
+  /// DeepFool's, from the class predicted (right or wrong); infinite where it found no boundary.
+  std::vector<double> distances;
 };
 
 /// The numbers that are written of it.
 struct Robustness {
   double clean_accuracy = 0;
-  double fgsm_accuracy = 0;  ///< of pictures that stay right, so at most the clean one
-  double pgd_accuracy = 0;   ///< likewise
-  double deepfool_mean = 0;
-  double deepfool_median = 0;
+  double fgsm_accuracy = 0;    ///< of pictures that stay right, so at most the clean one
+  double pgd_accuracy = 0;     ///< likewise
+  double deepfool_fooled = 0;  ///< share of pictures for which DeepFool found a boundary
+  double deepfool_mean = 0;    ///< over those; NaN where there are none
+  double deepfool_median = 0;  ///< over all, the others being infinitely far
 };
 Robustness summarize(const AttackedRun& run);
 

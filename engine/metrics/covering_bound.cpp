@@ -26,6 +26,9 @@ Eigen::MatrixXd rows_of(std::span<const float> values, std::span<const std::int3
   return rows;
 }
 
+/// The larger one; NaN where one of them is.
+double larger(double a, double b) { return std::isnan(b) || b > a ? b : a; }
+
 /// What is known of one class's support.
 struct ClassCover {
   GreedyNet net;
@@ -35,15 +38,23 @@ struct ClassCover {
 
 ClassCover cover_of(const CoveringInputs& inputs, int label) {
   const Eigen::MatrixXd features = rows_of(inputs.features, inputs.labels, label);
-  require(features.rows() > 0, "covering_bound: class {} has no picture", label);
+  require(features.rows() > 0, "--bounds: class {} has no training picture", label);
   const Eigen::MatrixXd distances = pairwise_distances(rows_of(inputs.inputs, inputs.labels, label));
   ClassCover cover{.net = GreedyNet(distances), .dimension = intrinsic_dimension(distances)};
   for (Eigen::Index j = 0; j < distances.cols(); ++j)
     for (Eigen::Index i = 0; i < j; ++i)
       if (distances(i, j) > 0)
         cover.steepest_secant =
-            std::max(cover.steepest_secant, (features.row(i) - features.row(j)).norm() / distances(i, j));
+            larger(cover.steepest_secant, (features.row(i) - features.row(j)).norm() / distances(i, j));
   return cover;
+}
+
+/// Whether every margin is above 0.
+bool are_separated(const Eigen::MatrixXd& margins) {
+  for (Eigen::Index i = 0; i < margins.rows(); ++i)
+    for (Eigen::Index j = 0; j < margins.cols(); ++j)
+      if (i != j && !(margins(i, j) > 0)) return false;
+  return true;
 }
 
 /// min_j of margin_ij/‖M_i − M_j‖: ε_i times L.
@@ -57,6 +68,7 @@ double scaled_radius(const Eigen::MatrixXd& margins, const Eigen::MatrixXd& clas
 /// log10 Σ 10^{x_i}, without overflow.
 double log10_sum(const Eigen::VectorXd& logarithms) {
   const double largest = logarithms.maxCoeff();
+  if (std::isinf(largest)) return largest;
   double sum = 0;
   for (const double logarithm : logarithms) sum += std::pow(10, logarithm - largest);
   return largest + std::log10(sum);
@@ -68,15 +80,22 @@ double total(const CollapseReport& collapse) {
   return sum;
 }
 
-/// Mean over each class's inputs of ‖x‖².
-Eigen::VectorXd mean_squares(const CoveringInputs& inputs, std::size_t width) {
-  Eigen::VectorXd squares = Eigen::VectorXd::Zero(inputs.classifier.cols()), counts = squares;
+/// ‖x‖² of a class's inputs.
+struct InputSquares {
+  double sum = 0, largest = 0, count = 0;
+};
+
+std::vector<InputSquares> input_squares(const CoveringInputs& inputs, std::size_t width) {
+  std::vector<InputSquares> classes(static_cast<std::size_t>(inputs.classifier.cols()));
   for (std::size_t n = 0; n < inputs.labels.size(); ++n) {
-    for (const float value : inputs.inputs.subspan(n * width, width))
-      squares[inputs.labels[n]] += double{value} * double{value};
-    counts[inputs.labels[n]] += 1;
+    double square = 0;
+    for (const float value : inputs.inputs.subspan(n * width, width)) square += double{value} * double{value};
+    InputSquares& of_class = classes[static_cast<std::size_t>(inputs.labels[n])];
+    of_class.sum += square;
+    of_class.largest = std::max(of_class.largest, square);
+    ++of_class.count;
   }
-  return squares.cwiseQuotient(counts);
+  return classes;
 }
 
 /// Σ_i p(i) Σ_{j≠i} ℜ_{N_i}/γ_ij by the layers' norms.
@@ -84,18 +103,20 @@ double rademacher_term(const CoveringInputs& inputs) {
   const Eigen::MatrixXd& classifier = inputs.classifier;
   const CollapseReport& collapse = inputs.collapse;
   const std::size_t width = inputs.inputs.size() / inputs.labels.size();
-  const Eigen::VectorXd squares = mean_squares(inputs, width);
+  const std::vector<InputSquares> squares = input_squares(inputs, width);
   double functional = 0, sum = 0;
   for (Eigen::Index i = 0; i < classifier.cols(); ++i)
     for (Eigen::Index j = 0; j < i; ++j)
       functional = std::max(functional, (classifier.col(i) - classifier.col(j)).norm());
   for (Eigen::Index i = 0; i < classifier.cols(); ++i) {
     const auto count = static_cast<double>(collapse.counts[static_cast<std::size_t>(i)]);
-    const double rademacher = spectral_rademacher(inputs.norms, {.functional = functional,
-                                                                 .data_norm = std::sqrt(count * squares[i]),
-                                                                 .samples = count,
-                                                                 .largest_value = collapse.largest_margin,
-                                                                 .input_values = static_cast<double>(width)});
+    const InputSquares& seen = squares[static_cast<std::size_t>(i)];
+    const double rademacher =
+        spectral_rademacher(inputs.norms, {.functional = functional,
+                                           .data_norm = std::sqrt(count * seen.sum / seen.count),
+                                           .samples = count,
+                                           .largest_norm = std::sqrt(seen.largest),
+                                           .input_values = static_cast<double>(width)});
     for (Eigen::Index j = 0; j < classifier.cols(); ++j)
       if (j != i) sum += count / total(collapse) * rademacher / collapse.margins(i, j);
   }
@@ -103,6 +124,9 @@ double rademacher_term(const CoveringInputs& inputs) {
 }
 
 void check(const CoveringInputs& inputs) {
+  for (const std::int32_t label : inputs.labels)
+    require(label >= 0 && label < inputs.classifier.cols(), "covering_bound: label {} is not in [0,{})",
+            label, inputs.classifier.cols());
   const std::size_t samples = inputs.labels.size();
   const auto dim = static_cast<std::size_t>(inputs.classifier.rows());
   require<ShapeError>(
@@ -150,7 +174,8 @@ void add_errors(const CoveringInputs& inputs, const std::vector<ClassCover>& cov
 }  // namespace
 
 double spectral_rademacher(const LipschitzBound& norms, const SpectralInputs& inputs) {
-  double sum = 0, widest = inputs.input_values;
+  // The last layer is vᵀ, whose norm and row sum are |v|: all that is before it stretches by the constant.
+  double sum = std::cbrt(std::pow(norms.constant, 2)), widest = inputs.input_values;
   for (const LayerNorms& layer : norms.layers) {
     sum += std::cbrt(std::pow(layer.row_sum * layer.sensitivity, 2));
     widest = std::max(widest, static_cast<double>(layer.rows));
@@ -158,7 +183,8 @@ double spectral_rademacher(const LipschitzBound& norms, const SpectralInputs& in
   const double n = inputs.samples;
   const double root =
       inputs.functional * inputs.data_norm * std::sqrt(std::log(2 * widest * widest)) * std::pow(sum, 1.5);
-  return 4 * inputs.largest_value / std::pow(n, 1.5) + 18 * std::log(n) * root / n;
+  const double largest_value = inputs.functional * norms.constant * inputs.largest_norm;
+  return 4 * largest_value / std::pow(n, 1.5) + 18 * std::log(n) * root / n;
 }
 
 CoveringBound covering_bound(const CoveringInputs& inputs) {
@@ -170,11 +196,11 @@ CoveringBound covering_bound(const CoveringInputs& inputs) {
   Eigen::VectorXd scaled(classes);
   for (Eigen::Index i = 0; i < classes; ++i) {
     covers.push_back(cover_of(inputs, static_cast<int>(i)));
-    bound.lipschitz_secant = std::max(bound.lipschitz_secant, covers.back().steepest_secant);
+    bound.lipschitz_secant = larger(bound.lipschitz_secant, covers.back().steepest_secant);
     bound.intrinsic_dimension += covers.back().dimension / static_cast<double>(classes);
     scaled[i] = scaled_radius(inputs.collapse.margins, inputs.classifier, i);
   }
-  if (!(scaled.minCoeff() > 0)) {
+  if (!are_separated(inputs.collapse.margins)) {
     bound.radius = bound.error_net = bound.log10_error = kNaN;
     bound.log10_error_norms = bound.log10_error_collapsed = bound.rademacher_spectral = kNaN;
     return bound;

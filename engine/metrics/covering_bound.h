@@ -36,15 +36,17 @@ struct CoveringBound {
   // L from below: what the features were seen to do. ‖·‖ is the Euclidean norm of normalised pictures.
   double lipschitz_secant = 0;    ///< max ‖f(x) − f(x')‖/‖x − x'‖ over pairs of one class
   double lipschitz_gradient = 0;  ///< CoveringInputs::steepest_gradient; NaN where not looked at
-  // L from above.
-  double lipschitz_norms = 0;  ///< product of the layers' spectral norms (sums where branches meet)
+  /// L from above: the product of the layers' spectral norms, sums where branches meet. Each norm is itself
+  /// approached from below (spectral_norm()), to some 1e-4.
+  double lipschitz_norms = 0;
 
   /// Mean over classes of intrinsic_dimension().
   double intrinsic_dimension = 0;
   /// Mean over classes of ε_i, L from below (the larger of the two estimates).
   double radius = 0;
-  /// The bound with the sizes of greedy nets on the pictures themselves, L from below: never more than 1/2,
-  /// which is the value where no two pictures are within ε_i.
+  /// The bound with the sizes of greedy nets on the pictures themselves, L from below; where only some
+  /// pictures of a class are looked at, with the share of them that the net takes. Never more than 1/2, which
+  /// is the value where no two pictures are within ε_i.
   double error_net = 0;
   /// Classes with N_i > 𝒩(ε_i), as the theorem presumes, by the extrapolated numbers and L from below.
   int classes_sampled_enough = 0;
@@ -54,8 +56,8 @@ struct CoveringBound {
   /// the classifier as it is and a = margin_scale(), by which features are longer; L from below.
   double log10_error_collapsed = 0;
 
-  /// Theorem 3.8's Rademacher term, Σ_i p(i) Σ_j ℜ_{N_i}/γ_ij, with ℜ of all networks of the same layer
-  /// norms: spectral_rademacher().
+  /// Theorem 3.8's Rademacher term, Σ_i p(i) Σ_j ℜ_{N_i}/γ_ij, with ℜ estimated for all networks of the same
+  /// layer norms: spectral_rademacher().
   double rademacher_spectral = 0;
 };
 
@@ -66,20 +68,22 @@ CoveringBound covering_bound(const CoveringInputs& inputs);
 
 /// What the bound is of.
 struct SpectralInputs {
-  double functional = 0;     ///< |v|
-  double data_norm = 0;      ///< ‖X‖_F of the n inputs
-  double samples = 0;        ///< n
-  double largest_value = 0;  ///< K
-  double input_values = 0;   ///< of one input
+  double functional = 0;    ///< |v|
+  double data_norm = 0;     ///< ‖X‖_F of the n inputs
+  double samples = 0;       ///< n
+  double largest_norm = 0;  ///< max ‖x‖ over them
+  double input_values = 0;  ///< of one input
 };
 
-/// Bound on the Rademacher complexity on n samples of x ↦ <v, f(x)>, |v| <= `functional`, over all networks f
-/// whose layers have the norms given: 4K/n^{3/2} + 18 ln(n)·R/n with
-///   R = functional · ‖X‖_F · √(ln(2W²)) · (Σ_i (row_sum_i · sensitivity_i)^{2/3})^{3/2}.
-/// Bartlett, Foster, Telgarsky 2017 (Theorem 3.3 and Lemma A.8; reference matrices 0), where functions have
-/// values in [−K, K] instead of [0,1]; the sensitivities carry their covering argument over from chains of
-/// layers to residual and dense networks. Biases are taken as they are. W is the largest number of values
-/// that a layer gives or the network takes.
+/// Estimate of the Rademacher complexity on n samples of x ↦ <v, f(x)>, |v| <= `functional`, over all
+/// networks f without biases whose layers have the norms given: 4K/n^{3/2} + 18 ln(n)·R/n with
+///   K = functional · constant · max‖x‖, the largest value there can be,
+///   R = functional · ‖X‖_F · √(ln(2W²)) · (Σ_i (row_sum_i · sensitivity_i)^{2/3} + constant^{2/3})^{3/2},
+/// the last term v's own. Bartlett, Foster, Telgarsky 2017 (Theorem 3.3 and the integral of Lemma A.8;
+/// reference matrices 0) for functions with values in [−K, K]; the sensitivities carry their covering
+/// argument over from chains of layers to residual and dense networks. An estimate where layers have biases
+/// (and shifts of batch norm), which theirs have not. W is the largest number of values that a layer gives or
+/// the network takes.
 double spectral_rademacher(const LipschitzBound& norms, const SpectralInputs& inputs);
 
 /// As columns, by the names above with "covering_" in front (lipschitz_… and intrinsic_dimension as they are;

@@ -92,7 +92,8 @@ double spectral_norm(std::size_t size,
   }
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(projected.topLeftCorner(done, done),
                                                              Eigen::EigenvaluesOnly);
-  return std::sqrt(std::max(0.0, eigen.eigenvalues()[done - 1]));
+  const double square = eigen.eigenvalues()[done - 1];
+  return square < 0 ? 0 : std::sqrt(square);  // NaN stays NaN
 }
 
 std::vector<float> NormProbe::values(const Tensor& parameter) const {

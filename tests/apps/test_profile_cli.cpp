@@ -134,7 +134,9 @@ TEST_F(Trace, Events_Nest) {
       EXPECT_LE(event.end, open.back()->end) << event.name << " reaches beyond " << open.back()->name;
       EXPECT_NE(open.back()->category, "op") << event.name << " lies within an op";
     }
-    if (event.category == "step") EXPECT_TRUE(open.empty());
+    if (event.category == "step") {
+      EXPECT_TRUE(open.empty());
+    }
     if (event.category == "op") {
       ASSERT_FALSE(open.empty()) << event.name;
       EXPECT_TRUE(event.layer == open.back()->layer) << event.layer << ", " << open.back()->layer;

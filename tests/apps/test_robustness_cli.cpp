@@ -23,7 +23,7 @@ using tests::last_line_as_json;
 using Arguments = std::vector<std::string>;
 
 const Arguments kNames = {"robust_clean_accuracy", "robust_fgsm_accuracy", "robust_pgd_accuracy",
-                          "deepfool_distance", "deepfool_distance_median"};
+                          "deepfool_fooled",       "deepfool_distance",    "deepfool_distance_median"};
 
 class RobustnessCli : public testing::Test {
  protected:

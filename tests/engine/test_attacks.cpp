@@ -254,7 +254,7 @@ TEST(DeepFool, Gives_The_Distance_To_The_Nearest_Boundary_Of_A_Linear_Network) {
       attack.iterate();
     }
     EXPECT_TRUE(attack.is_done());  // the second one found them crossed
-    EXPECT_EQ(problem.read(attack.norms()), all);
+    EXPECT_EQ(attack.distances(), all);
     for (int run = 0; run < kRuns; ++run)
       for (int b = 0; b < kBatch; ++b) {
         const double expected = problem.distances(run, b).front();
@@ -270,6 +270,12 @@ TEST(DeepFool, Gives_The_Distance_To_The_Nearest_Boundary_Of_A_Linear_Network) {
             << "run " << run << ", picture " << b;
       }
   });
+}
+
+TEST(DeepFool, Says_Where_It_Found_No_Boundary) {
+  LinearProblem problem(backend_named("reference"), DType::kF64, 4, 0, 1);
+  for (const double distance : deepfool_distances(problem.target(), {.iterations = 0}))
+    EXPECT_EQ(distance, kInfinity);
 }
 
 TEST(DeepFool, Looks_At_The_Likeliest_Classes_Only_When_Told_So) {
@@ -384,11 +390,12 @@ TEST(Robustness, Is_Summarised_By_Shares_Mean_And_Median) {
   const Robustness summary = summarize({.clean_margins = {1, 2, -1, 0.5},
                                         .fgsm_margins = {1, 0, -1, 0.25},
                                         .pgd_margins = {1, -1, -1, -2},
-                                        .distances = {1, 2, 4, 9}});
+                                        .distances = {1, 2, 4, kInfinity}});
   EXPECT_EQ(summary.clean_accuracy, 0.75);
   EXPECT_EQ(summary.fgsm_accuracy, 0.5);
   EXPECT_EQ(summary.pgd_accuracy, 0.25);
-  EXPECT_EQ(summary.deepfool_mean, 4);
+  EXPECT_EQ(summary.deepfool_fooled, 0.75);
+  EXPECT_DOUBLE_EQ(summary.deepfool_mean, 7.0 / 3);
   EXPECT_EQ(summary.deepfool_median, 3);
 }
 

@@ -7,6 +7,7 @@
 #include <Eigen/QR>
 
 #include <cmath>
+#include <limits>
 
 #include "engine/metrics/covering_bound.h"
 #include "engine/metrics/margin_bound.h"
@@ -210,18 +211,58 @@ TEST(CoveringBound, RefusesWhatDoesNotFit) {
                ShapeError);
 }
 
-/// A chain of two layers, by the formula of the paper it is from: Π s · (Σ (b/s)^{2/3})^{3/2}.
+/// A chain of three layers, the last of which is the functional, by the formula of the paper it is from:
+/// Π s · (Σ (b/s)^{2/3})^{3/2}, b/s = 1 for the functional.
 TEST(SpectralRademacher, IsBartlettFosterTelgarskysForAChain) {
   LipschitzBound first{.constant = 2, .layers = {{.name = "a", .spectral = 2, .row_sum = 5, .rows = 30}}};
   LipschitzBound second{.constant = 3, .layers = {{.name = "b", .spectral = 3, .row_sum = 7, .rows = 4}}};
   const LipschitzBound chain = std::move(first).then(std::move(second));
-  const double complexity = 6 * std::pow(std::pow(5.0 / 2, 2.0 / 3) + std::pow(7.0 / 3, 2.0 / 3), 1.5);
-  const double expected = 4 * 11 / std::pow(50.0, 1.5) + 18 * std::log(50.0) / 50 * 1.5 * 9 *
-                                                             std::sqrt(std::log(2.0 * 30 * 30)) * complexity;
+  const double complexity =
+      1.5 * 6 * std::pow(std::pow(5.0 / 2, 2.0 / 3) + std::pow(7.0 / 3, 2.0 / 3) + 1, 1.5);
+  const double expected = 4 * (1.5 * 6 * 3) / std::pow(50.0, 1.5) +
+                          18 * std::log(50.0) / 50 * 9 * std::sqrt(std::log(2.0 * 30 * 30)) * complexity;
   EXPECT_NEAR(
       spectral_rademacher(
-          chain, {.functional = 1.5, .data_norm = 9, .samples = 50, .largest_value = 11, .input_values = 20}),
+          chain, {.functional = 1.5, .data_norm = 9, .samples = 50, .largest_norm = 3, .input_values = 20}),
       expected, 1e-12 * expected);
+}
+
+/// The term of Theorem 3.8 on the line: two classes of four, γ = 4 both ways, |M_0 − M_1| = 2, ‖x‖² = 1
+/// + 2.25
+/// + 4 + 9 a class.
+TEST(CoveringBound, PutsTheRademacherTermTogether) {
+  const Line line(2);
+  const double rademacher = spectral_rademacher(
+      line.norms,
+      {.functional = 2, .data_norm = std::sqrt(16.25), .samples = 4, .largest_norm = 3, .input_values = 1});
+  EXPECT_NEAR(line.bound().rademacher_spectral, 2 * 0.5 * rademacher / 4, 1e-12 * rademacher);
+}
+
+/// Margins that are not those of collapsed features: only the printed form takes the least-squares factor.
+TEST(CoveringBound, PrintedFormTakesTheMarginsOfCollapsedFeatures) {
+  Line line(2);
+  line.features = {2, 3, 4, 6, -4, -5, -6, -8};  // γ_01 = 4, γ_10 = 8: a = (4·2 + 8·2)/(2·4) = 3
+  const CoveringBound bound = line.bound();
+  // Secants are at most (−4 − (−5))/0.5 = 2. ε_0 = 4/(2·2) = 1, ε_1 = 8/(2·2) = 2; printed 3·√(2/2)/2 = 1.5
+  // both.
+  EXPECT_NEAR(bound.lipschitz_secant, 2, 1e-12);
+  EXPECT_NEAR(bound.radius, 1.5, 1e-12);
+  EXPECT_NEAR(bound.log10_error, std::log10((3.0 + 2) / 16), 1e-12)
+      << "nets of 3 points (radius 1), 2 (radius 2)";
+  EXPECT_NEAR(bound.log10_error_collapsed, std::log10((2.0 + 2) / 16), 1e-12) << "nets of 2 points for 1.5";
+}
+
+TEST(CoveringBound, OfClassifiersThatCoincideSaysNothing) {
+  Line line(2);
+  line.classifier.setConstant(1);  // γ = 0 and M_0 = M_1: 0/0
+  EXPECT_TRUE(std::isnan(line.bound().radius));
+}
+
+TEST(CoveringBound, IsInfiniteFromAboveWithoutALipschitzConstant) {
+  Line line(2);
+  line.norms.constant = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(std::isinf(line.bound().log10_error_norms));
+  EXPECT_TRUE(std::isfinite(line.bound().log10_error));
 }
 
 }  // namespace

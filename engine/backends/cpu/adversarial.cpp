@@ -40,7 +40,7 @@ void execute(CpuBackend& cpu, const LogOddsGradient& op) {
         if (k != label) largest = std::max(largest, logits[k]);
       }
       const float margin = logits[label] - largest + poison;
-      if (!(margin >= margins[b])) margins[b] = margin;
+      if (margin < margins[b] || std::isnan(margin)) margins[b] = margin;  // what is NaN stays NaN
       if (all_gradients == nullptr) return;
       float* gradient = all_gradients + b * classes;
       double sum = 0;

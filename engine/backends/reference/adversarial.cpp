@@ -31,7 +31,7 @@ void execute(ReferenceBackend&, const LogOddsGradient& op) {
       for (int k = 0; k < classes; ++k)
         gradient(b, k) = k == label ? -1 : std::exp(logits(b, k) - largest) / sum;
       const double margin = is_number ? logits(b, label) - largest : std::nan("");
-      if (!(margin >= margins(b))) margins(b) = margin;
+      if (margin < margins(b) || std::isnan(margin)) margins(b) = margin;  // what is NaN stays NaN
     }
     margins.store(op.margins, run);
     if (op.logits_grad) gradient.store(op.logits_grad, run);
