@@ -138,7 +138,7 @@ void RunDirectory::write_matrices(const RunMatrices& matrices) const {
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
   write_atomically(path_ / "result.json", to_text(result, 2) + "\n");
-  std::filesystem::remove(seconds_path());  // the result has them
+  remove_file(seconds_path());  // the result has them
 }
 
 }  // namespace gnc
