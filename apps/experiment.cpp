@@ -100,6 +100,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
       trainer_settings_(trainer_settings(training)),
       data_(load_data(data, find_backbone(training.model).minimum_image_size)),
       backend_(open_backend(common)) {
+  require<UsageError>(data_.num_classes >= 2, "--data {}: one class; expected at least 2", data.spec);
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
@@ -186,8 +187,9 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
       train_together(members, position);
     } catch (const DivergenceError& error) {
       // The other runs are none the worse for it; the failure is told when they are done.
-      diverged += fmt::format("{}{}: {}", diverged.empty() ? "" : "; ",
-                              members.front()->directory.path().string(), error.what());
+      diverged += fmt::format("{}{}: {}; {}", diverged.empty() ? "" : "; ",
+                              members.front()->directory.path().string(), error.what(),
+                              last_checkpoint_of(*members.front()));
     }
   }
   if (!diverged.empty()) throw DivergenceError(diverged);
@@ -195,6 +197,12 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
   std::vector<nlohmann::ordered_json> results;
   for (const PlannedRun& run : runs) results.push_back(result(run).value());
   return results;
+}
+
+std::string Experiment::last_checkpoint_of(const PlannedRun& run) const {
+  const Position position = run.directory.position(settings_of(run));
+  if (position == Position{}) return "there is no checkpoint yet";
+  return fmt::format("the checkpoint after epoch {}, step {} is as it was", position.epoch, position.step);
 }
 
 std::vector<FolderLock> Experiment::lock_unfinished(std::span<const PlannedRun> runs) const {

@@ -64,6 +64,8 @@ class Experiment {
   nlohmann::ordered_json settings_of(const PlannedRun& run) const;
   /// Throws UsageError where there is a run already and it is not to be continued.
   void check_unused(const PlannedRun& run) const;
+  /// For messages: where the run's checkpoint stands.
+  std::string last_checkpoint_of(const PlannedRun& run) const;
   /// The folders of the runs without a result, for this process alone.
   std::vector<FolderLock> lock_unfinished(std::span<const PlannedRun> runs) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
