@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstdio>
 #include <new>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "apps/config_file.h"
 #include "engine/error.h"
 #include "engine/nearest_name.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -151,24 +154,35 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   return 0;
 }
 
-std::string on_one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+/// Standard error may be a full disk, too; then the exit status says it alone.
+void print_error(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::fputs(("error: " + printable(message) + "\n").c_str(), stderr);
+}
+
+/// What was printed may still be in the buffer.
+void flush_standard_output() {
+  require<FileError>(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
+                     "standard output: cannot write all that was printed; is its disk full?");
 }
 
 }  // namespace
 
 int run_command_line(CLI::App& app, int argc, const char* const* argv) {
+  // A file that grows past the limit of the shell is an error of that write.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     add_config_options(app);
-    return parse_and_run(app, {argv + 1, argv + argc});
+    const int status = parse_and_run(app, {argv + 1, argv + argc});
+    flush_standard_output();
+    return status;
   } catch (const Error& error) {
-    fmt::print(stderr, "error: {}\n", on_one_line(error.what()));
+    print_error(error.what());
     return error.exit_status();
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory on the host\n");
+    print_error("out of memory on the host");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", on_one_line(error.what()));
+    print_error(error.what());
   }
   return 1;
 }

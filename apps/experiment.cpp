@@ -1,6 +1,7 @@
 #include "apps/experiment.h"
 
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 
 #include <map>
 #include <span>
@@ -83,6 +84,14 @@ void check_frame_fits(const Frame& frame, int num_classes) {
       shortest, largest, 1 / kLargestWeight, kLargestWeight);
 }
 
+/// As many as the system lets this process have: a sweep of a thousand runs holds as many locks.
+void allow_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Experiment::Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training)
@@ -91,6 +100,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
       trainer_settings_(trainer_settings(training)),
       data_(load_data(data, find_backbone(training.model).minimum_image_size)),
       backend_(open_backend(common)) {
+  require<UsageError>(data_.num_classes >= 2, "--data {}: one class; expected at least 2", data.spec);
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
@@ -139,13 +149,18 @@ nlohmann::ordered_json Experiment::settings_of(const PlannedRun& run) const {
   return nlohmann::ordered_json::parse(to_text(settings));
 }
 
+void Experiment::check_unused(const PlannedRun& run) const {
+  require<UsageError>(training_.is_resume || !run.directory.is_in_use(),
+                      "--out: {} already holds a run; give --resume to continue it, or another folder",
+                      run.directory.path().string());
+}
+
 void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble) const {
   require<UsageError>(ensemble >= 1, "--ensemble {}; expected at least 1", ensemble);
   for (const PlannedRun& run : runs) {
     if (run.frame) check_frame_fits(*run.frame, num_classes());
-    require<UsageError>(training_.is_resume || !run.directory.is_in_use(),
-                        "--out: {} already holds a run; give --resume to continue it, or another folder",
-                        run.directory.path().string());
+    FolderLock::require_free(run.directory.path());
+    check_unused(run);
     if (init_) match_weights(training_.init, *init_, *network_for(run));
     // Throws where what is there was made with other settings.
     if (!result(run)) run.directory.position(settings_of(run));
@@ -154,6 +169,7 @@ void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble)
 
 std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble) {
   check_startable(runs, ensemble);
+  const std::vector<FolderLock> locks = lock_unfinished(runs);
   // Runs that stand at the same step train together; after an interruption not all of them need to.
   std::vector<std::pair<Position, std::vector<const PlannedRun*>>> groups;
   for (const PlannedRun& run : runs) {
@@ -171,8 +187,9 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
       train_together(members, position);
     } catch (const DivergenceError& error) {
       // The other runs are none the worse for it; the failure is told when they are done.
-      diverged += fmt::format("{}{}: {}", diverged.empty() ? "" : "; ",
-                              members.front()->directory.path().string(), error.what());
+      diverged += fmt::format("{}{}: {}; {}", diverged.empty() ? "" : "; ",
+                              members.front()->directory.path().string(), error.what(),
+                              last_checkpoint_of(*members.front()));
     }
   }
   if (!diverged.empty()) throw DivergenceError(diverged);
@@ -180,6 +197,23 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
   std::vector<nlohmann::ordered_json> results;
   for (const PlannedRun& run : runs) results.push_back(result(run).value());
   return results;
+}
+
+std::string Experiment::last_checkpoint_of(const PlannedRun& run) const {
+  const Position position = run.directory.position(settings_of(run));
+  if (position == Position{}) return "there is no checkpoint yet";
+  return fmt::format("the checkpoint after epoch {}, step {} is as it was", position.epoch, position.step);
+}
+
+std::vector<FolderLock> Experiment::lock_unfinished(std::span<const PlannedRun> runs) const {
+  allow_open_files();
+  std::vector<FolderLock> locks;
+  for (const PlannedRun& run : runs) {
+    if (training_.is_resume && result(run)) continue;
+    locks.emplace_back(run.directory.path());
+    check_unused(run);  // another process may have begun, and ended, since it was looked at
+  }
+  return locks;
 }
 
 void Experiment::train_together(std::span<const PlannedRun* const> runs, Position start) {

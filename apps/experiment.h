@@ -15,6 +15,7 @@
 #include "apps/training_options.h"
 #include "engine/backend.h"
 #include "engine/checkpoint.h"
+#include "engine/folder_lock.h"
 #include "engine/network.h"
 #include "models/backbone.h"
 
@@ -27,12 +28,12 @@ class Experiment {
   Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training);
 
   /// Throws where `runs` cannot be trained here, `ensemble` at a time: a frame that does not fit the data or
-  /// float32, weights of --init that are another network's, a folder in use without --resume, one made with
-  /// other settings with it. Nothing is written.
+  /// float32, weights of --init that are another network's, a folder that another process trains in, one in
+  /// use without --resume, one made with other settings with it. Nothing is written.
   void check_startable(std::span<const PlannedRun> runs, int ensemble) const;
   /// Trains what is not finished yet, `ensemble` runs at a time, and returns the results (the object of
-  /// result.json) in the order of `runs`. With --resume finished runs are taken as they are and interrupted
-  /// ones continue.
+  /// result.json) in the order of `runs`. Holds the folders of those runs meanwhile. With --resume finished
+  /// runs are taken as they are and interrupted ones continue.
   std::vector<nlohmann::ordered_json> train(std::span<const PlannedRun> runs, int ensemble);
   /// The result of a finished run, or nothing.
   std::optional<nlohmann::ordered_json> result(const PlannedRun& run) const {
@@ -61,6 +62,12 @@ class Experiment {
   int default_feature_dim() const;
   std::unique_ptr<Network> network_for(const PlannedRun& run) const;
   nlohmann::ordered_json settings_of(const PlannedRun& run) const;
+  /// Throws UsageError where there is a run already and it is not to be continued.
+  void check_unused(const PlannedRun& run) const;
+  /// For messages: where the run's checkpoint stands.
+  std::string last_checkpoint_of(const PlannedRun& run) const;
+  /// The folders of the runs without a result, for this process alone.
+  std::vector<FolderLock> lock_unfinished(std::span<const PlannedRun> runs) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
   Backend& training_backend() { return profiling_ ? *profiling_ : *backend_; }
 

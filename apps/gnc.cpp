@@ -7,6 +7,7 @@
 #include "apps/command_line.h"
 #include "apps/commands/commands.h"
 #include "apps/help_formatter.h"
+#include "apps/library_versions.h"
 #include "apps/wait_policy.h"
 
 int main(int argc, char** argv) {
@@ -14,7 +15,8 @@ int main(int argc, char** argv) {
   CLI::App app("Generalized neural collapse: Grassmannian frames as fixed classifiers of deep networks.",
                "gnc");
   app.formatter(std::make_shared<gnc::HelpFormatter>());
-  app.set_version_flag("--version", std::string("gnc ") + GNC_VERSION);
+  app.set_version_flag(
+      "--version", [] { return gnc::version_text(); }, "Print versions and licences and exit");
   app.require_subcommand(1);
   gnc::add_channel_command(app);
   gnc::add_data_command(app);

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "engine/nearest_name.h"
+#include "engine/printable.h"
 
 namespace gnc {
 
@@ -92,6 +93,10 @@ void use_threads(const CommonOptions& options) {
 
 std::string to_text(const nlohmann::ordered_json& json, int indent) {
   return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void print_warning(std::string_view text) {
+  if (!text.empty()) std::fputs(("warning: " + printable(text) + "\n").c_str(), stderr);
 }
 
 void print_json(const nlohmann::ordered_json& result) {

@@ -44,6 +44,9 @@ void use_threads(const CommonOptions& options);
 /// become U+FFFD instead of an exception after hours of training.
 std::string to_text(const nlohmann::ordered_json& json, int indent = -1);
 
+/// A line on standard error; nothing for an empty text.
+void print_warning(std::string_view text);
+
 /// A result as one line of JSON on standard output. NaN and infinities become null.
 void print_json(const nlohmann::ordered_json& result);
 

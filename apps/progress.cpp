@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "apps/table.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -52,6 +53,8 @@ Progress::Progress(ProgressOptions options) : options_(std::move(options)) {
 
 Progress::Progress(std::string label) : Progress(ProgressOptions{.label = std::move(label), .seconds = {}}) {}
 
+void Progress::put(const std::string& text) const { std::fputs(text.c_str(), options_.out); }
+
 void Progress::update(std::int64_t done, std::int64_t total) {
   const double now = options_.seconds();
   const bool is_first = !start_;
@@ -62,28 +65,28 @@ void Progress::update(std::int64_t done, std::int64_t total) {
     if (!is_first && done != total && now - last_shown_ < kSecondsBetweenBars) return;
     last_shown_ = now;
     shown_ = bar(done, total, now);
-    fmt::print(options_.out, "{}{}", kClearLine, shown_);
+    put(fmt::format("{}{}", kClearLine, shown_));
   } else {
     if (is_first) last_shown_ = now;
     if (now - last_shown_ < kSecondsBetweenLines) return;
     last_shown_ = now;
-    fmt::print(options_.out, "{}\n", summary(done, total, now));
+    put(summary(done, total, now) + "\n");
   }
   std::fflush(options_.out);
 }
 
 void Progress::line(std::string_view text) {
   if (is_bar_ && !shown_.empty()) {
-    fmt::print(options_.out, "{}{}\n{}", kClearLine, text, shown_);
+    put(fmt::format("{}{}\n{}", kClearLine, printable(text), shown_));
   } else {
-    fmt::print(options_.out, "{}\n", text);
+    put(printable(text) + "\n");
   }
   std::fflush(options_.out);
 }
 
 void Progress::finish() {
   if (!shown_.empty()) {
-    fmt::print(options_.out, "{}", kClearLine);
+    put(std::string(kClearLine));
     std::fflush(options_.out);
   }
   shown_.clear();

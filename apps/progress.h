@@ -53,6 +53,8 @@ class Progress {
     double seconds;
   };
 
+  /// A log that cannot be written, of a full disk say, is no reason to end the work.
+  void put(const std::string& text) const;
   std::string bar(std::int64_t done, std::int64_t total, double now) const;
   std::string summary(std::int64_t done, std::int64_t total, double now) const;
   int terminal_width() const;

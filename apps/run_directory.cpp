@@ -3,26 +3,10 @@
 #include "apps/options.h"
 #include "engine/file.h"
 #include "models/frame_io.h"
+#include "models/json_object.h"
 #include "models/npy.h"
 
 namespace gnc {
-namespace {
-
-/// Settings and results nest three deep; what nests deeper is not ours and would exhaust the stack of the
-/// JSON library.
-constexpr int kMaxDepth = 8;
-
-nlohmann::ordered_json parse_json(const std::filesystem::path& file, const std::string& text) {
-  const auto guard = [&](int depth, nlohmann::ordered_json::parse_event_t, nlohmann::ordered_json&) {
-    require<FileError>(depth <= kMaxDepth, "{}: nests deeper than any file of gnc", file.string());
-    return true;
-  };
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text, guard, /*allow_exceptions=*/false);
-  require<FileError>(json.is_object(), "{}: expected a JSON object", file.string());
-  return json;
-}
-
-}  // namespace
 
 std::vector<std::string> metrics_header(const EpochMetrics& metrics) {
   std::vector<std::string> header = {"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy"};
@@ -54,8 +38,11 @@ void RunDirectory::check_settings(const std::filesystem::path& file, const nlohm
 std::optional<nlohmann::ordered_json> RunDirectory::result(const nlohmann::ordered_json& settings) const {
   const std::filesystem::path file = path_ / "result.json";
   if (!std::filesystem::exists(file)) return std::nullopt;
-  nlohmann::ordered_json result = parse_json(file, read_file(file));
+  nlohmann::ordered_json result = parse_json_object(read_file(file), file.string());
   check_settings(file, result.value("settings", nlohmann::ordered_json()), settings);
+  for (const char* key : {"train_ce", "train_accuracy", "test_ce", "test_accuracy", "seconds"})
+    require<FileError>(result.contains(key) && result[key].is_number(), "{}: expected \"{}\" and a number",
+                       file.string(), key);
   return result;
 }
 
@@ -65,7 +52,8 @@ Position RunDirectory::position(const nlohmann::ordered_json& settings) const {
   const StateInfo info = read_state_info(file);
   const auto stored = info.metadata.find("settings");
   check_settings(file,
-                 stored == info.metadata.end() ? nlohmann::ordered_json() : parse_json(file, stored->second),
+                 stored == info.metadata.end() ? nlohmann::ordered_json()
+                                               : parse_json_object(stored->second, file.string()),
                  settings);
   return info.position;
 }
@@ -122,7 +110,7 @@ double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
                      checkpoint_path().string(), at.epoch, at.step, epochs, steps);
   const std::filesystem::path file = seconds_path();
   if (!std::filesystem::exists(file)) return 0;
-  const nlohmann::ordered_json json = parse_json(file, read_file(file));
+  const nlohmann::ordered_json json = parse_json_object(read_file(file), file.string());
   const auto seconds = json.find("seconds");
   require<FileError>(seconds != json.end() && seconds->is_number() && seconds->get<double>() >= 0,
                      "{}: expected \"seconds\" and a number from 0; without the file they are counted from 0",
@@ -138,7 +126,7 @@ void RunDirectory::write_matrices(const RunMatrices& matrices) const {
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
   write_atomically(path_ / "result.json", to_text(result, 2) + "\n");
-  std::filesystem::remove(seconds_path());  // the result has them
+  remove_file(seconds_path());  // the result has them
 }
 
 }  // namespace gnc

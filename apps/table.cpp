@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/error.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -83,6 +84,7 @@ std::string truncated(std::string_view text, int width) {
 void TextTable::add_row(std::vector<std::string> cells) {
   require(!cells.empty() && cells.size() == columns_.size(), "table: a row of {} cells; it has {} columns",
           cells.size(), columns_.size());
+  for (std::string& cell : cells) cell = printable(cell);
   rows_.push_back(std::move(cells));
 }
 
@@ -125,7 +127,7 @@ void print_settings(const std::vector<std::pair<std::string, std::string>>& sett
   int width = 0;
   for (const auto& [name, value] : settings) width = std::max(width, display_width(name));
   for (const auto& [name, value] : settings) {
-    fmt::print("{}{}  {}\n", name, padding(width - display_width(name)), value);
+    fmt::print("{}{}  {}\n", name, padding(width - display_width(name)), printable(value));
   }
   // What follows may be hours of work with its messages on the other stream.
   std::fflush(stdout);

@@ -158,7 +158,7 @@ std::optional<Frame> read_classifier(const TrainingOptions& options) {
   if (options.classifier == kLearned || options.classifier == kEquiangular) return std::nullopt;
   std::string warning;
   Frame frame = read_frame(options.classifier, &warning);
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  print_warning(warning);
   require<UsageError>(options.feature_dim == 0 || options.feature_dim == frame.dim(),
                       "--feature-dim {}: the frame {} has d = {}", options.feature_dim, options.classifier,
                       frame.dim());

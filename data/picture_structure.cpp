@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <cstdint>
+#include <iterator>
 
 namespace gnc {
 namespace {
@@ -55,6 +56,36 @@ std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
   return bytes.size();
 }
 
+/// Start of frame, T.81, table B.1: 0xC0 to 0xCF but for the tables (C4, CC) and the extension (C8).
+bool is_start_of_frame(std::uint32_t marker) {
+  return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+}
+
+/// A fault where `bytes` of a file cannot be a picture of that size, so that a decoder asks for no memory
+/// that the file does not justify; `most` is the number of pixels that a byte can be.
+std::string size_fault(std::uint64_t width, std::uint64_t height, std::size_t bytes, std::uint64_t most) {
+  if (width * height <= most * bytes) return {};
+  return fmt::format("it claims {}x{} pixels, but a file of {} bytes holds at most {}", width, height, bytes,
+                     most * bytes);
+}
+
+/// T.81, B.2.2: precision, height, width. A block of 64 pixels takes a bit or more.
+std::string frame_fault(std::string_view segment, std::size_t bytes) {
+  if (segment.size() < 5) return "the header of the JPEG frame is cut short";
+  return size_fault(big_endian_16(segment, 3), big_endian_16(segment, 1), bytes, 8 * 64);
+}
+
+/// Width, height, bits, colour type. Deflate makes 258 bytes of two bits at most: 1032 of a byte.
+std::string header_fault(std::string_view contents, std::size_t bytes) {
+  constexpr std::uint32_t kChannels[] = {1, 0, 3, 1, 2, 0, 4};  // of the colour types of PNG
+  if (contents.size() < 13) return "the header of the PNG file is cut short";
+  const std::uint32_t depth = byte_at(contents, 8), type = byte_at(contents, 9);
+  if (depth < 1 || depth > 16 || type >= std::size(kChannels) || kChannels[type] == 0)
+    return fmt::format("no PNG file has {} bits of colour type {}", depth, type);
+  return size_fault(big_endian_32(contents, 0), big_endian_32(contents, 4), bytes,
+                    1032 * 8 / (depth * kChannels[type]));
+}
+
 }  // namespace
 
 bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xFF\xD8\xFF"); }
@@ -77,6 +108,10 @@ std::string jpeg_fault(std::string_view bytes) {
     if (marker == kHuffmanTables) {
       if (std::string fault = huffman_fault(bytes.substr(at + 4, length - 2)); !fault.empty()) return fault;
     }
+    if (is_start_of_frame(marker)) {
+      if (std::string fault = frame_fault(bytes.substr(at + 4, length - 2), bytes.size()); !fault.empty())
+        return fault;
+    }
     at += 2 + length;
     if (marker == kStartOfScan) {
       has_scan = true;
@@ -95,6 +130,9 @@ std::string png_fault(std::string_view bytes) {
         crc32(0, reinterpret_cast<const Bytef*>(checked.data()), static_cast<uInt>(checked.size()));
     if (computed != big_endian_32(bytes, at + 8 + length))
       return fmt::format("the checksum of the PNG chunk at byte {} is wrong", at);
+    if (checked.starts_with("IHDR")) {
+      if (std::string fault = header_fault(checked.substr(4), bytes.size()); !fault.empty()) return fault;
+    }
     if (checked.starts_with("IEND")) return {};
     at += 12 + length;
   }

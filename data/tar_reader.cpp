@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "data/dataset.h"
@@ -14,6 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kTarBlock = 512;
+/// Bytes that a byte of an archive may become. Pictures, which are compressed themselves, hardly grow; what
+/// gzip cannot do (zlib's technical notes) is a bomb of xz.
+constexpr std::int64_t kMostExpansion = 1032;
 
 struct FreeArchive {
   void operator()(archive* handle) const { archive_read_free(handle); }
@@ -95,6 +99,8 @@ void for_each_tar_entry(const fs::path& archive_path, const std::function<void(T
                         std::int64_t most_bytes) {
   const Handle handle = open_archive(archive_path);
   const std::string name = archive_path.string();
+  const auto file_bytes = static_cast<std::int64_t>(fs::file_size(archive_path));
+  most_bytes = std::min(most_bytes, kMostExpansion * file_bytes);
   std::int64_t end_of_entries = 0;  // in the uncompressed stream
   for (;;) {
     archive_entry* raw = nullptr;

@@ -68,7 +68,7 @@ Interval bootstrap_interval(std::span<const double> values, const Statistic& sta
 
   const double observed = statistic(values);
   // Ties count half, so that a statistic of few values (a range) is not corrected for what is no bias.
-  const auto [first, last] = std::ranges::equal_range(sorted, observed);
+  const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), observed);
   const auto below = static_cast<double>(first - sorted.begin());
   const auto ties = static_cast<double>(last - first);
   const double bias = normal_quantile((below + ties / 2) / static_cast<double>(sorted.size()));

@@ -7,59 +7,40 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
+#include <utility>
 #include <vector>
 
+#include "engine/descriptor.h"
 #include "engine/error.h"
 
 namespace gnc {
 namespace {
 
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  int value() const { return value_; }
-
- private:
-  int value_;
-};
-
 [[noreturn]] void fail(const std::filesystem::path& path, std::string_view what, int code) {
   throw FileError(fmt::format("{}: {}: {}", path.string(), what, std::strerror(code)));
 }
 
-int open_retrying(const std::filesystem::path& path, int flags, mode_t mode = 0) {
-  int descriptor = -1;
-  do {
-    descriptor = ::open(path.c_str(), flags | O_CLOEXEC, mode);
-  } while (descriptor < 0 && errno == EINTR);
-  return descriptor;
-}
-
-void write_all(int descriptor, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path, "cannot write", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-/// Makes the rename itself survive a power cut. Directories of some file systems refuse fsync; nothing is
-/// lost then that the file system promised to keep.
+/// Makes the rename itself survive a power cut. A directory that cannot be read cannot be synced, and those
+/// of some file systems refuse it (EINVAL); nothing is lost then that the file system promised to keep.
 void sync_directory(const std::filesystem::path& directory) {
-  const Descriptor handle(open_retrying(directory, O_RDONLY | O_DIRECTORY));
-  if (handle.value() >= 0) ::fsync(handle.value());
+  const Descriptor handle(directory, O_RDONLY | O_DIRECTORY);
+  if (!handle.is_open() && errno == EACCES) return;
+  if (!handle.is_open()) fail(directory, "cannot open to sync it", errno);
+  if (!handle.sync() && errno != EINVAL) fail(directory, "cannot sync", errno);
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 // What a file is called while it is written: its name, this, a random number.
 constexpr std::string_view kTemporary = ".tmp-";
 constexpr std::size_t kTemporaryDigits = 8;  // hexadecimal
+
+/// Machines that share a folder have equal process numbers, so the name is random.
+std::filesystem::path temporary_name(const std::filesystem::path& path) {
+  return path.string() + fmt::format("{}{:0{}x}", kTemporary, std::random_device{}(), kTemporaryDigits);
+}
 
 bool is_temporary(std::string_view name) {
   const std::size_t digits = name.find_last_not_of("0123456789abcdef") + 1;
@@ -79,25 +60,73 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::st
                           !std::filesystem::is_regular_file(path, error) &&
                           !std::filesystem::is_directory(path, error);
   if (is_special) {
-    const Descriptor file(open_retrying(path, O_WRONLY));
-    if (file.value() < 0) fail(path, "cannot open", errno);
-    for (const std::string_view piece : pieces) write_all(file.value(), piece, path);
+    const Descriptor file(path, O_WRONLY);
+    if (!file.is_open()) fail(path, "cannot open", errno);
+    for (const std::string_view piece : pieces)
+      if (!file.write(piece)) fail(path, "cannot write", errno);
     return;
   }
-  // Machines that share a folder have equal process numbers, so the name is random, and the file must be new.
-  const std::filesystem::path temporary =
-      path.string() + fmt::format("{}{:0{}x}", kTemporary, std::random_device{}(), kTemporaryDigits);
-  const Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_EXCL, 0644));
-  if (file.value() < 0) fail(path, "cannot create", errno);
+  const std::filesystem::path temporary = temporary_name(path);
+  Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file.is_open()) fail(path, "cannot create", errno);
   try {
-    for (const std::string_view piece : pieces) write_all(file.value(), piece, path);
-    if (::fsync(file.value()) != 0) fail(path, "cannot sync", errno);
+    for (const std::string_view piece : pieces)
+      if (!file.write(piece)) fail(path, "cannot write", errno);
+    if (!file.sync()) fail(path, "cannot sync", errno);
+    if (!file.close()) fail(path, "cannot close", errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
   }
-  sync_directory(path.has_parent_path() ? path.parent_path() : ".");
+  sync_directory(folder_of(path));
+}
+
+void remove_file(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail(path, "cannot remove", errno);
+}
+
+NewDirectory::NewDirectory(std::filesystem::path path) : path_(std::move(path)) {
+  if (path_.filename().empty()) path_ = path_.parent_path();  // "out/"
+  std::error_code error;
+  require<FileError>(!std::filesystem::exists(path_, error) || std::filesystem::is_empty(path_, error),
+                     "{}: exists; expected a new folder or an empty one", path_.string());
+  temporary_ = temporary_name(path_);
+  std::filesystem::create_directories(temporary_, error);
+  require<FileError>(!error, "{}: cannot create the folder: {}", path_.string(), error.message());
+}
+
+NewDirectory::~NewDirectory() {
+  std::error_code error;
+  std::filesystem::remove_all(temporary_, error);  // nothing is left there after finish()
+}
+
+void NewDirectory::write(const std::filesystem::path& name, std::string_view bytes) const {
+  const std::filesystem::path path = path_ / name, temporary = temporary_ / name;
+  // One by one from the temporary folder on: were that gone, a part of the files would make a whole new
+  // folder.
+  std::filesystem::path folder = temporary_;
+  for (const std::filesystem::path& part : name.parent_path()) {
+    folder /= part;
+    std::error_code error;
+    std::filesystem::create_directory(folder, error);
+    require<FileError>(!error, "{}: cannot create its folder: {}", path.string(), error.message());
+  }
+  Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file.is_open()) fail(path, "cannot create", errno);
+  if (!file.write(bytes)) fail(path, "cannot write", errno);
+  if (!file.close()) fail(path, "cannot close", errno);
+}
+
+void NewDirectory::finish() const {
+  {
+    // One call for all files: an fsync each would take a disk minutes for a data set of pictures.
+    const Descriptor handle(temporary_, O_RDONLY | O_DIRECTORY);
+    if (!handle.is_open()) fail(path_, "cannot open to sync it", errno);
+    if (!handle.sync_file_system()) fail(path_, "cannot sync", errno);
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "cannot rename into place", errno);
+  sync_directory(folder_of(path_));
 }
 
 void remove_leftovers(const std::filesystem::path& directory) {
@@ -114,8 +143,8 @@ void remove_leftovers(const std::filesystem::path& directory) {
 
 std::string read_file(const std::filesystem::path& path) {
   // Non-blocking, so that a pipe without a writer is refused below instead of waited for.
-  const Descriptor file(open_retrying(path, O_RDONLY | O_NONBLOCK));
-  if (file.value() < 0) fail(path, "cannot open", errno);
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);
+  if (!file.is_open()) fail(path, "cannot open", errno);
   struct stat status {};
   if (::fstat(file.value(), &status) != 0) fail(path, "cannot stat", errno);
   require<FileError>(!S_ISDIR(status.st_mode), "{}: is a directory, expected a file", path.string());
@@ -137,9 +166,9 @@ void make_writable_directory(const std::filesystem::path& path) {
   std::filesystem::create_directories(path, error);
   require<FileError>(!error && std::filesystem::is_directory(path), "{}: cannot create the directory: {}",
                      path.string(), error ? error.message() : "a file of that name is in the way");
-  const std::filesystem::path probe = path / fmt::format(".probe-{}", ::getpid());
-  const Descriptor file(open_retrying(probe, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  if (file.value() < 0) fail(path, "cannot create files in the directory", errno);
+  const std::filesystem::path probe = temporary_name(path / "probe");  // remove_leftovers() knows such names
+  const Descriptor file(probe, O_WRONLY | O_CREAT | O_EXCL);
+  if (!file.is_open()) fail(path, "cannot create files in the directory", errno);
   ::unlink(probe.c_str());
 }
 

@@ -15,6 +15,29 @@ void write_atomically(const std::filesystem::path& path, std::string_view bytes)
 /// The same for contents that lie in several pieces, written one after another.
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
+/// Removes a file, if it is there. Throws FileError.
+void remove_file(const std::filesystem::path& path);
+
+/// A folder of many files that appears whole under its name or not at all.
+class NewDirectory {
+ public:
+  /// Makes it under a temporary name. Throws FileError where `path` is anything but new or an empty folder.
+  explicit NewDirectory(std::filesystem::path path);
+  NewDirectory(const NewDirectory&) = delete;
+  NewDirectory& operator=(const NewDirectory&) = delete;
+  /// Removes everything that was not finished.
+  ~NewDirectory();
+  /// Writes a new file into it, and makes the folders in `name`. From any number of threads. Throws
+  /// FileError.
+  void write(const std::filesystem::path& name, std::string_view bytes) const;
+  /// Syncs everything and gives the folder its name. Throws FileError.
+  void finish() const;
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+};
+
 /// Removes what write_atomically() left in `directory` where a process was killed. Nobody else may be writing
 /// there. Throws FileError.
 void remove_leftovers(const std::filesystem::path& directory);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 
+#include "engine/checking_backend.h"
 #include "engine/planning_backend.h"
 
 namespace gnc {
@@ -99,9 +101,11 @@ Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, c
       parameters_(allocate_for(fmt::format("the parameters of {} runs", seeds_.size()),
                                "fewer runs at a time (--ensemble) or a smaller --width take less",
                                [&] { return ParameterArena(network, backend, runs(), DType::kF32); })),
-      losses_(backend.memory(), {.shape = Shape({settings.batch_size}, runs())}),
-      host_losses_(static_cast<std::size_t>(runs()) * static_cast<std::size_t>(settings.batch_size)),
+      losses_(backend.memory(), {.shape = Shape({settings.batch_size + 1}, runs())}),
+      host_losses_(static_cast<std::size_t>(runs()) * static_cast<std::size_t>(settings.batch_size + 1)),
       id_(next_id()) {
+  losses_.view().memory()->upload(losses_.view().raw(), host_losses_.data(),
+                                  host_losses_.size() * sizeof(float));
   plan_and_allocate();
   for (int run = 0; run < runs(); ++run) parameters_.initialize(run, seeds_[static_cast<std::size_t>(run)]);
 }
@@ -251,6 +255,7 @@ void Trainer::descend(Backend& backend, double learning_rate) {
                         .gradients = range_of(parameters_.gradients(), first, end),
                         .momentum_buffer = range_of(parameters_.momentum(), first, end),
                         .bf16_values = range_of(parameters_.bf16_values(), first, end),
+                        .non_finite = non_finite(),
                         .learning_rate = static_cast<float>(learning_rate),
                         .momentum = static_cast<float>(settings_.momentum),
                         .weight_decay = static_cast<float>(weight_decay),
@@ -288,19 +293,55 @@ Tensor Trainer::losses(int samples) const {
   return Tensor({.shape = Shape({samples}, runs())}, whole.raw(), *whole.memory(), whole.run_stride());
 }
 
+Tensor Trainer::non_finite() const {
+  const Tensor& whole = losses_.view();
+  return Tensor({.shape = Shape({1}, runs()), .dtype = DType::kI32},
+                static_cast<float*>(whole.raw()) + settings_.batch_size, *whole.memory(), whole.run_stride());
+}
+
 void Trainer::check_finite(int samples) {
   const ProfilerRange range(backend_, RangeKind::kHost, "check losses");
   // One copy for all runs: each copy waits for the device.
   losses_.view().memory()->download(host_losses_.data(), losses_.view().raw(),
                                     host_losses_.size() * sizeof(float));
-  for (int run = 0; run < runs(); ++run)
-    for (const float loss : std::span(host_losses_)
-                                .subspan(static_cast<std::size_t>(run * settings_.batch_size),
-                                         static_cast<std::size_t>(samples)))
-      require<DivergenceError>(
-          std::isfinite(loss),
-          "training diverged: run {} of {}, epoch {}, step {}: loss is {}; a smaller --lr may help", run + 1,
-          runs(), position_.epoch + 1, position_.step + 1, loss);
+  const auto stride = static_cast<std::size_t>(settings_.batch_size + 1);
+  for (int run = 0; run < runs(); ++run) {
+    const std::span<const float> losses =
+        std::span(host_losses_).subspan(static_cast<std::size_t>(run) * stride, stride);
+    for (const float loss : losses.first(static_cast<std::size_t>(samples)))
+      if (!std::isfinite(loss))
+        report_divergence(run, fmt::format("the loss is {}", std::isnan(loss) ? "nan" : "infinite"),
+                          fault_of_the_ops(samples));
+    if (std::bit_cast<std::int32_t>(losses.back()) != 0)
+      report_divergence(run, "a weight or its momentum would not be finite", fault_of_the_update(run));
+  }
+}
+
+std::string Trainer::fault_of_the_ops(int samples) {
+  // No gradient of such a loss is finite, and the step left what it could not move as it was.
+  CheckingBackend checking(backend_, parameters_);
+  step(checking, *arena_, samples, std::nullopt);
+  return checking.first_fault().empty()
+             ? "it was finite when the step was run again"
+             : "the first value that is not finite is in " + checking.first_fault();
+}
+
+std::string Trainer::fault_of_the_update(int run) const {
+  // Some weights have moved: the step cannot be run again. Gradients come from the last layer to the first.
+  const auto& entries = parameters_.trained();
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const HostTensor gradient = parameters_.read(entry->parameter->gradient, run);
+    if (!std::ranges::all_of(gradient.values<float>(), [](float x) { return std::isfinite(x); }))
+      return fmt::format("the first gradient that is not finite is that of {}", entry->name);
+  }
+  return "all gradients are finite, the update itself overflows";
+}
+
+void Trainer::report_divergence(int run, const std::string& what, const std::string& where) const {
+  throw DivergenceError(
+      fmt::format("training diverged: run {} of {}, epoch {}, step {}: {}; {}; a smaller "
+                  "--lr may help",
+                  run + 1, runs(), position_.epoch + 1, position_.step + 1, what, where));
 }
 
 bool Trainer::train_epoch(const StepObserver& observer) {

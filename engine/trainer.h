@@ -140,7 +140,9 @@ class Trainer {
   void set_position(const Position& position) { position_ = position; }
 
   /// Trains from the current position to the end of its epoch. False when the observer stopped it. Throws
-  /// DivergenceError naming run, epoch and step at the first loss that is not finite.
+  /// DivergenceError in the step that met a loss, a weight or a momentum that is not finite, naming run,
+  /// epoch, step and the layer where it came from (for a loss the step is run again, op by op); weights that
+  /// would not be finite keep their last values.
   bool train_epoch(const StepObserver& observer);
 
   /// How much the features of a run stretch distances of normalised pictures, at most.
@@ -182,8 +184,16 @@ class Trainer {
   void step(Backend& backend, Arena& arena, int samples, std::optional<double> learning_rate);
   /// The losses [samples] of the last step.
   Tensor losses(int samples) const;
+  /// [1] of every run: SgdStep's flag, which lies behind the losses so that both come to the host in one
+  /// copy.
+  Tensor non_finite() const;
   void set_training_orders(int epoch);
   void check_finite(int samples);
+  /// Where the last step met the first value that is not finite: in its ops, which are run again, or in the
+  /// gradients that it left.
+  std::string fault_of_the_ops(int samples);
+  std::string fault_of_the_update(int run) const;
+  [[noreturn]] void report_divergence(int run, const std::string& what, const std::string& where) const;
   EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int samples);
 
   Backend& backend_;
@@ -196,7 +206,7 @@ class Trainer {
   DeviceImages test_;
   ParameterArena parameters_;
   std::optional<Arena> arena_;
-  DeviceTensor losses_;  // [batch_size] of every run
+  DeviceTensor losses_;  // of every run [batch_size + 1]: losses, and the flag's bits
   std::vector<float> host_losses_;
   std::uint64_t id_;  // among all trainers of the program
   MemoryPlan plan_;

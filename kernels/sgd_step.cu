@@ -3,6 +3,8 @@
 /// v1 one element per thread · v2 a pack of 16 bytes per thread
 #include "kernels/sgd_step.h"
 
+#include <limits>
+
 #include "kernels/newest.h"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
@@ -12,6 +14,8 @@ inline namespace KERNEL_TARGET {
 namespace {
 
 constexpr int kPack = kPackSize<float>;
+
+__device__ bool is_finite(float x) { return fabsf(x) <= std::numeric_limits<float>::max(); }
 
 template <int N>
 __device__ void step(const SgdStepArgs& args) {
@@ -27,9 +31,15 @@ __device__ void step(const SgdStepArgs& args) {
     for (int i = 0; i < size; ++i) {
       // Fused by hand: whatever the compiler contracts, all rungs give the same bits.
       const float along = fmaf(args.weight_decay, value[i], gradient[i]);
-      velocity[i] = fmaf(args.momentum, velocity[i], along);
-      const float direction = args.is_nesterov ? fmaf(args.momentum, velocity[i], along) : velocity[i];
-      value[i] = fmaf(-args.learning_rate, direction, value[i]);
+      const float new_velocity = fmaf(args.momentum, velocity[i], along);
+      const float direction = args.is_nesterov ? fmaf(args.momentum, new_velocity, along) : new_velocity;
+      const float new_value = fmaf(-args.learning_rate, direction, value[i]);
+      if (args.non_finite != nullptr && !(is_finite(new_velocity) && is_finite(new_value))) {
+        atomicExch(args.non_finite + run * args.non_finite_run_stride, 1);
+        continue;
+      }
+      velocity[i] = new_velocity;
+      value[i] = new_value;
     }
     store_floats(velocity, buffer + first);
     store_floats(value, values + first);

@@ -1,11 +1,10 @@
 #include "models/frame_io.h"
 
-#include <zlib.h>
-
 #include "engine/error.h"
 #include "engine/file.h"
 #include "models/frame_certificate.h"
 #include "models/frame_geometry.h"
+#include "models/frame_sidecar.h"
 #include "models/npy.h"
 
 namespace gnc {
@@ -16,11 +15,6 @@ using Json = nlohmann::ordered_json;
 /// Larger than any frame: 100,000 classes of 10,000 dimensions are 8 GB, but nobody's last layer.
 constexpr std::uintmax_t kLargestFile = std::uintmax_t{1} << 30;
 
-std::string checksum(std::string_view bytes) {
-  const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
-  return fmt::format("{:08x}", crc32_z(crc32_z(0, nullptr, 0), data, bytes.size()));
-}
-
 template <class T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -30,14 +24,6 @@ Json to_json(const FrameTransform& transform) {
   Json json = {{"kind", transform.kind}, {"seed", or_null(transform.seed)}};
   if (!transform.permutation.empty()) json["permutation"] = transform.permutation;
   return json;
-}
-
-FrameTransform transform_from(const Json& json) {
-  FrameTransform transform;
-  transform.kind = json.at("kind").get<std::string>();
-  if (!json.at("seed").is_null()) transform.seed = json.at("seed").get<std::uint64_t>();
-  if (json.contains("permutation")) transform.permutation = json.at("permutation").get<std::vector<int>>();
-  return transform;
 }
 
 Json to_json(const std::optional<KnownCorrelation>& known, double value) {
@@ -55,43 +41,6 @@ Json to_json(const FrameOptimality& optimality) {
           {"stressed_pairs", optimality.stressed_pairs},
           {"rattlers", optimality.rattlers},
           {"not_computed", optimality.not_computed.empty() ? Json(nullptr) : Json(optimality.not_computed)}};
-}
-
-/// The provenance part of a sidecar. Throws nlohmann's exceptions for missing or mistyped keys.
-FrameProvenance provenance_from(const Json& json) {
-  FrameProvenance provenance;
-  provenance.method = json.at("method").get<std::string>();
-  provenance.construction = json.at("construction").get<std::string>();
-  if (json.at("objective") == "signed") provenance.objective = FrameObjective::kSigned;
-  if (json.at("objective") == "absolute") provenance.objective = FrameObjective::kAbsolute;
-  if (!json.at("seed").is_null()) provenance.seed = json.at("seed").get<std::uint64_t>();
-  provenance.restarts = json.at("restarts").get<int>();
-  provenance.hits = json.at("hits").get<int>();
-  provenance.steps = json.at("steps").get<int>();
-  if (!json.at("gradient_norm").is_null()) provenance.gradient_norm = json.at("gradient_norm").get<double>();
-  for (const Json& transform : json.at("transforms"))
-    provenance.transforms.push_back(transform_from(transform));
-  return provenance;
-}
-
-/// Provenance of `bytes` by the sidecar at `path`, or why there is none.
-std::optional<FrameProvenance> read_sidecar(const std::filesystem::path& path, std::string_view bytes,
-                                            std::string& problem) {
-  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    problem = fmt::format("{}: not a JSON object; how the frame was made is unknown", path.string());
-    return std::nullopt;
-  }
-  try {
-    if (json.at("npy_crc32") != checksum(bytes)) {
-      problem = fmt::format("{}: describes another frame than the one beside it; left out", path.string());
-      return std::nullopt;
-    }
-    return provenance_from(json);
-  } catch (const nlohmann::json::exception& error) {
-    problem = fmt::format("{}: {}; how the frame was made is unknown", path.string(), error.what());
-    return std::nullopt;
-  }
 }
 
 }  // namespace
@@ -165,7 +114,7 @@ void write_frame(const std::filesystem::path& path, const Frame& frame) {
   check_frame(frame, path.string());
   const std::string bytes = format_npy(frame.vectors);
   Json sidecar = frame_report(frame);
-  sidecar["npy_crc32"] = checksum(bytes);
+  sidecar["npy_crc32"] = frame_checksum(bytes);
   const std::filesystem::path json_path = sidecar_path(path);
   std::error_code error;
   // First, so that no order of events shows the new frame beside the old description.
@@ -191,7 +140,8 @@ Frame read_frame(const std::filesystem::path& path, std::string* warning) {
   const std::filesystem::path json_path = sidecar_path(path);
   if (json_path == path || !std::filesystem::exists(json_path, error)) return frame;
   std::string problem;
-  if (const auto provenance = read_sidecar(json_path, bytes, problem)) frame.provenance = *provenance;
+  if (const auto provenance = parse_sidecar(read_file(json_path), json_path.string(), bytes, problem))
+    frame.provenance = *provenance;
   if (warning != nullptr) *warning = problem;
   return frame;
 }

@@ -220,7 +220,7 @@ void run(const Settings& settings) {
     std::string warning;
     codes.push_back(read_frame(file, &warning));
     if (settings.norm) codes.back() = with_norm(codes.back(), *settings.norm);
-    if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+    print_warning(warning);
   }
   const std::unique_ptr<Backend> backend = open_backend(settings.common);
   std::vector<FrameResults> frames;

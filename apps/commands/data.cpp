@@ -1,11 +1,8 @@
 /// gnc data info|convert|fetch.
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <set>
 
@@ -19,6 +16,8 @@
 #include "data/parallel.h"
 #include "data/picture.h"
 #include "engine/error.h"
+#include "engine/file.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -54,7 +53,8 @@ void print_info(const Dataset& dataset, const DataOptions& options) {
   fmt::print("\n{:>6}  {:<24} {:>9} {:>9}\n", "label", "class", "training", "test");
   const std::vector<std::int64_t> train = class_counts(dataset.train), test = class_counts(dataset.test);
   for (std::size_t label = 0; label < train.size(); ++label)
-    fmt::print("{:>6}  {:<24} {:>9} {:>9}\n", label, dataset.class_names[label], train[label], test[label]);
+    fmt::print("{:>6}  {:<24} {:>9} {:>9}\n", label, printable(dataset.class_names[label]), train[label],
+               test[label]);
   std::fflush(stdout);
 }
 
@@ -79,46 +79,6 @@ nlohmann::ordered_json info_json(const Dataset& dataset, const DataOptions& opti
           {"train_counts", class_counts(dataset.train)},
           {"test_counts", class_counts(dataset.test)}};
 }
-
-/// A folder that appears whole under its name or not at all.
-class NewDirectory {
- public:
-  explicit NewDirectory(fs::path path) : path_(std::move(path)) {
-    if (path_.filename().empty()) path_ = path_.parent_path();  // "out/"
-    std::error_code error;
-    require<FileError>(!fs::exists(path_, error) || fs::is_empty(path_, error),
-                       "--out {}: exists; expected a new folder or an empty one", path_.string());
-    temporary_ = path_;
-    temporary_ += fmt::format(".tmp-{}", ::getpid());
-    fs::create_directories(temporary_, error);
-    require<FileError>(!error, "--out {}: cannot create the folder: {}", path_.string(), error.message());
-  }
-  NewDirectory(const NewDirectory&) = delete;
-  NewDirectory& operator=(const NewDirectory&) = delete;
-  ~NewDirectory() {
-    std::error_code error;
-    fs::remove_all(temporary_, error);  // nothing is left there after finish()
-  }
-
-  void write(const fs::path& name, std::string_view bytes) const {
-    const fs::path path = temporary_ / name;
-    std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    std::ofstream file(path, std::ios::binary);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    require<FileError>(!file.fail(), "{}: cannot write (no space left?)", path.string());
-  }
-  void finish() const {
-    std::error_code error;
-    fs::rename(temporary_, path_, error);
-    require<FileError>(!error, "--out {}: cannot rename into place: {}", path_.string(), error.message());
-  }
-
- private:
-  fs::path path_;
-  fs::path temporary_;
-};
 
 void write_idx(const Dataset& dataset, const NewDirectory& out) {
   require<UsageError>(dataset.num_classes() == 10, "--format idx: {} classes; mnist: reads ten",

@@ -202,7 +202,7 @@ void add_info(CLI::App& frame) {
 Frame read_frame_with_warning(const std::string& path) {
   std::string warning;
   Frame frame = read_frame(path, &warning);
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  print_warning(warning);
   return frame;
 }
 

@@ -160,12 +160,10 @@ std::string sizes_text(const UfmConfig& config) {
   return fmt::format("{} of a majority class, {} of a minority class", most, least);
 }
 
-void warn(std::string_view text) { fmt::print(stderr, "warning: {}\n", text); }
-
 void warn_of_assumption(const UfmConfig& config) {
   if (config.penalty != UfmPenalty::kSquared || !(config.feature_decay > 0)) return;
   if (assumption_c3_residual(config) > 1e-9)
-    warn(fmt::format(
+    print_warning(fmt::format(
         "Assumption C.3 does not hold: λ/ω = {:g}, α/β = {:g}, N/C = {:g}; Theorem 3.2 needs them equal",
         config.classifier_decay / config.feature_decay, config.feature_lr / config.classifier_lr,
         config.samples_per_class()));
@@ -358,12 +356,12 @@ void run_descent(const UfmCommand& command, CLI::App& app) {
   const auto collapsed = std::ranges::count_if(problems, has_collapsed);
   const auto converged = std::ranges::count_if(problems, &UfmOutcome::is_converged);
   if (collapsed > 0)
-    warn(
+    print_warning(
         fmt::format("{} of {} problems {}", collapsed, problems.size(),
                     collapse_text(config, std::ranges::find_if(problems, has_collapsed)->last().cross_entropy,
                                   collapsed == std::ssize(problems))));
   if (const auto diverged = std::ranges::count_if(problems, &UfmOutcome::is_diverged); diverged > 0)
-    warn(fmt::format(
+    print_warning(fmt::format(
         "{} of {} problems diverged: the learning rates {:g} (features) and {:g} (classifier) are too large",
         diverged, problems.size(), config.feature_lr, config.classifier_lr));
   if (!common.is_json) print_outcomes(problems, optimum);

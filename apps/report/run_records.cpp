@@ -7,6 +7,7 @@
 #include "apps/config_file.h"
 #include "engine/error.h"
 #include "engine/file.h"
+#include "models/json_object.h"
 #include "models/npy.h"
 
 namespace gnc {
@@ -18,9 +19,7 @@ using Json = nlohmann::ordered_json;
 /// Null where there is no such file.
 Json read_json(const fs::path& file) {
   if (!fs::exists(file)) return nullptr;
-  Json json = Json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
-  require<FileError>(json.is_object(), "{}: expected a JSON object", file.string());
-  return json;
+  return parse_json_object(read_file(file), file.string());
 }
 
 /// Empty where there is no such file.
@@ -59,9 +58,14 @@ RunRecord read_run(const fs::path& directory) {
     if (fs::exists(directory / name)) run.*table = read_csv(directory / name);
   run.result = read_json(directory / "result.json");
   if (run.is_finished()) {
-    const Json settings = run.result.value("settings", Json::object());
-    run.transformation = settings.value("transformation", "");
-    run.seed = settings.value("seed", std::uint64_t{0});
+    try {
+      const Json settings = run.result.value("settings", Json::object());
+      run.transformation = settings.value("transformation", "");
+      run.seed = settings.value("seed", std::uint64_t{0});
+    } catch (const Json::exception& error) {
+      throw FileError(fmt::format("{}: its settings are not those of a run: {}",
+                                  (directory / "result.json").string(), error.what()));
+    }
   }
   run.frame = read_matrix(directory / "frame.npy");
   run.class_means = read_matrix(directory / "class_means.npy", run.frame.cols());

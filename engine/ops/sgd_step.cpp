@@ -15,6 +15,12 @@ void SgdStep::check() const {
   check_wide_dtype(kName, {"values", values});
   check_written(kName, {"values", values});
   check_written(kName, {"momentum_buffer", momentum_buffer});
+  if (non_finite) {
+    check_operands(kName, values.runs(), {{"values", values}, {"non_finite", non_finite}});
+    check_shape(kName, {"non_finite", non_finite}, {1});
+    check_dtype(kName, {"non_finite", non_finite}, DType::kI32);
+    check_written(kName, {"non_finite", non_finite});
+  }
   if (!bf16_values) return;
   check_operands(kName, values.runs(), {{"values", values}, {"bf16_values", bf16_values}});
   check_shape(kName, {"bf16_values", bf16_values}, {values.shape()[0]});

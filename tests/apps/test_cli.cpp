@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,7 +36,16 @@ Arguments generate(const Arguments& more) {
 }
 
 TEST(CommandLine, Helps_And_Says_Its_Version) {
-  EXPECT_EQ(gnc({"--version"}).out.rfind("gnc ", 0), 0u);
+  const std::string version = gnc({"--version"}).out;
+  EXPECT_EQ(version.rfind("gnc ", 0), 0u);
+  // A line for each of the libraries that the program or its reports contain: name, number, licence.
+  for (const char* library :
+       {"oneDNN", "Eigen", "fmt", "CLI11", "nlohmann-json", "libarchive", "zlib", "stb_image",
+        "stb_image_write", "cairo", "giflib", "Chart\\.js", "libstdc\\+\\+, libgomp", "glibc"})
+    EXPECT_TRUE(
+        std::regex_search(version, std::regex("\n" + std::string(library) + "  +[0-9]+\\.[0-9.]+  +[A-Z]")))
+        << library << " is not in\n"
+        << version;
   for (const Arguments& arguments :
        {Arguments{"--help"}, {"frame", "--help"}, {"frame", "generate", "--help"}}) {
     const ProgramResult result = gnc(arguments);

@@ -115,6 +115,23 @@ TEST(DataCli, A_Failed_Conversion_Leaves_Nothing_And_Overwrites_Nothing) {
   EXPECT_EQ(read_file(folder / "file"), "mine");
 }
 
+TEST(DataCli, Names_In_Files_Do_Not_Reach_The_Terminal_As_They_Are) {
+  const TempDir folder;
+  const std::string set = folder / "set";
+  ASSERT_EQ(data({"convert", "synthetic:classes=2,size=4,train=4,test=2", "--out", set}).exit_status, 0);
+  for (const char* split : {"train", "test"})
+    std::filesystem::rename(folder / "set" / split / "texture-0",
+                            folder / "set" / split / "\x1b[2J\u202ecat\xff");
+  const ProgramResult info = data({"info", "images:" + set});
+  EXPECT_EQ(info.exit_status, 0) << info.err;
+  EXPECT_EQ(info.out.find('\x1b'), std::string::npos) << info.out;
+  EXPECT_NE(info.out.find("\\x1b[2J\\u{202e}cat\\xff"), std::string::npos) << info.out;
+  write_atomically(folder / "set/train/\x1b[2J\u202ecat\xff/bad.png", "no picture");
+  const ProgramResult bad = data({"info", "images:" + set});
+  expect_error(bad, 1, {"/train/\\x1b[2J\\u{202e}cat\\xff/bad.png"});
+  EXPECT_EQ(bad.err.find('\x1b'), std::string::npos);
+}
+
 TEST(DataCli, Mistakes_Are_One_Line_And_Their_Exit_Status) {
   expect_error(data({"info", "fashion-mnst"}), 2, {"fashion-mnst", "did you mean 'fashion-mnist'"});
   expect_error(data({"info", kSynthetic, "--imbalance", "0.5"}), 2, {"--imbalance", "'0.5'", "R:C1"});

@@ -307,7 +307,9 @@ TEST_F(TrainingCli, ADivergedRunStopsAndKeepsItsLastCheckpoint) {
   save_safetensors(file, state.tensors, state.metadata);
   std::filesystem::remove(path("run/result.json"));
   const std::string before = bytes("run/checkpoint.safetensors");
-  expect_error(run("train", "run", {"--resume"}), 1, {"diverged", "epoch 2, step 1"});
+  expect_error(run("train", "run", {"--resume"}), 1,
+               {"diverged", "epoch 2, step 1", "is in layer projection (",
+                "the checkpoint after epoch 1, step 0 is as it was"});
   EXPECT_EQ(bytes("run/checkpoint.safetensors"), before);
   EXPECT_FALSE(std::filesystem::exists(path("run/result.json")));
 }
@@ -318,11 +320,12 @@ TEST_F(TrainingCli, ADivergedRunDoesNotKeepTheOthersFromTraining) {
 }
 
 TEST_F(TrainingCli, NumbersDoNotDependOnTheThreads) {
-  for (const char* threads : {"1", "2", "3"})
+  for (const char* threads : {"1", "2", "3", "4"})
     ASSERT_EQ(run("train", threads, {"--threads", threads, "--width", "0.25", "--epochs", "1"}).exit_status,
               0);
   EXPECT_EQ(bytes("1/metrics.csv"), bytes("2/metrics.csv"));
   EXPECT_EQ(bytes("1/metrics.csv"), bytes("3/metrics.csv"));
+  EXPECT_EQ(bytes("1/metrics.csv"), bytes("4/metrics.csv"));
 }
 
 TEST_F(TrainingCli, PermutationsOfASweepAreDistinct) {
@@ -365,6 +368,20 @@ TEST_F(TrainingCli, RefusesAFolderInUseAndOtherSettingsOnResume) {
   expect_error(run("train", "run", {"--resume", "--lr", "0.03"}), 1, {"lr = 0.02", "lr = 0.03"});
   const ProgramResult resumed = run("train", "run", {"--resume"});
   EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+}
+
+TEST_F(TrainingCli, OneClassIsTooFew) {
+  const std::string set = path("set");
+  ASSERT_EQ(gnc({"data", "convert", "synthetic:classes=2,size=8,train=4,test=2,channels=1", "--out", set})
+                .exit_status,
+            0);
+  for (const char* split : {"/train", "/test"}) std::filesystem::remove_all(set + split + "/texture-1");
+  for (const char* classifier : {"etf", "learned"})
+    expect_error(
+        run("train", "run",
+            {"--data", "images:" + set, "--model", "mlp", "--batch-size", "2", "--classifier", classifier}),
+        2, {"--data images:", "one class; expected at least 2"});
+  EXPECT_FALSE(std::filesystem::exists(path("run")));
 }
 
 TEST_F(TrainingCli, NamesWhatIsWrongWithTheInput) {

@@ -260,5 +260,14 @@ TEST_F(ImageFolder, An_Entry_Beyond_The_Limit_Is_Rejected_Without_Reading_It_Who
                           {"train/cat/bomb.png", "larger than 67108864 bytes"});
 }
 
+TEST_F(ImageFolder, Refuses_An_Archive_That_Expands_Beyond_All_Pictures) {
+  const TempDir folder;
+  // Zeros, of which xz makes a seven-thousandth: more than the 1032 times of gzip.
+  const std::vector<TarItem> bomb = {{"train/a/0.png", std::string(std::size_t{16} << 20, '\0')}};
+  write_tar(folder / "bomb.tar.xz", bomb, Compression::kXz);
+  expect_error<FileError>([&] { load_image_folder(folder / "bomb.tar.xz", {.threads = 1}); },
+                          {"bomb.tar.xz", "expected at most", "bytes in all"});
+}
+
 }  // namespace
 }  // namespace gnc::tests

@@ -99,7 +99,7 @@ TEST(Picture, Rejects_An_Inflation_Bomb) {
   EXPECT_FALSE(message.starts_with("(another")) << message;
   const PictureShape huge{.height = 4096, .width = 4096, .channels = 3};
   const std::string empty = png_file(huge, {}).substr(0, 33) + png_chunk("IDAT", "") + png_chunk("IEND", "");
-  expect_bad(empty, {"the-file", "cannot decode"});
+  expect_bad(empty, {"the-file", "claims 4096x4096 pixels", "holds at most"});
 }
 
 /// The JPEG with the first segment of `marker` replaced.
@@ -145,6 +145,23 @@ TEST(Picture, Encoders_Reject_Pixels_That_Do_Not_Fit_The_Shape) {
   const auto pixels = noise_of(kColour, 12);
   expect_error<ShapeError>([&] { encode_png(kGrey, pixels); }, {"105", "5x7x1"});
   expect_error<ShapeError>([&] { encode_jpeg({.height = 0, .width = 7, .channels = 3}, {}, 90); }, {"0x7x3"});
+}
+
+TEST(Picture, Rejects_A_Jpeg_That_Claims_More_Than_It_Can_Hold) {
+  const std::string jpeg = encode_jpeg(kColour, noise_of(kColour, 6), 90);
+  const std::size_t frame = jpeg.find("\xFF\xC0");
+  ASSERT_NE(frame, jpeg.npos);
+  std::string claim = jpeg;
+  claim.replace(frame + 5, 4, std::string("\x10\x00\x10\x00", 4));  // height and width 4096
+  expect_bad(claim, {"the-file", "claims 4096x4096 pixels", "holds at most"});
+}
+
+TEST(Picture, Of_One_Colour_Is_Not_Taken_For_A_Bomb) {
+  // As small as a file of its size can be: what encoders make of 512x512 equal pixels.
+  const PictureShape shape{.height = 512, .width = 512, .channels = 3};
+  const std::vector<std::uint8_t> black(static_cast<std::size_t>(shape.bytes()));
+  EXPECT_EQ(decode_picture(encode_png(shape, black), "test").pixels, black);
+  EXPECT_EQ(decode_picture(encode_jpeg(shape, black, 1), "test").shape, shape);
 }
 
 }  // namespace

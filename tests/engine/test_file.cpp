@@ -117,6 +117,56 @@ TEST(WriteAtomically, Never_Shows_A_Part_To_A_Reader) {
   EXPECT_EQ(torn, 0);
 }
 
+TEST(RemoveFile, That_Is_There_Or_Not) {
+  const TempDir folder;
+  write_atomically(folder / "file", "x");
+  remove_file(folder / "file");
+  EXPECT_EQ(entries_in(folder.path()), 0);
+  remove_file(folder / "file");
+  std::filesystem::create_directory(folder / "folder");
+  expect_error<FileError>([&] { remove_file(folder / "folder"); },
+                          {(folder / "folder").string(), "cannot remove"});
+}
+
+TEST(NewDirectory, Appears_Whole) {
+  const TempDir folder;
+  std::filesystem::create_directory(folder / "empty");
+  for (const char* name : {"new", "empty", "with-a-slash/"}) {
+    const NewDirectory out(folder / name);
+    out.write("train/cat/0.png", "picture");
+    out.write("train/cat/1.png", "");
+    EXPECT_FALSE(std::filesystem::exists(folder / name / "train"));
+    out.finish();
+    EXPECT_EQ(read_file(folder / name / "train/cat/0.png"), "picture");
+    EXPECT_EQ(read_file(folder / name / "train/cat/1.png"), "");
+  }
+  EXPECT_EQ(entries_in(folder.path()), 3) << "something else is there as well";
+}
+
+TEST(NewDirectory, Is_Nothing_Before_It_Is_Finished) {
+  const TempDir folder;
+  std::filesystem::create_directory(folder / "full");
+  write_atomically(folder / "full" / "file", "mine");
+  expect_error<FileError>([&] { NewDirectory(folder / "full"); }, {(folder / "full").string(), "exists"});
+  {
+    const NewDirectory out(folder / "out");
+    out.write("a/b", "x");
+    expect_error<FileError>([&] { out.write("a/b", "twice"); },
+                            {(folder / "out/a/b").string(), "cannot create"});
+  }
+  EXPECT_EQ(entries_in(folder.path()), 1) << "the temporary folder is still there";
+  {
+    const NewDirectory out(folder / "gone");
+    out.write("a/b", "x");
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+      if (entry.path().filename().string().starts_with("gone")) std::filesystem::remove_all(entry.path());
+    expect_error<FileError>([&] { out.write("a/c", "x"); }, {(folder / "gone/a/c").string(), "No such file"});
+    expect_error<FileError>([&] { out.finish(); }, {(folder / "gone").string(), "No such file"});
+  }
+  EXPECT_EQ(entries_in(folder.path()), 1);
+  EXPECT_EQ(read_file(folder / "full" / "file"), "mine");
+}
+
 TEST(RemoveLeftovers, Of_Writers_That_Were_Killed_And_Of_Nobody_Else) {
   const TempDir folder;
   const std::string kept[] = {"checkpoint.safetensors", "a.tmp-12345678x", "b.tmp-1234567",

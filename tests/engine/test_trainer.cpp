@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "engine/checkpoint.h"
 #include "engine/modules/flatten.h"
@@ -59,6 +60,28 @@ std::vector<std::byte> state_of(Trainer& trainer, int run) {
       bytes.insert(bytes.end(), values.bytes().begin(), values.bytes().end());
     }
   return bytes;
+}
+
+/// The message of the divergence that the next epoch ends with.
+std::string divergence_of(Trainer& trainer) {
+  try {
+    trainer.train_epoch(keep_going);
+  } catch (const DivergenceError& error) {
+    return error.what();
+  }
+  return "(none)";
+}
+
+/// Whether all trained values and momenta are numbers.
+bool has_finite_state(Trainer& trainer) {
+  const ParameterArena& parameters = trainer.parameters();
+  return std::ranges::all_of(parameters.trained(), [&](const ParameterArena::Entry& entry) {
+    const HostTensor value = parameters.read(entry.parameter->value, 0);
+    const HostTensor momentum = parameters.read(parameters.momentum_of(entry), 0);
+    const auto is_finite = [](float x) { return std::isfinite(x); };
+    return std::ranges::all_of(value.values<float>(), is_finite) &&
+           std::ranges::all_of(momentum.values<float>(), is_finite);
+  });
 }
 
 class TrainerOn : public testing::TestWithParam<BackendChoice> {};
@@ -143,7 +166,67 @@ TEST_P(TrainerOn, NamesEpochAndStepWhenTheLossIsNotFinite) {
     FAIL() << "a learning rate of 1e30 did not diverge";
   } catch (const DivergenceError& error) {
     EXPECT_NE(std::string(error.what()).find("epoch 1, step 2"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("is in layer "), std::string::npos) << error.what();
   }
+  EXPECT_TRUE(has_finite_state(tiny.trainer));
+}
+
+TEST_P(TrainerOn, NamesTheLayerWhoseWeightIsNotFiniteInTheStepThatMeetsIt) {
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+    for (const std::string layer : {"0", "4", "projection"}) {
+      TinyRun tiny(GetParam(), {kSeed, kSeed + 1});
+      EXPECT_FALSE(tiny.trainer.train_epoch([](int done, int) { return done < 2; }));
+      const Parameter& weights = *tiny.trainer.parameters().find(layer + ".weight").parameter;
+      HostTensor values = tiny.trainer.parameters().read(weights.value, 1);
+      values.values<float>()[0] = bad;
+      tiny.trainer.parameters().write(weights.value, 1, values);
+      const std::string message = divergence_of(tiny.trainer);
+      EXPECT_NE(message.find("run 2 of 2, epoch 1, step 3: the loss is"), std::string::npos) << message;
+      EXPECT_NE(message.find("the first value that is not finite is in layer " + layer + " ("),
+                std::string::npos)
+          << message;
+    }
+}
+
+TEST_P(TrainerOn, FindsWeightsThatWouldOverflowInTheStepThatMovesThem) {
+  TrainerSettings settings = tiny_settings();
+  settings.schedule.base = 3e38;  // the loss of this step is finite, and so are its gradients
+  TinyRun tiny(GetParam(), {kSeed}, settings);
+  Parameter& weights = *tiny.trainer.parameters().find("projection.bias").parameter;
+  HostTensor values = tiny.trainer.parameters().read(weights.value, 0);
+  std::ranges::fill(values.values<float>(), 1e6F);  // with decay the step is 3e38 · 500
+  tiny.trainer.parameters().write(weights.value, 0, values);
+  const std::string message = divergence_of(tiny.trainer);
+  EXPECT_NE(
+      message.find("epoch 1, step 1: a weight or its momentum would not be finite; all gradients are finite"),
+      std::string::npos)
+      << message;
+  EXPECT_TRUE(has_finite_state(tiny.trainer));
+}
+
+TEST_P(TrainerOn, NamesThePicturesWhenTheyAreNotFinite) {
+  const TinyImages images(kClasses, 8, 1);
+  class Broken final : public BatchSource {
+   public:
+    explicit Broken(const TinyImages& images) : images_(images), normalization_(images.normalization()) {
+      normalization_.offset.values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+    }
+    const ImageSet& images() const override { return images_.images(); }
+    const Normalization& normalization() const override { return normalization_; }
+    EpochOrder order(std::uint64_t seed, int epoch) const override { return images_.order(seed, epoch); }
+
+   private:
+    const TinyImages& images_;
+    Normalization normalization_;
+  };
+  const Broken broken(images);
+  const auto backend = open_backend(GetParam().device, GetParam().precision);
+  const auto network = tiny_network(kDim, kClasses);
+  Trainer trainer(*backend, *network, broken, broken, tiny_settings(), {kSeed});
+  install_cross(trainer, 0);
+  const std::string message = divergence_of(trainer);
+  EXPECT_NE(message.find("epoch 1, step 1"), std::string::npos) << message;
+  EXPECT_NE(message.find("is in the pictures (AugmentNormalize)"), std::string::npos) << message;
 }
 
 TEST_P(TrainerOn, NeverChangesTheFrozenClassifier) {

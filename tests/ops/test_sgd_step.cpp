@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/support/backends.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/workbench.h"
@@ -71,6 +73,38 @@ TEST(SgdStep, Without_Momentum_And_Decay_Follows_The_Gradient) {
   });
 }
 
+TEST(SgdStep, Leaves_What_Would_Not_Be_Finite_And_Raises_The_Flag_Of_Its_Run) {
+  constexpr double kInf = std::numeric_limits<double>::infinity(),
+                   kNaN = std::numeric_limits<double>::quiet_NaN();
+  for_each_backend([](Backend& backend) {
+    for (const MomentumKind kind : {MomentumKind::kClassical, MomentumKind::kNesterov}) {
+      SCOPED_TRACE(backend.name());
+      Workbench bench(backend);
+      // Run 0: a gradient that is not a number, an infinite one, a momentum that overflows (2·3e38), a value
+      // that does (3e38 − 4·(−3e38)), and one that moves: 1 − 4·2 = −7, with Nesterov 1 − 4·(2 + 1·2) = −15.
+      // Run 1: finite.
+      const Shape shape({5}, 2);
+      const Tensor values = bench.tensor(shape, {1, 2, 3, 3e38, 1, 1, 1, 1, 1, 1});
+      const Tensor buffer = bench.tensor(shape, {5, 6, 3e38, 0, 0, 0, 0, 0, 0, 0});
+      const Tensor flags = bench.integers(Shape({1}, 2), DType::kI32, {0, 0});
+      bench.run(SgdStep{.values = values,
+                        .gradients = bench.tensor(shape, {kNaN, kInf, 3e38, -3e38, 2, 1, 1, 1, 1, 1}),
+                        .momentum_buffer = buffer,
+                        .non_finite = flags,
+                        .learning_rate = 4,
+                        .momentum = 1,
+                        .momentum_kind = kind});
+      const bool is_nesterov = kind == MomentumKind::kNesterov;
+      const double moved = is_nesterov ? -15 : -7, other = is_nesterov ? -7 : -3;
+      const auto stored = [](double x) { return static_cast<double>(static_cast<float>(x)); };
+      EXPECT_EQ(bench.values(values),
+                (std::vector<double>{1, 2, 3, stored(3e38), moved, other, other, other, other, other}));
+      EXPECT_EQ(bench.values(buffer), (std::vector<double>{5, 6, stored(3e38), 0, 2, 1, 1, 1, 1, 1}));
+      EXPECT_EQ(bench.values(flags), (std::vector<double>{1, 0}));
+    }
+  });
+}
+
 TEST(SgdStep, Names_What_Does_Not_Fit) {
   Workbench bench(backend_named("reference"));
   const Tensor values = bench.empty({5}), four = bench.empty({4});
@@ -80,6 +114,12 @@ TEST(SgdStep, Names_What_Does_Not_Fit) {
   expect_error<ShapeError>(
       [&] { bench.run(SgdStep{.values = values, .gradients = values, .momentum_buffer = {}}); },
       {"SgdStep", "momentum_buffer is missing"});
+  expect_error<ShapeError>(
+      [&] {
+        bench.run(
+            SgdStep{.values = values, .gradients = values, .momentum_buffer = values, .non_finite = four});
+      },
+      {"SgdStep", "non_finite is [4]", "must be [1]"});
 }
 
 }  // namespace

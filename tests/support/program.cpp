@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -22,7 +23,8 @@ void redirect(int descriptor, const char* path, int flags) {
 
 }  // namespace
 
-Program::Program(const std::filesystem::path& executable, const std::vector<std::string>& arguments) {
+Program::Program(const std::filesystem::path& executable, const std::vector<std::string>& arguments,
+                 const Environment& environment) {
   const std::string out = folder_ / "out", err = folder_ / "err", name = executable;
   std::vector<char*> argv = {const_cast<char*>(name.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -33,6 +35,7 @@ Program::Program(const std::filesystem::path& executable, const std::vector<std:
   redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
   redirect(STDOUT_FILENO, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
   redirect(STDERR_FILENO, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
+  for (const auto& [variable, value] : environment) ::setenv(variable.c_str(), value.c_str(), 1);
   ::execv(name.c_str(), argv.data());
   ::_exit(127);
 }
@@ -56,9 +59,9 @@ ProgramResult Program::wait() {
   return {.exit_status = exit_status, .out = read_file(folder_ / "out"), .err = read_file(folder_ / "err")};
 }
 
-ProgramResult run_program(const std::filesystem::path& executable,
-                          const std::vector<std::string>& arguments) {
-  return Program(executable, arguments).wait();
+ProgramResult run_program(const std::filesystem::path& executable, const std::vector<std::string>& arguments,
+                          const Environment& environment) {
+  return Program(executable, arguments, environment).wait();
 }
 
 }  // namespace gnc::tests

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/temp_dir.h"
@@ -18,11 +19,15 @@ struct ProgramResult {
   std::string err;
 };
 
+/// Names and values added to the environment of a program.
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
 /// A program that runs; `wait` once.
 class Program {
  public:
   /// Starts `executable` with `arguments`, standard input empty.
-  Program(const std::filesystem::path& executable, const std::vector<std::string>& arguments);
+  Program(const std::filesystem::path& executable, const std::vector<std::string>& arguments,
+          const Environment& environment = {});
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
   /// Kills it if nobody has waited for it.
@@ -30,6 +35,7 @@ class Program {
 
   void send(int signal) const;
   bool is_running();
+  pid_t id() const { return process_; }
   ProgramResult wait();
 
  private:
@@ -40,6 +46,7 @@ class Program {
 };
 
 /// Starts it and waits for it.
-ProgramResult run_program(const std::filesystem::path& executable, const std::vector<std::string>& arguments);
+ProgramResult run_program(const std::filesystem::path& executable, const std::vector<std::string>& arguments,
+                          const Environment& environment = {});
 
 }  // namespace gnc::tests

@@ -15,6 +15,7 @@ struct SgdStepCase {
   float momentum = 0.9F;
   float weight_decay = 5e-4F;
   bool has_bf16_values = false;
+  bool has_non_finite = false;
   MomentumKind momentum_kind = MomentumKind::kClassical;
 };
 
@@ -36,7 +37,10 @@ struct OpCases<SgdStep> {
         {.count = 1, .has_bf16_values = true},
         {.count = 33, .has_bf16_values = true},
         {.count = 1031, .has_bf16_values = true},
-        {.count = 65537, .has_bf16_values = true}};
+        {.count = 65537, .has_bf16_values = true},
+        {.count = 1, .has_non_finite = true},
+        {.count = 1031, .has_bf16_values = true, .has_non_finite = true},
+        {.count = 65537, .has_non_finite = true, .momentum_kind = MomentumKind::kNesterov}};
     return table;
   }
 
@@ -49,8 +53,8 @@ struct OpCases<SgdStep> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}.lr{}.momentum{}.decay{}{}{}", c.count, c.learning_rate, c.momentum, c.weight_decay,
-                       c.has_bf16_values ? ".bf16" : "",
+    return fmt::format("{}.lr{}.momentum{}.decay{}{}{}{}", c.count, c.learning_rate, c.momentum,
+                       c.weight_decay, c.has_bf16_values ? ".bf16" : "", c.has_non_finite ? ".checked" : "",
                        c.momentum_kind == MomentumKind::kNesterov ? ".nesterov" : "");
   }
 
@@ -65,6 +69,10 @@ struct OpCases<SgdStep> {
     if (c.has_bf16_values)
       operands.list.push_back(
           {.name = "bf16_values", .values = draw.nothing(shape, DType::kBf16), .access = Access::kWrite});
+    if (c.has_non_finite)
+      operands.list.push_back({.name = "non_finite",
+                               .values = draw.integers("non_finite", {1}, DType::kI32, 2),
+                               .access = Access::kUpdate});
     return operands;
   }
 
@@ -73,6 +81,7 @@ struct OpCases<SgdStep> {
             .gradients = operands["gradients"],
             .momentum_buffer = operands["momentum_buffer"],
             .bf16_values = operands["bf16_values"],
+            .non_finite = operands["non_finite"],
             .learning_rate = c.learning_rate,
             .momentum = c.momentum,
             .weight_decay = c.weight_decay,
@@ -94,6 +103,7 @@ struct OpCases<SgdStep> {
     const double direction_error =
         is_nesterov ? double{c.momentum} * buffer_error + 2 * kUnitRoundoff * (step + direction)
                     : buffer_error;
+    if (output == "non_finite") return {};  // all numbers are finite: it stays as it is
     const double rate = c.learning_rate;
     const double value_error = 2 * kUnitRoundoff * (1 + rate * direction) + rate * direction_error;
     if (output == "values") return {.absolute = value_error};

@@ -1,0 +1,95 @@
+#include "engine/folder_lock.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "engine/error.h"
+#include "engine/file.h"
+
+namespace gnc {
+namespace {
+
+constexpr const char* kName = ".lock";
+
+/// False where another process has the lock.
+bool lock(const Descriptor& descriptor, const std::filesystem::path& file) {
+  int result = -1;
+  do {
+    result = ::flock(descriptor.value(), LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return true;
+  const int code = errno;
+  require<FileError>(code == EWOULDBLOCK, "{}: cannot lock: {}; gnc needs a file system with locks",
+                     file.string(), std::strerror(code));
+  return false;
+}
+
+/// Whether the open file still has its name: who held it before may have removed it.
+bool is_named(const Descriptor& descriptor, const std::filesystem::path& file) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(descriptor.value(), &opened) == 0 && ::stat(file.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+[[noreturn]] void refuse(const Descriptor& descriptor, const std::filesystem::path& folder) {
+  std::array<char, 256> text{};
+  const ssize_t got = ::pread(descriptor.value(), text.data(), text.size(), 0);
+  std::string holder(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  holder = holder.substr(0, holder.find('\n'));
+  throw FileError(fmt::format("{}: in use by {}; wait for it, or stop it and --resume", folder.string(),
+                              holder.empty() ? "another process" : holder));
+}
+
+/// "process 123 on host since 2026-01-31 10:00:00 UTC".
+std::string who_we_are() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) std::strcpy(host.data(), "?");
+  return fmt::format("process {} on {} since {:%Y-%m-%d %H:%M:%S} UTC\n", ::getpid(), host.data(),
+                     fmt::gmtime(std::time(nullptr)));
+}
+
+/// The locked file of a folder.
+Descriptor take(const std::filesystem::path& folder, const std::filesystem::path& file) {
+  make_writable_directory(folder);
+  for (;;) {
+    Descriptor descriptor(file, O_RDWR | O_CREAT);
+    require<FileError>(descriptor.is_open(), "{}: cannot create: {}", file.string(), std::strerror(errno));
+    if (!lock(descriptor, file)) refuse(descriptor, folder);
+    if (is_named(descriptor, file)) return descriptor;
+  }
+}
+
+}  // namespace
+
+FolderLock::FolderLock(std::filesystem::path folder)
+    : file_(folder / kName), descriptor_(take(folder, file_)) {
+  if (::ftruncate(descriptor_.value(), 0) == 0 && descriptor_.write(who_we_are())) return;
+  const int code = errno;
+  ::unlink(file_.c_str());
+  throw FileError(fmt::format("{}: cannot write: {}", file_.string(), std::strerror(code)));
+}
+
+FolderLock::~FolderLock() {
+  // While it is locked: nobody else's is removed.
+  if (descriptor_.is_open()) ::unlink(file_.c_str());
+}
+
+void FolderLock::require_free(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kName;
+  const Descriptor descriptor(file, O_RDONLY);
+  // What cannot be opened is nobody's yet, or is told of when it is to be taken.
+  if (descriptor.is_open() && !lock(descriptor, file)) refuse(descriptor, folder);
+}
+
+}  // namespace gnc

@@ -1,0 +1,233 @@
+/// A library for LD_PRELOAD that makes calls of the C library fail, those that change files under one folder.
+///   GNC_FAULT_FOLDER  the folder
+///   GNC_FAULT_KIND    ENOSPC: from call k on, what needs space fails · EROFS: from call k on, everything
+///   fails ·
+///                     EIO: call k fails · VANISH: before call k the folder is renamed to FOLDER.gone ·
+///                     KILL: before call k the process kills itself · EINTR: every other call fails with it ·
+///                     SHORT: every write takes half of its bytes · COUNT: nothing fails
+///   GNC_FAULT_CALL    k, from 1
+///   GNC_FAULT_LOG     file that receives a line with the name of each call that met the fault (COUNT: of
+///   each call)
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace {
+
+enum class Kind { kNone, kNoSpace, kReadOnly, kIo, kVanish, kKill, kInterrupt, kShort, kCount };
+/// What a call needs: the full disk still removes, renames and closes.
+enum class Needs { kSpace, kNothing };
+
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+Kind kind() {
+  static const Kind chosen = [] {
+    const std::string_view name = variable("GNC_FAULT_KIND");
+    if (name == "ENOSPC") return Kind::kNoSpace;
+    if (name == "EROFS") return Kind::kReadOnly;
+    if (name == "EIO") return Kind::kIo;
+    if (name == "VANISH") return Kind::kVanish;
+    if (name == "KILL") return Kind::kKill;
+    if (name == "COUNT") return Kind::kCount;
+    if (name == "EINTR") return Kind::kInterrupt;
+    return name == "SHORT" ? Kind::kShort : Kind::kNone;
+  }();
+  return chosen;
+}
+
+long faulty_call() {
+  static const long k = std::atol(variable("GNC_FAULT_CALL").data());
+  return k;
+}
+
+template <class Function>
+Function next(const char* name) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+
+bool is_watched(const char* path) {
+  static const std::string_view folder = variable("GNC_FAULT_FOLDER");
+  return kind() != Kind::kNone && path != nullptr && std::string_view(path).starts_with(folder);
+}
+
+/// Closing loses nothing but bytes that were written, and those of a lock nobody needs.
+enum class File : unsigned char { kOther, kLock, kWatched, kWritten };
+std::array<std::atomic<File>, 4096> files;  // by descriptor
+
+File file_of(int descriptor) {
+  const bool is_known = descriptor >= 0 && static_cast<std::size_t>(descriptor) < files.size();
+  return is_known ? files[static_cast<std::size_t>(descriptor)].load() : File::kOther;
+}
+
+bool is_watched(int descriptor) { return file_of(descriptor) != File::kOther; }
+
+void set_file(int descriptor, File file) {
+  if (descriptor >= 0 && static_cast<std::size_t>(descriptor) < files.size())
+    files[static_cast<std::size_t>(descriptor)] = file;
+}
+
+void log(const char* call) {
+  const int file = static_cast<int>(
+      ::syscall(SYS_openat, AT_FDCWD, variable("GNC_FAULT_LOG").data(), O_WRONLY | O_CREAT | O_APPEND, 0644));
+  ::syscall(SYS_write, file, call, std::strlen(call));
+  ::syscall(SYS_write, file, "\n", 1);
+  ::syscall(SYS_close, file);
+}
+
+void make_folder_vanish() {
+  const std::string_view folder = variable("GNC_FAULT_FOLDER");
+  std::array<char, 4096> gone{};
+  std::memcpy(gone.data(), folder.data(), folder.size());
+  std::memcpy(gone.data() + folder.size(), ".gone", 5);
+  ::syscall(SYS_renameat2, AT_FDCWD, folder.data(), AT_FDCWD, gone.data(), 0);
+}
+
+/// Counts a watched call; the errno with which it fails, or 0.
+int fault_of(const char* call, Needs needs, bool may_be_interrupted = false) {
+  static std::atomic<long> calls = 0;
+  const long number = ++calls;
+  const auto met = [&](int code) {
+    log(call);
+    return code;
+  };
+  switch (kind()) {
+    case Kind::kNoSpace:
+      return number >= faulty_call() && needs == Needs::kSpace ? met(ENOSPC) : 0;
+    case Kind::kReadOnly:
+      return number >= faulty_call() ? met(EROFS) : 0;
+    case Kind::kIo:
+      return number == faulty_call() ? met(EIO) : 0;
+    case Kind::kVanish:
+      if (number == faulty_call()) make_folder_vanish();
+      return number == faulty_call() ? met(0) : 0;
+    case Kind::kKill:
+      if (number == faulty_call()) ::kill(::getpid(), SIGKILL);
+      return 0;
+    case Kind::kInterrupt: {
+      thread_local bool is_interrupted = false;
+      is_interrupted = may_be_interrupted && !is_interrupted;
+      return is_interrupted ? met(EINTR) : 0;
+    }
+    case Kind::kCount:
+      return met(0);
+    default:
+      return 0;
+  }
+}
+
+int failed(int code) {
+  errno = code;
+  return -1;
+}
+
+}  // namespace
+
+extern "C" {
+
+int open(const char* path, int flags, ...) {
+  std::va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+  va_end(arguments);
+  static const auto real = next<int (*)(const char*, int, ...)>("open");
+  const bool changes = (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0;
+  if (is_watched(path) && changes) {
+    if (const int code = fault_of("open", (flags & O_CREAT) != 0 ? Needs::kSpace : Needs::kNothing, true);
+        code != 0)
+      return failed(code);
+  }
+  const int descriptor = real(path, flags, mode);
+  // A folder is opened to be synced.
+  const bool counts = is_watched(path) && (changes || (flags & O_DIRECTORY) != 0);
+  set_file(descriptor, !counts                                      ? File::kOther
+                       : std::string_view(path).ends_with("/.lock") ? File::kLock
+                                                                    : File::kWatched);
+  return descriptor;
+}
+
+ssize_t write(int descriptor, const void* bytes, size_t size) {
+  static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
+  if (is_watched(descriptor)) {
+    if (const int code = fault_of("write", Needs::kSpace, true); code != 0) return failed(code);
+    if (file_of(descriptor) == File::kWatched) set_file(descriptor, File::kWritten);
+    if (kind() == Kind::kShort && size > 1) {
+      log("write");
+      size /= 2;
+    }
+  }
+  return real(descriptor, bytes, size);
+}
+
+int fsync(int descriptor) {
+  static const auto real = next<int (*)(int)>("fsync");
+  if (is_watched(descriptor)) {
+    // Blocks that were promised at the write may turn out not to be there.
+    if (const int code = fault_of("fsync", Needs::kSpace, true); code != 0) return failed(code);
+  }
+  return real(descriptor);
+}
+
+int syncfs(int descriptor) noexcept {
+  static const auto real = next<int (*)(int)>("syncfs");
+  if (is_watched(descriptor)) {
+    if (const int code = fault_of("syncfs", Needs::kSpace, true); code != 0) return failed(code);
+  }
+  return real(descriptor);
+}
+
+int close(int descriptor) {
+  static const auto real = next<int (*)(int)>("close");
+  const bool counts = file_of(descriptor) == File::kWritten;
+  set_file(descriptor, File::kOther);
+  const int code = counts ? fault_of("close", Needs::kNothing, true) : 0;
+  const int result = real(descriptor);
+  return code != 0 ? failed(code) : result;
+}
+
+int rename(const char* from, const char* to) noexcept {
+  static const auto real = next<int (*)(const char*, const char*)>("rename");
+  if (is_watched(to)) {
+    if (const int code = fault_of("rename", Needs::kNothing); code != 0) return failed(code);
+  }
+  return real(from, to);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
+  if (is_watched(path)) {
+    if (const int code = fault_of("mkdir", Needs::kSpace); code != 0) return failed(code);
+  }
+  return real(path, mode);
+}
+
+int unlink(const char* path) noexcept {
+  static const auto real = next<int (*)(const char*)>("unlink");
+  if (is_watched(path)) {
+    if (const int code = fault_of("unlink", Needs::kNothing); code != 0) return failed(code);
+  }
+  return real(path);
+}
+
+int ftruncate(int descriptor, off_t length) noexcept {
+  static const auto real = next<int (*)(int, off_t)>("ftruncate");
+  if (is_watched(descriptor)) {
+    if (const int code = fault_of("ftruncate", Needs::kNothing); code != 0) return failed(code);
+  }
+  return real(descriptor, length);
+}
+
+}  // extern "C"

@@ -1,0 +1,137 @@
+/// Every call that changes a file fails once, in every command that writes: an error that names the place,
+/// exit status 1, no half file, and the same command (with --resume where there is one) completes the work.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/file.h"
+#include "tests/faults/faulty_disk.h"
+
+namespace gnc::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_thorough() { return std::getenv("GNC_EVERY_FAULT") != nullptr; }
+
+/// All kinds at every call, or (in ./run test) one of them, in turn.
+std::vector<std::string> kinds_at(int k) {
+  static const std::vector<std::string> all = {"ENOSPC", "EIO", "EROFS", "VANISH", "KILL"};
+  if (is_thorough()) return all;
+  return {all[static_cast<std::size_t>(k) % all.size()]};
+}
+
+/// One line on standard error that begins with "error: ", the last, and it names what lies in the folder.
+void expect_one_clear_error(const ProgramResult& result, const fs::path& folder) {
+  EXPECT_EQ(result.exit_status, 1);
+  const std::size_t last = result.err.rfind("error: ");
+  ASSERT_NE(last, result.err.npos);
+  EXPECT_EQ(result.err.find("error: "), last) << "more than one error";
+  EXPECT_EQ(result.err.find('\n', last), result.err.size() - 1) << "more than one line";
+  EXPECT_NE(result.err.find(folder.string(), last), result.err.npos) << "it does not say where";
+}
+
+void expect_no_temporary_file(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    EXPECT_EQ(entry.path().string().find(".tmp-"), std::string::npos) << entry.path();
+}
+
+void meet(const Scenario& scenario, const std::string& kind, int k) {
+  scenario.reset();
+  const ProgramResult result = scenario.run(kind, k);
+  const std::vector<std::string> calls = scenario.calls_met();
+  SCOPED_TRACE("call " + std::to_string(k) + ": " + kind + (calls.empty() ? "" : " in " + calls.front()) +
+               "\n" + result.err);
+  if (kind == "KILL") {
+    EXPECT_EQ(result.exit_status, 128 + SIGKILL);
+  } else if (kind == "VANISH") {
+    // Where it was gone for the last calls only, the work is done.
+    if (result.exit_status != 0) expect_one_clear_error(result, scenario.folder());
+    if (fs::exists(scenario.outside("disk.gone")) &&
+        !(result.exit_status == 0 && fs::exists(scenario.folder()))) {
+      fs::remove_all(scenario.folder());
+      fs::rename(scenario.outside("disk.gone"), scenario.folder());
+    }
+  } else if (!calls.empty() && calls.front() != "unlink") {
+    expect_one_clear_error(result, scenario.folder());
+    if (kind != "EROFS") expect_no_temporary_file(scenario.folder());
+  } else {
+    // A full disk is none for what is left to do; a lock that cannot be removed is free all the same.
+    EXPECT_LE(result.exit_status, 1);
+  }
+  scenario.expect_no_half_file();
+  scenario.expect_completion();
+}
+
+void meet_all(Scenario& scenario) {
+  const int calls = scenario.count_calls();
+  ASSERT_GT(calls, 5);
+  // A stride that five does not divide, so that all kinds have their turn.
+  const int stride = is_thorough() ? 1 : scenario.stride;
+  for (int k = 1; k <= calls && !testing::Test::HasFailure(); k += stride)
+    for (const std::string& kind : kinds_at(k)) meet(scenario, kind, k);
+  for (const std::string kind : {"EINTR", "SHORT"}) {
+    scenario.reset();
+    const ProgramResult result = scenario.run(kind, 0);
+    SCOPED_TRACE(kind + "\n" + result.err);
+    EXPECT_EQ(result.exit_status, 0);
+    EXPECT_FALSE(scenario.calls_met().empty());
+    scenario.expect_completion();
+  }
+}
+
+TEST(FaultyDisk, FrameGenerate) {
+  Scenario scenario;
+  scenario.command = {"frame", "generate", "--classes", "4",
+                      "--dim", "3",        "--out",     scenario.folder() / "frame.npy"};
+  scenario.before = {{"frame.npy", "an older frame"}, {"frame.json", "{}"}};
+  meet_all(scenario);
+}
+
+TEST(FaultyDisk, DataConvert) {
+  Scenario scenario;
+  scenario.command = {"data",
+                      "convert",
+                      "synthetic:classes=2,size=4,train=4,test=2",
+                      "--threads",
+                      "1",
+                      "--out",
+                      scenario.folder() / "pictures"};
+  scenario.is_once = true;
+  scenario.stride = 2;
+  meet_all(scenario);
+}
+
+TEST(FaultyDisk, Train) {
+  Scenario scenario;
+  scenario.command = tiny_training("train", scenario.folder() / "run");
+  scenario.command.emplace_back("--resume");
+  scenario.stride = 4;
+  meet_all(scenario);
+}
+
+TEST(FaultyDisk, Sweep) {
+  Scenario scenario;
+  scenario.command = tiny_training("sweep", scenario.folder() / "runs");
+  for (const char* flag : {"--frames", "2", "--ensemble", "2", "--epochs", "1", "--resume"})
+    scenario.command.emplace_back(flag);
+  const auto epochs = std::ranges::find(scenario.command, "--epochs");
+  scenario.command.erase(epochs, epochs + 2);  // the tiny training's two
+  scenario.stride = 4;
+  meet_all(scenario);
+}
+
+TEST(FaultyDisk, Report) {
+  Scenario scenario;
+  const ProgramResult trained = run_program(GNC_PROGRAM, tiny_training("train", scenario.outside("run")));
+  ASSERT_EQ(trained.exit_status, 0) << trained.err;
+  scenario.command = {"report", scenario.outside("run"), "--out", scenario.folder() / "report.html"};
+  scenario.before = {{"report.html", "an older report"}};
+  scenario.stride = 2;
+  meet_all(scenario);
+}
+
+}  // namespace
+}  // namespace gnc::tests

@@ -1,0 +1,113 @@
+/// Two processes on one folder: the second is told who holds it, and a killed one holds nothing.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "engine/error.h"
+#include "engine/folder_lock.h"
+#include "tests/faults/faulty_disk.h"
+#include "tests/support/expect_error.h"
+
+namespace gnc::tests {
+namespace {
+
+Arguments with(Arguments arguments, const Arguments& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+/// A sweep of four runs that would take minutes.
+Arguments long_sweep(const std::filesystem::path& out, const Arguments& more) {
+  Arguments arguments = with(tiny_training("sweep", out), {"--frames", "4", "--resume"});
+  *std::next(std::ranges::find(arguments, "--epochs")) = "100000";
+  return with(arguments, more);
+}
+
+void wait_for(const std::filesystem::path& file, Program& program) {
+  while (program.is_running() && !std::filesystem::exists(file))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_TRUE(program.is_running());
+}
+
+TEST(Locks, TheSecondSweepIsToldWhoHoldsTheFolder) {
+  const TempDir folder;
+  Program first(GNC_PROGRAM, long_sweep(folder / "sweep", {}));
+  wait_for(folder / "sweep/run-00/metrics.csv", first);
+  const std::string holder = "run-00: in use by process " + std::to_string(first.id()) + " on ";
+  for (const Arguments& more : {Arguments{}, Arguments{"--shard", "1/2"}}) {
+    const ProgramResult second = run_program(GNC_PROGRAM, long_sweep(folder / "sweep", more));
+    EXPECT_EQ(second.exit_status, 1);
+    EXPECT_NE(second.err.find(holder), std::string::npos) << second.err;
+    EXPECT_NE(second.err.find(" UTC; wait for it"), std::string::npos) << second.err;
+  }
+  // A run that the sweep will come to is its own already.
+  Arguments one = tiny_training("train", folder / "sweep/run-03");
+  EXPECT_EQ(run_program(GNC_PROGRAM, one).exit_status, 1);
+  EXPECT_TRUE(first.is_running());
+}
+
+TEST(Locks, ShardsShareAFolder) {
+  const TempDir folder;
+  Program first(GNC_PROGRAM, long_sweep(folder / "sweep", {"--shard", "1/2"}));
+  wait_for(folder / "sweep/run-00/metrics.csv", first);
+  Program second(GNC_PROGRAM, long_sweep(folder / "sweep", {"--shard", "2/2"}));
+  wait_for(folder / "sweep/run-01/metrics.csv", second);
+  EXPECT_TRUE(first.is_running());
+}
+
+TEST(Locks, AKilledSweepHoldsNothing) {
+  const TempDir folder;
+  Program first(GNC_PROGRAM, long_sweep(folder / "sweep", {}));
+  wait_for(folder / "sweep/run-00/metrics.csv", first);
+  first.send(SIGKILL);
+  first.wait();
+  EXPECT_TRUE(std::filesystem::exists(folder / "sweep/run-00/.lock"));
+  std::filesystem::remove(folder / "sweep/run-00/metrics.csv");
+  std::filesystem::remove(folder / "sweep/run-00/checkpoint.safetensors");
+  Program second(GNC_PROGRAM, long_sweep(folder / "sweep", {}));
+  wait_for(folder / "sweep/run-00/metrics.csv", second);
+}
+
+TEST(Locks, HoldAFolderUntilTheirEnd) {
+  const TempDir folder;
+  {
+    const FolderLock lock(folder / "new");
+    expect_error<FileError>([&] { FolderLock again(folder / "new"); }, {"new: in use by process", " on "});
+    expect_error<FileError>([&] { FolderLock::require_free(folder / "new"); }, {"new: in use by process"});
+    FolderLock::require_free(folder / "other");
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "new"));
+  FolderLock moved = FolderLock(folder / "new");
+  const FolderLock other = std::move(moved);
+  expect_error<FileError>([&] { FolderLock again(folder / "new"); }, {"in use"});
+}
+
+TEST(Locks, AreTakenByOneOfManyThatTryAtOnce) {
+  const TempDir folder;
+  // Each taker removes the file at its end, under the eyes of those that have opened it.
+  std::atomic<int> inside = 0, taken = 0, overlaps = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int attempt = 0; attempt < 200; ++attempt) {
+        try {
+          const FolderLock lock(folder.path());
+          overlaps += ++inside > 1 ? 1 : 0;
+          ++taken;
+          --inside;
+        } catch (const FileError&) {  // another has it
+        }
+      }
+    });
+  threads.clear();
+  EXPECT_EQ(overlaps, 0);
+  EXPECT_GT(taken, 0);
+}
+
+}  // namespace
+}  // namespace gnc::tests
