@@ -110,11 +110,19 @@ TEST_F(TrainingCli, ARunOfASweepCanBeTrainedAgainFromItsOwnConfig) {
 }
 
 TEST_F(TrainingCli, RunsTrainedTogetherGiveTheSameBytesAsRunsAlone) {
-  ASSERT_EQ(run("sweep", "alone", {"--frames", "3", "--vary", "rotation"}).exit_status, 0);
-  ASSERT_EQ(run("sweep", "together", {"--frames", "3", "--vary", "rotation", "--ensemble", "3"}).exit_status,
-            0);
-  for (const char* file : {"/table.csv", "/run-00/metrics.csv", "/run-02/metrics.csv"})
+  Arguments more = {"--frames", "3", "--vary", "rotation", "--layers", "all", "--bounds"};
+  ASSERT_EQ(run("sweep", "alone", more).exit_status, 0);
+  more.insert(more.end(), {"--ensemble", "3"});
+  ASSERT_EQ(run("sweep", "together", more).exit_status, 0);
+  for (const char* file : {"/table.csv", "/run-00/metrics.csv", "/run-02/metrics.csv", "/run-02/layers.csv"})
     EXPECT_EQ(bytes(std::string("alone") + file), bytes(std::string("together") + file)) << file;
+  const auto alone = nlohmann::json::parse(bytes("alone/run-02/result.json"));
+  const auto together = nlohmann::json::parse(bytes("together/run-02/result.json"));
+  for (const char* number :
+       {"lipschitz_secant", "lipschitz_gradient", "lipschitz_norms", "intrinsic_dimension"}) {
+    EXPECT_GT(alone[number].get<double>(), 0) << number;
+    EXPECT_EQ(alone[number], together[number]) << number;
+  }
 }
 
 TEST_F(TrainingCli, VaryingTheSeedEqualsPlainRunsWithThoseSeeds) {
@@ -170,7 +178,7 @@ TEST_F(TrainingCli, KilledAtAnyMomentItResumesToTheSameBytes) {
 }
 
 TEST_F(TrainingCli, StopsAtTheStepOnControlCAndContinuesFromThere) {
-  Arguments more = {"--epochs", "30"};
+  Arguments more = {"--epochs", "30", "--layers", "features.0,projection"};
   ASSERT_EQ(run("train", "whole", more).exit_status, 0);
   Program train(GNC_PROGRAM, command("train", "stopped", more));
   while (train.is_running() && !std::filesystem::exists(path("stopped/metrics.csv")))
@@ -184,14 +192,18 @@ TEST_F(TrainingCli, StopsAtTheStepOnControlCAndContinuesFromThere) {
   more.push_back("--resume");
   ASSERT_EQ(run("train", "stopped", more).exit_status, 0);
   EXPECT_EQ(bytes("stopped/metrics.csv"), bytes("whole/metrics.csv"));
+  EXPECT_EQ(bytes("stopped/layers.csv"), bytes("whole/layers.csv"));
+  EXPECT_EQ(read_csv(path("whole/layers.csv")).size(), 30 * 2);
   expect_equal_checkpoints("stopped", "whole");
 }
 
 TEST_F(TrainingCli, EvaluationOfAFinishedRunRepeatsItsResult) {
-  ASSERT_EQ(run("train", "run").exit_status, 0);
+  ASSERT_EQ(run("train", "run", {"--layers", "projection", "--bounds"}).exit_status, 0);
   const auto result = nlohmann::json::parse(bytes("run/result.json"));
+  const CsvTable layers = read_csv(path("run/layers.csv"));
   for (const std::string split : {"train", "test"}) {
-    const ProgramResult eval = gnc({"eval", path("run"), "--split", split, "--threads", "1", "--json"});
+    const ProgramResult eval = gnc({"eval", path("run"), "--split", split, "--threads", "1", "--json",
+                                    "--bounds", "--layers", "projection"});
     ASSERT_EQ(eval.exit_status, 0) << eval.err;
     const auto evaluated = nlohmann::json::parse(eval.out);
     EXPECT_EQ(evaluated["split"], split);
@@ -200,7 +212,21 @@ TEST_F(TrainingCli, EvaluationOfAFinishedRunRepeatsItsResult) {
     if (split == "train") {
       EXPECT_EQ(evaluated["nc1"], result["nc1"]);
     }
+    for (const char* number :
+         {"lipschitz_gradient", "lipschitz_norms", "intrinsic_dimension", "covering_radius"})
+      EXPECT_EQ(evaluated[number], result[number]) << number;
+    ASSERT_EQ(evaluated["layers"].size(), 1U);
+    for (const char* number : {"cdnv", "test_nearest_mean_accuracy"})
+      EXPECT_EQ(evaluated["layers"][0][number].get<double>(), layers.number(layers.size() - 1, number))
+          << number;
   }
+}
+
+TEST_F(TrainingCli, LayersAndBoundsThatAreNotThereAreWrongUsage) {
+  expect_error(run("train", "run", {"--layers", "features.99"}), 2,
+               {"--layers", "'features.99'", "features.0"});
+  expect_error(run("train", "run", {"--bounds", "--bounds-pictures", "1"}), 2, {"--bounds-pictures 1"});
+  EXPECT_FALSE(std::filesystem::exists(path("run/result.json")));
 }
 
 TEST_F(TrainingCli, TheResultHasTheKeysThatScriptsRelyOn) {
