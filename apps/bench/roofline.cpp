@@ -12,7 +12,7 @@
 namespace gnc {
 namespace {
 
-constexpr CanvasSize kSize = {.width = 900, .height = 520, .scale = 2};
+constexpr CanvasSize kSize = {.width = 960, .height = 520, .scale = 2};
 constexpr Rectangle kPlot = {.x = 78, .y = 46, .width = 590, .height = 410};
 constexpr double kLegendX = 690;
 
@@ -94,13 +94,6 @@ class Roofline {
     canvas_.line(place(x_.low(), bandwidth * x_.low()), place(ridge, most), stroke);
     canvas_.line(place(ridge, most), place(x_.high(), most), stroke);
     canvas_.unclip();
-    const Point end = place(x_.high(), most);
-    canvas_.text({end.x - 6, end.y - 6}, fmt::format("matrix product {:.0f} GFLOP/s", most),
-                 {.color = kFaintInk, .horizontal = HorizontalAlign::kRight});
-    const double at = std::max(x_.low(), y_.low() / bandwidth);
-    const Point start = place(std::sqrt(at * ridge), bandwidth * std::sqrt(at * ridge));
-    canvas_.text({start.x - 8, start.y - 8}, fmt::format("copy {:.1f} GB/s", bandwidth),
-                 {.color = kFaintInk, .horizontal = HorizontalAlign::kRight});
   }
 
   int place_of(const std::string& op) const {
@@ -134,7 +127,10 @@ class Roofline {
     };
     note("% of the step; larger is more of it");
     if (idle > 0) note(fmt::format("{} ops without arithmetic are not shown", idle));
-    note("ceilings measured in the same run");
+    note(fmt::format("copy {:.1f} GB/s, matrix product {:.0f} GFLOP/s:", 1e-9 * ceilings_.bytes_per_second,
+                     1e-9 * ceilings_.flops_per_second));
+    note("measured in the same run; above them where");
+    note("operands come from caches");
   }
 
   Canvas canvas_;

@@ -172,7 +172,7 @@ TEST_F(Trace, Steps_Are_Alike_And_Layers_Have_Their_Names) {
     }
   for (const auto& [step, names] : ops) EXPECT_EQ(names, ops.begin()->second) << step;
   for (const char* layer :
-       {"input", "conv1", "layer2.0.downsample.0", "layer4.1.bn2", "projection", "optimizer"})
+       {"input", "conv1", "layer2.0.downsample.0", "layer4.1.bn2", "fc", "loss", "optimizer"})
     EXPECT_TRUE(layers.contains(layer)) << layer;
   const std::vector<std::string>& names = ops.begin()->second;
   EXPECT_EQ(names.front(), "input AugmentNormalize");
@@ -184,7 +184,7 @@ TEST_F(Trace, Steps_Are_Alike_And_Layers_Have_Their_Names) {
 }
 
 TEST_F(Trace, The_Table_Has_Shares_Rates_And_Gaps) {
-  for (const char* part : {"% of step", "% of roofline", "GFLOP/s", "layer2.0.downsample.0", "gaps", "host",
+  for (const char* part : {"% of step", "% of roofline", "GFLOP/s", "layer1.0.conv", "gaps", "host",
                            "ceilings measured in this process", "4 training steps of resnet18"})
     EXPECT_NE(result_.out.find(part), std::string::npos) << part << " is not in\n" << result_.out;
   const Json& summary = json_.at("otherData").at("summary");

@@ -88,8 +88,10 @@ void execute(CpuBackend& cpu, const ReluBackward& op) {
     float* x_grad = op.x_grad.data<float>(run);
     parallel_for(chunks.count(), op.y.spec().storage_elements(), [&](std::int64_t chunk) {
 #pragma omp simd
-      for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i)
-        x_grad[i] = y[i] > 0.0F ? y_grad[i] : 0.0F;
+      for (std::int64_t i = chunks.begin(chunk); i < chunks.end(chunk); ++i) {
+        const float gradient = y_grad[i];  // read in any case: a load under a condition is not vectorised
+        x_grad[i] = y[i] > 0.0F ? gradient : 0.0F;
+      }
     });
   }
 }
