@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "apps/pictures/heat_map.h"
 #include "apps/pictures/line_chart.h"
@@ -85,7 +86,7 @@ LineChart curves_chart(std::span<const RunGroup> groups) {
 }
 
 /// Mean and range over those of the group's runs that have a value, for every epoch with one; and each run's
-/// value where its terminal phase begins.
+/// first value in its terminal phase.
 std::array<Series, 2> terminal_curves(const RunGroup& group, const TerminalQuantity& quantity, int color) {
   Series curve{.name = group.name, .x = {}, .y = {}, .style = SeriesStyle::kLineAndMarkers, .color = color};
   Series starts{.name = group.name + ": the phase begins",
@@ -93,6 +94,7 @@ std::array<Series, 2> terminal_curves(const RunGroup& group, const TerminalQuant
                 .y = {},
                 .style = SeriesStyle::kMarkers,
                 .color = color};
+  std::set<const RunRecord*> marked;
   int epochs = 0;
   for (const RunRecord& run : group.runs) epochs = std::max(epochs, run.metrics.size());
   for (int epoch = 0; epoch < epochs; ++epoch) {
@@ -106,7 +108,8 @@ std::array<Series, 2> terminal_curves(const RunGroup& group, const TerminalQuant
       least = std::min(least, value);
       most = std::max(most, value);
       ++count;
-      if (epoch != terminal_row(run)) continue;
+      const int first = terminal_row(run);
+      if (first < 0 || epoch < first || !marked.insert(&run).second) continue;
       starts.x.push_back(epoch + 1);
       starts.y.push_back(value);
     }
