@@ -34,7 +34,9 @@ class DeepFool {
   void iterate();
   /// Whether every picture of every run had another prediction when the last iteration began.
   bool is_done() const;
-  /// [B] of every run, run by run: infinite where the last iterate still has the prediction of the clean
+  /// ‖Σr‖ so far, [B] of every run, boundary or not.
+  const Tensor& norms() const { return norms_.tensor(); }
+  /// The same, run by run: infinite where the last iterate still has the prediction of the clean
   /// picture, so that no boundary was found.
   std::vector<double> distances();
   int iterations() const { return iterations_; }

@@ -92,7 +92,14 @@ TEST_P(AttackParity, Attacks_On_The_Oracle_Are_PyTorchs) {
          margins_of([&](const Tensor& to) { fast_gradient_sign(target, kGradient.epsilon, to); }));
   expect("pgd_margins",
          margins_of([&](const Tensor& to) { projected_gradient(target, kGradient, start.view(), to); }));
-  expect("deepfool_distances", deepfool_distances(target, {}));
+  // Norms, boundary found or not: these networks have hardly been trained, and some of their pictures are
+  // still on the way after fifty iterations.
+  DeepFool deepfool(target, {});
+  deepfool.evaluate();
+  deepfool.begin();
+  for (int k = 0; k < DeepFoolSettings{}.iterations && !(k > 0 && deepfool.is_done()); ++k)
+    deepfool.iterate();
+  expect("deepfool_distances", as_doubles(download(deepfool.norms())));
 }
 
 INSTANTIATE_TEST_SUITE_P(reference, AttackParity,
