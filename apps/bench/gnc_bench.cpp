@@ -207,7 +207,7 @@ void run(const CLI::App& app, BenchOptions& options) {
   }
   if (!options.roofline.empty()) {
     require<BackendError>(results.ceilings.has_value(), "--roofline {}: {}", options.roofline,
-                          fmt::join(results.left_out, "; "));
+                          fmt::format("{}", fmt::join(results.left_out, "; ")));
     return draw_roofline(*backend, options, *results.ceilings);
   }
   if (is_op) {

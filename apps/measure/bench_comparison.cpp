@@ -26,7 +26,8 @@ std::string name_of(const Measurement& m) { return fmt::format("{}/{}/{}", m.op,
 
 /// What the results say of their making; null where they say nothing.
 nlohmann::ordered_json value_of(const BenchResults& results, const char* key) {
-  return results.context.value(key, nlohmann::ordered_json());
+  const auto found = results.context.find(key);
+  return found == results.context.end() ? nlohmann::ordered_json() : *found;
 }
 
 /// Throws UsageError where times of the two say nothing of each other.
@@ -41,7 +42,9 @@ void require_alike(const BenchResults& first, const BenchResults& second) {
   for (const char* key :
        {"device", "processor", "gpu", "precision", "threads", "cache", "model", "batch_size", "width"})
     require_equal(key);
-  const auto is_known = [](const nlohmann::ordered_json& value) { return !value.is_null() && value != ""; };
+  const auto is_known = [](const nlohmann::ordered_json& value) {
+    return value.is_string() && !value.get_ref<const std::string&>().empty();
+  };
   for (const char* key : {"driver", "onednn_isa"})
     if (is_known(value_of(first, key)) && is_known(value_of(second, key))) require_equal(key);
 }
