@@ -41,6 +41,7 @@ class Experiment {
   }
 
   int num_classes() const { return data_.num_classes; }
+  int training_images() const { return data_.train->images().size(); }
   /// The frame that --classifier means for these data and this model: `file`, what read_classifier() gave;
   /// without one the simplex of `etf`, or nothing where the classifier is learned.
   std::optional<Frame> classifier(std::optional<Frame> file) const;

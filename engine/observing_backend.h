@@ -10,7 +10,8 @@ namespace gnc {
 
 /// Passes everything on to another backend, and tells `Observer` of it:
 ///   - observer.begin(kind, name) and observer.end() of every range but the ops' own,
-///   - observer.run(backend, op) instead of each op; it has to run the op on the backend.
+///   - observer.run(backend, op) instead of each op; it has to run the op on the backend,
+///   - observer.step_of(key) before a step is run, if it has such a function.
 template <class Observer>
 class ObservingBackend final : public ImplementedBy<ObservingBackend<Observer>, AllOps> {
  public:
@@ -26,6 +27,7 @@ class ObservingBackend final : public ImplementedBy<ObservingBackend<Observer>, 
   MemoryResource& memory() override { return observed_.memory(); }
   void synchronize() override { observed_.synchronize(); }
   void run_step(const StepKey& key, const std::function<void()>& step) override {
+    if constexpr (requires { observer_.step_of(key); }) observer_.step_of(key);
     observed_.run_step(key, step);
   }
   void begin_range(RangeKind kind, std::string_view name) override {

@@ -9,6 +9,7 @@ namespace gnc::emulator {
 /// nothing. At most one a thread.
 class DryRun {
  public:
+  /// Throws std::logic_error within another one.
   DryRun();
   DryRun(const DryRun&) = delete;
   DryRun& operator=(const DryRun&) = delete;

@@ -176,7 +176,10 @@ HappensBefore fenced;
 
 }  // namespace
 
-DryRun::DryRun() { dry_run = this; }
+DryRun::DryRun() {
+  if (dry_run != nullptr) throw std::logic_error("a dry run within a dry run: the inner one would end both");
+  dry_run = this;
+}
 DryRun::~DryRun() { dry_run = nullptr; }
 
 std::uint64_t seed() { return current_seed; }

@@ -2,9 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fmt/ranges.h>
 #include <omp.h>
 
-#include <array>
+#include <filesystem>
 #include <memory>
 
 #include "apps/bench/op_benchmarks.h"
@@ -38,7 +39,7 @@ struct BenchOptions {
   std::string roofline;  ///< file for the picture; empty: none
   bool is_plan = false;
   std::string plan_by = "op";
-  double copy_gigabytes = 3000;  ///< a second; of an H100, measured (as the floors of plan_report.h assume)
+  double copy_gigabytes = 3000;  ///< a second; published of an H100
   double matrix_teraflops = 0;   ///< 0: the H100's in that precision
   double launch_microseconds = 1.5;
 };
@@ -48,13 +49,15 @@ void add_plan_options(CLI::App& app, BenchOptions& options) {
                "Compute nothing: list the kernels of a training step on a GPU, their traffic and their floor "
                "times");
   add_choice_option(app, "--plan-by", options.plan_by, {"op", "layer"}, "Rows of the plan");
-  app.add_option("--copy-gbs", options.copy_gigabytes, "GB/s of a copy, for the plan's floors")
+  app.add_option(
+         "--copy-gbs", options.copy_gigabytes,
+         "GB/s of a copy, for the plan's floors; the default is published of an H100, not measured with gnc")
       ->capture_default_str()
       ->check(CLI::Range(1.0, 1e6));
   app.add_option(
          "--matrix-tflops", options.matrix_teraflops,
-         "TFLOP/s of a matrix product, for the plan's floors; 0: an H100's in that precision (bf16 798, "
-         "tf32 399, fp32 60)")
+         "TFLOP/s of a matrix product, for the plan's floors; 0: an H100's in that precision: bf16 798, "
+         "published of cuBLAS; tf32 399 and fp32 60, assumed; none measured with gnc")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1e6));
   app.add_option("--launch-us", options.launch_microseconds, "Microseconds a launch, for the plan")
@@ -133,11 +136,18 @@ void draw_roofline(Backend& backend, const BenchOptions& options, const Ceilings
   fmt::print("{}{}\n", to_table(profile, ceilings), options.roofline);
 }
 
+bool is_whole(const std::string& op) { return op == kTrainStep || op == kTrainEpoch; }
+
 nlohmann::ordered_json context_of(const Backend& backend, const BenchOptions& options) {
   nlohmann::ordered_json context = {{"device", backend.name()},
                                     {"precision", options.common.precision},
                                     {"cache", options.cache},
                                     {"rounds", options.step.rounds}};
+  if (is_whole(options.op.op) || !options.op.model.empty()) {
+    context["model"] = options.step.model;
+    context["batch_size"] = options.step.batch_size;
+    context["width"] = options.step.width;
+  }
   context.update(to_json(inspect_machine()));
   context["choices"] = backend.choices();
   return context;
@@ -150,9 +160,28 @@ std::unique_ptr<Backend> open_own(const CommonOptions& common) {
                                                     .matrix_product = MatrixProduct::kOwn});
 }
 
-bool is_whole(const std::string& op) { return op == kTrainStep || op == kTrainEpoch; }
+/// The plan and the roofline are of a whole step, and are all that is made.
+void check_picture(const CLI::App& app, const BenchOptions& options) {
+  const std::string picture = options.is_plan ? "--plan" : options.roofline.empty() ? "" : "--roofline";
+  if (picture.empty()) return;
+  for (const char* flag : {"--op", "--case", "--baseline", "--cache"})
+    require<UsageError>(app.count(flag) == 0, "{} is not for {}, which is of a whole training step", flag,
+                        picture);
+  if (options.is_plan) {
+    require<UsageError>(options.roofline.empty(), "--plan and --roofline: expected one of them");
+    return;
+  }
+  require<UsageError>(options.json.empty(), "--json is not for --roofline, which makes a picture");
+  const std::string extension = std::filesystem::path(options.roofline).extension().string();
+  require<UsageError>(extension == ".svg" || extension == ".png",
+                      "--roofline {}: expected a file that ends in .svg or .png", options.roofline);
+  check_output_path("--roofline", options.roofline, extension);
+  require<UsageError>(has_ceilings(options.common.device),
+                      "--roofline {}: --device {} has no ceilings to measure; expected cpu or cuda",
+                      options.roofline, options.common.device);
+}
 
-void run(BenchOptions& options) {
+void run(const CLI::App& app, BenchOptions& options) {
   use_threads(options.common);
   const bool is_op = !is_whole(options.op.op);
   options.step.model = options.op.model.empty() ? "vgg11_bn" : options.op.model;
@@ -164,24 +193,21 @@ void run(BenchOptions& options) {
   check_output_path("--json", options.json, ".json");
   require<UsageError>(is_op || (options.op.case_filter.empty() && options.op.baseline == "auto"),
                       "--case and --baseline are for single ops; --op {} is one case", options.op.op);
+  check_picture(app, options);
   if (options.is_plan) return run_plan(options);
 
   const std::unique_ptr<Backend> backend = is_op ? open_own(options.common) : open_backend(options.common);
   BenchResults results;
-  if (has_ceilings(*backend)) {
-    // Matrix products of libraries: the ceiling is no matter of gnc's kernels.
-    BackendOptions best{.precision = options.step.precision};
-    if (backend->name() == "cuda" && best.precision == Precision::kBf16)
-      best.convolution = Convolution::kCudnn;
+  if (has_ceilings(options.common.device)) {
     try {
-      results.ceilings = measure_ceilings(*open_backend(backend->name(), best));
+      results.ceilings = measure_ceilings(options.common.device, options.step.precision);
     } catch (const BackendError& error) {
       results.left_out.push_back(fmt::format("ceilings: {}", error.what()));
     }
   }
   if (!options.roofline.empty()) {
-    require<UsageError>(results.ceilings.has_value(), "--roofline {}: --device {} has no ceilings to measure",
-                        options.roofline, backend->name());
+    require<BackendError>(results.ceilings.has_value(), "--roofline {}: {}", options.roofline,
+                          fmt::format("{}", fmt::join(results.left_out, "; ")));
     return draw_roofline(*backend, options, *results.ceilings);
   }
   if (is_op) {
@@ -206,8 +232,8 @@ void add_compare_command(CLI::App& app, int& status) {
   };
   CLI::App* compare_command =
       app.add_subcommand("compare",
-                         "Set two results of --json against each other; exits with 1 where the "
-                         "second is slower beyond doubt");
+                         "Set two results of --json against each other; exits with 1 where gnc's "
+                         "own are slower in the second beyond doubt, with 2 where they cannot be compared");
   const auto options = std::make_shared<CompareOptions>();
   compare_command->add_option("A.json", options->first, "The results before")->required();
   compare_command->add_option("B.json", options->second, "The results after")->required();
@@ -216,16 +242,25 @@ void add_compare_command(CLI::App& app, int& status) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1000.0));
   compare_command->callback([options, &status] {
-    const BenchResults first = read_results(options->first), second = read_results(options->second);
+    const auto read = [](const std::string& path) {
+      try {
+        return read_results(path);
+      } catch (const FileError& error) {
+        throw UsageError(error.what());  // 1 is for slower
+      }
+    };
+    const BenchResults first = read(options->first), second = read(options->second);
     std::vector<std::string> missing;
     const std::vector<Change> changes = compare(first, second, options->smallest / 100, missing);
     fmt::print("{}", to_table(changes));
     for (const std::string& name : missing) fmt::print("not compared: {}\n", name);
-    std::array<int, 4> counts{};
-    for (const Change& change : changes) ++counts[static_cast<std::size_t>(change.verdict)];
-    fmt::print("{} same, {} faster, {} slower, {} cannot be told (change below {} % is of no interest)\n",
-               counts[0], counts[1], counts[2], counts[3], options->smallest);
-    status = counts[static_cast<std::size_t>(Verdict::kSlower)] > 0 ? 1 : 0;
+    for (const std::string& name : drifted_controls(changes))
+      fmt::print("warning: {} has changed, whose code is a library's: so has the machine\n", name);
+    fmt::print(
+        "gnc's own: {} same, {} faster, {} slower, {} cannot be told (change below {} % is of no interest)\n",
+        count_own(changes, Verdict::kSame), count_own(changes, Verdict::kFaster),
+        count_own(changes, Verdict::kSlower), count_own(changes, Verdict::kNoisy), options->smallest);
+    status = count_own(changes, Verdict::kSlower) > 0 ? 1 : 0;
   });
 }
 
@@ -268,7 +303,7 @@ int main(int argc, char** argv) {
   gnc::add_compare_command(app, status);
   gnc::add_table_command(app);
   app.callback([&] {
-    if (app.get_subcommands().empty()) gnc::run(options);
+    if (app.get_subcommands().empty()) gnc::run(app, options);
   });
   const int failed = gnc::run_command_line(app, argc, argv);
   return failed != 0 ? failed : status;

@@ -174,16 +174,18 @@ inline tests::SubsampleCase case_of(const SubsampleForward& op) {
 /// A layer's op as a case.
 template <class Op>
 struct LayerCase {
-  typename tests::OpCases<Op>::Case timed;    ///< named "resnet18.layer2.0.conv1"
+  typename tests::OpCases<Op>::Case timed;    ///< named "resnet18.layer2.0.conv1.batch256"
   typename tests::OpCases<Op>::Case checked;  ///< the same on a batch that the oracle can do
   std::vector<std::string> alike;             ///< other layers with the very same case
 };
 
-/// The distinct cases of one op in a network's step, in its order. `checked` is the same step with a small
-/// batch. Labels point into `labels`, which must outlive the cases.
+/// The distinct cases of one op in a network's step, in its order. `step` stands at the end of their names
+/// and tells steps of the model apart: ".batch256". `checked` is the same step with a small batch. Labels
+/// point into `labels`, which must outlive the cases.
 template <class Op>
-std::vector<LayerCase<Op>> layer_cases(const std::string& model, const StepPlan& plan,
-                                       const StepPlan& checked, std::deque<std::string>& labels) {
+std::vector<LayerCase<Op>> layer_cases(const std::string& model, const std::string& step,
+                                       const StepPlan& plan, const StepPlan& checked,
+                                       std::deque<std::string>& labels) {
   std::vector<LayerCase<Op>> cases;
   if constexpr (requires(const Op& op) { case_of(op); }) {
     std::vector<std::string> sizes;  // what a case without a label calls itself
@@ -192,7 +194,7 @@ std::vector<LayerCase<Op>> layer_cases(const std::string& model, const StepPlan&
       if (op == nullptr) continue;
       auto timed = case_of(*op);
       const std::string size = tests::OpCases<Op>::name(timed);
-      const std::string label = plan[i].layer.empty() ? model : model + "." + plan[i].layer;
+      const std::string label = (plan[i].layer.empty() ? model : model + "." + plan[i].layer) + step;
       const auto found = std::ranges::find(sizes, size);
       if (found != sizes.end()) {
         cases[static_cast<std::size_t>(found - sizes.begin())].alike.push_back(label);

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <regex>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "apps/bench/bare_primitive.h"
 #include "apps/bench/layer_cases.h"
 #include "apps/bench/timing.h"
+#include "engine/backends/device/cuda_device.h"
 #include "engine/error.h"
 #include "tests/ops/cases/all.h"
 #include "tests/support/backends.h"
@@ -70,11 +70,37 @@ int runs_of(const typename OpCases<Op>::Case& op_case) {
     return 1;
 }
 
-/// A vendor's library inside `cuda`, as a backend of its own.
+/// A vendor's library inside `cuda`, as a backend of its own, with a stream of its own: its caches are
+/// emptied there, before what is timed and not beside it.
 struct LibraryBackend {
-  std::string name;  ///< "cudnn", "cublas"
+  std::string name;     ///< "cudnn", "cublas"
+  std::string version;  ///< "cuDNN 9.10.2"
   std::unique_ptr<Backend> backend;
+  std::unique_ptr<CacheFlusher> flusher;  ///< null: caches stay warm
 };
+
+/// How far two answers can be from each other, each of which is within `tolerance` (a, r) of the truth t: by
+/// 2a + 2r·|t|, where |t| <= (|answer| + a) / (1 - r).
+tests::Tolerance between_answers(tests::Tolerance tolerance) {
+  const double twice = 2 * tolerance.relative / (1 - tolerance.relative);
+  return {.absolute = 2 * tolerance.absolute + twice * tolerance.absolute, .relative = twice};
+}
+
+/// Throws Error where two backends differ by more than their answers may at the size that is timed, which is
+/// beyond the oracle.
+template <class Op>
+void check_against(const tests::Outcome& expected, const tests::Outcome& actual,
+                   const typename OpCases<Op>::Case& op_case, const std::string& what) {
+  for (std::size_t i = 0; i < expected.results.size(); ++i) {
+    const tests::Result &wanted = expected.results[i], &got = actual.results.at(i);
+    const tests::Tolerance tolerance =
+        tests::widened_for(got.values.spec().dtype, OpCases<Op>::tolerance(op_case, wanted.name));
+    const tests::Comparison comparison =
+        tests::compare(wanted.values, got.values, between_answers(tolerance), wanted.zero_reference);
+    require<Error>(static_cast<bool>(comparison), "{}: gnc's {} differs: {}", what, wanted.name,
+                   comparison.message);
+  }
+}
 
 /// The op that oneDNN's primitive does, as an object with execute() and implementation(); null: none.
 template <class Op>
@@ -97,7 +123,7 @@ class Bench {
  public:
   Bench(Backend& backend, const OpBenchmarkOptions& options, BenchResults& results)
       : backend_(backend), options_(options), results_(results), filter_(options.case_filter) {
-    if (options.is_cold) flusher_.emplace(backend);
+    if (options.is_cold) flusher_ = std::make_unique<CacheFlusher>(backend);
     open_libraries();
     if (!options.model.empty()) {
       StepSpec spec{.model = options.model,
@@ -139,7 +165,9 @@ class Bench {
   int run_layers() {
     int count = 0;
     const StepPlan& checked = kIsConvolution<Op> ? checked_convolutions_ : checked_plan_;
-    for (const LayerCase<Op>& layer : layer_cases<Op>(options_.model, plan_, checked, labels_)) {
+    const std::string step = fmt::format(".batch{}{}", options_.batch_size,
+                                         options_.width == 1 ? "" : fmt::format(".width{}", options_.width));
+    for (const LayerCase<Op>& layer : layer_cases<Op>(options_.model, step, plan_, checked, labels_)) {
       const std::string name = OpCases<Op>::name(layer.timed);
       if (!std::regex_search(name, filter_)) continue;
       ++count;
@@ -153,7 +181,7 @@ class Bench {
   void run_case(const typename OpCases<Op>::Case& op_case, const std::string& name,
                 const std::vector<std::string>& alike) {
     const int runs = runs_of<Op>(op_case);
-    const tests::Operands inputs = OpCases<Op>::make_inputs(op_case, Draw(kSeed, runs));
+    const tests::Operands inputs = tests::operands_of<Op>(op_case, Draw(kSeed, runs, backend_.precision()));
     Measurement measurement{.op = std::string(Op::kName),
                             .name = name,
                             .implementation = "own",
@@ -161,22 +189,41 @@ class Bench {
                             .flops = OpCases<Op>::flops(op_case) * runs,
                             .bytes = 0,
                             .seconds = {}};
-    time_on<Op>(backend_, op_case, inputs, measurement);
+    time_on<Op>(backend_, flusher_.get(), op_case, inputs, measurement);
     for (const LibraryBackend& library : libraries_) {
       if (library.name == "cudnn" ? !kIsConvolution<Op> : Op::kName != Gemm::kName) continue;
+      if (!takes<Op>(library, op_case, inputs, name)) continue;
       measurement.implementation = library.name;
-      time_on<Op>(*library.backend, op_case, inputs, measurement);
+      measurement.detail = library.version;
+      time_on<Op>(*library.backend, library.flusher.get(), op_case, inputs, measurement);
     }
     if (has_onednn_ && runs == 1) time_bare<Op>(op_case, inputs, measurement);
   }
 
+  /// Whether the library itself computes the case, and not gnc's kernel in its place; and whether the two
+  /// agree at this size.
   template <class Op>
-  void time_on(Backend& backend, const typename OpCases<Op>::Case& op_case, const tests::Operands& inputs,
-               Measurement& measurement) {
+  bool takes(const LibraryBackend& library, const typename OpCases<Op>::Case& op_case,
+             const tests::Operands& inputs, const std::string& name) {
+    const tests::Placing placing = placing_of<Op>(backend_, op_case);
+    const tests::Outcome expected = tests::run_case<Op>(*library.backend, op_case, inputs, placing);
+    const std::string obstacle = library_obstacle(*library.backend);
+    if (!obstacle.empty()) {
+      results_.left_out.push_back(fmt::format("{}: {}/{}: {}", library.name, Op::kName, name, obstacle));
+      return false;
+    }
+    check_against<Op>(expected, tests::run_case<Op>(backend_, op_case, inputs, placing), op_case,
+                      fmt::format("{}/{} beside {}", Op::kName, name, library.name));
+    return true;
+  }
+
+  template <class Op>
+  void time_on(Backend& backend, CacheFlusher* flusher, const typename OpCases<Op>::Case& op_case,
+               const tests::Operands& inputs, Measurement& measurement) {
     const tests::PlacedOperands operands(backend, inputs, placing_of<Op>(backend, op_case));
     const Op op = OpCases<Op>::bind(op_case, operands);
     measurement.bytes = cost_of(op).bytes;
-    measure(measurement, [&] { return seconds_of(backend, [&] { backend.run(op); }); });
+    measure(measurement, flusher, [&] { return seconds_of(backend, [&] { backend.run(op); }); });
   }
 
   template <class Op>
@@ -187,14 +234,14 @@ class Bench {
     if (!bare) return;
     measurement.implementation = "onednn";
     measurement.detail = bare->implementation();
-    measure(measurement, [&] { return seconds_of(backend_, [&] { bare->execute(); }); });
+    measure(measurement, flusher_.get(), [&] { return seconds_of(backend_, [&] { bare->execute(); }); });
   }
 
-  void measure(Measurement& measurement, const std::function<double()>& execution) {
+  void measure(Measurement& measurement, CacheFlusher* flusher, const std::function<double()>& execution) {
     const std::string name =
         fmt::format("{}/{}/{}", measurement.op, measurement.name, measurement.implementation);
     const auto before = [&] {
-      if (flusher_) flusher_->flush();
+      if (flusher != nullptr) flusher->flush();
     };
     measurement.seconds = timed_rounds(name, options_.rounds, before, execution);
     fmt::print(stderr, "{}: {:.4f} ms\n", name, 1e3 * measurement.median());
@@ -205,7 +252,7 @@ class Bench {
   const OpBenchmarkOptions& options_;
   BenchResults& results_;
   std::regex filter_;
-  std::optional<CacheFlusher> flusher_;
+  std::unique_ptr<CacheFlusher> flusher_;  // null: caches stay warm
   std::vector<LibraryBackend> libraries_;
   bool has_onednn_ = false;
   StepPlan plan_;
@@ -228,7 +275,13 @@ void Bench::open_libraries() {
     if (!is_auto && baseline != name) return;
     options.precision = backend_.precision();
     try {
-      libraries_.push_back({name, open_backend("cuda", options)});
+      LibraryBackend library{
+          .name = name, .version = {}, .backend = open_backend("cuda", options), .flusher = {}};
+      for (const CudaLibrary& found : query_cuda_libraries())
+        if (found.name == (name == "cudnn" ? "cuDNN" : "cuBLAS"))
+          library.version = found.name + " " + found.version;
+      if (options_.is_cold) library.flusher = std::make_unique<CacheFlusher>(*library.backend);
+      libraries_.push_back(std::move(library));
     } catch (const BackendError& error) {
       if (!is_auto) throw;
       results_.left_out.push_back(fmt::format("{}: {}", name, error.what()));

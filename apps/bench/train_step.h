@@ -20,7 +20,8 @@ struct TrainStepOptions {
 /// Trains `model` on made-up pictures of 32x32 with 10 classes, step by step. On `cpu` runs after every step
 /// the bare oneDNN primitive of every convolution in it, once each, in the same order, and prints where the
 /// step's time goes and the ratio of the step to the sum of the bare convolutions: medians over the rounds,
-/// median absolute deviation, smallest values. `threads` is for the record. Appends to `results`.
+/// median absolute deviation, smallest values. `threads` is for the record. Appends to `results`: the step as
+/// "train_step", the bare convolutions, with their own costs, as "step_convolutions".
 void run_train_step(Backend& backend, const TrainStepOptions& options, int threads, BenchResults& results);
 
 /// Times epochs of eight batches, each with an evaluation of the training set, as `gnc train` does after

@@ -23,18 +23,52 @@ struct TrainCommand {
   int profile_steps = ProfilerOptions().steps;
 };
 
+/// Throws where the training would be over before a step could be recorded, or where its device cannot be
+/// traced.
+void start_profile(const TrainCommand& command, Experiment& experiment) {
+  if (command.profile.empty()) return;
+  const int skipped = ProfilerOptions().skipped;
+  const int images = experiment.training_images(), batch = command.training.batch_size;
+  const int steps = (images + batch - 1) / batch, whole = images / batch;
+  int recordable = 0;
+  for (std::int64_t step = skipped; step < std::int64_t{steps} * command.training.epochs && recordable == 0;
+       ++step)
+    if (step % steps < whole) ++recordable;
+  require<UsageError>(
+      recordable > 0,
+      "--profile {}: nothing could be recorded: the first {} steps of a training warm up, and "
+      "this one has no whole batch after them ({} steps an epoch, --epochs {}); train longer",
+      command.profile, skipped, steps, command.training.epochs);
+  try {
+    experiment.start_profile({.steps = command.profile_steps});
+  } catch (const BackendError& error) {
+    throw BackendError(
+        fmt::format("--profile {}: {}; install CUPTI of the CUDA toolkit (cuda-cupti) where it "
+                    "is missing, or train without --profile",
+                    command.profile, error.what()));
+  }
+}
+
 /// Writes the timeline and shows the table: on standard output, or, where that is for JSON, on standard
 /// error.
 void report_profile(const TrainCommand& command, Experiment& experiment) {
+  experiment.stop_profile();
   const Profile& profile = experiment.profile();
-  require<UsageError>(
-      profile.steps > 0,
-      "--profile {}: nothing was recorded: the first {} steps of a training warm up, and this "
-      "one had no more; train longer",
-      command.profile, ProfilerOptions().skipped);
+  if (profile.steps == 0) {  // an interrupted training, or the few steps that --resume left
+    fmt::print(stderr, "--profile {}: not written: the training ended before a step was recorded\n",
+               command.profile);
+    return;
+  }
   const ProfileSummary summary = summarize(profile);
   std::optional<Ceilings> ceilings;
-  if (has_ceilings(experiment.backend())) ceilings = measure_ceilings(experiment.backend());
+  const std::string device(experiment.backend().name());
+  if (has_ceilings(device)) {
+    try {
+      ceilings = measure_ceilings(device, experiment.backend().precision());
+    } catch (const BackendError& error) {
+      fmt::print(stderr, "ceilings: not measured: {}\n", error.what());
+    }
+  }
   nlohmann::ordered_json facts = {{"model", command.training.model},
                                   {"width", command.training.width},
                                   {"batch_size", command.training.batch_size},
@@ -45,6 +79,27 @@ void report_profile(const TrainCommand& command, Experiment& experiment) {
   std::FILE* const out = command.common.is_json ? stderr : stdout;
   fmt::print(out, "{} training steps of {}; times are medians\n{}timeline: {} (ui.perfetto.dev opens it)\n",
              summary.steps, command.training.model, to_table(summary, ceilings), command.profile);
+}
+
+/// Never throws: what ended the training is what is reported.
+void report_profile_of_failure(const TrainCommand& command, Experiment& experiment) {
+  if (command.profile.empty()) return;
+  try {
+    report_profile(command, experiment);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "--profile {}: not written: {}\n", command.profile, error.what());
+  }
+}
+
+void print_result(const TrainCommand& command, const nlohmann::ordered_json& result) {
+  if (command.common.is_json) {
+    print_json(result);
+    return;
+  }
+  fmt::print("train ce {:.4f}, accuracy {:.3f} %; test ce {:.4f}, accuracy {:.3f} %; {:.1f} s; {}\n",
+             result["train_ce"].get<double>(), 100 * result["train_accuracy"].get<double>(),
+             result["test_ce"].get<double>(), 100 * result["test_accuracy"].get<double>(),
+             result["seconds"].get<double>(), command.training.out);
 }
 
 void run_train(const TrainCommand& command, const CLI::App& app) {
@@ -62,20 +117,17 @@ void run_train(const TrainCommand& command, const CLI::App& app) {
                        .transformation = "identity",
                        .seed = command.common.seed,
                        .config = resolved_config(app)};
-  if (!command.profile.empty()) experiment.start_profile({.steps = command.profile_steps});
-  const nlohmann::ordered_json result = experiment.train({&run, 1}, 1).front();
-  if (!command.profile.empty()) {
-    experiment.stop_profile();
-    report_profile(command, experiment);
+  start_profile(command, experiment);
+  nlohmann::ordered_json result;
+  try {
+    result = experiment.train({&run, 1}, 1).front();
+  } catch (...) {
+    // Interrupted or diverged: the steps before that were recorded all the same.
+    report_profile_of_failure(command, experiment);
+    throw;
   }
-  if (command.common.is_json) {
-    print_json(result);
-    return;
-  }
-  fmt::print("train ce {:.4f}, accuracy {:.3f} %; test ce {:.4f}, accuracy {:.3f} %; {:.1f} s; {}\n",
-             result["train_ce"].get<double>(), 100 * result["train_accuracy"].get<double>(),
-             result["test_ce"].get<double>(), 100 * result["test_accuracy"].get<double>(),
-             result["seconds"].get<double>(), command.training.out);
+  print_result(command, result);
+  if (!command.profile.empty()) report_profile(command, experiment);
 }
 
 }  // namespace

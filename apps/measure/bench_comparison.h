@@ -22,16 +22,21 @@ struct Change {
   double first = 0;
   double second = 0;
   double ratio = 1;
-  /// 95 % of the ratio: from medians ± 1.96 standard errors of their logarithms, where the standard error of
-  /// a median of n rounds is 1.2533·σ/√n and σ is 1.4826·MAD (what it is for normal noise). Rounds of one
-  /// process are not independent, so that the interval is widened by `kBetweenProcesses` on either side.
+  /// 95 % of the ratio: from medians ± t standard errors of their logarithms, where the standard error of a
+  /// median of n rounds is 1.2533·σ/√n, σ is 1.4826·MAD (what it is for normal noise) and t is Student's for
+  /// all rounds less two. Rounds of one process are not independent, so that the interval is widened by
+  /// `kBetweenProcesses` on either side.
   double low = 1;
   double high = 1;
+  /// How likely the medians are as far beyond the smallest change of interest, or farther, if they are not
+  /// beyond it.
+  double p_value = 1;
+  bool is_control = false;  ///< a library's: what changes there, the machine has changed
   Verdict verdict = Verdict::kSame;
 };
 
-/// What two processes on a quiet machine differ by though nothing has changed (alignment of memory, clocks),
-/// as a share.
+/// An allowance for what two processes on a quiet machine differ by though nothing has changed (alignment of
+/// memory, clocks), as a share: assumed, not measured.
 inline constexpr double kBetweenProcesses = 0.01;
 
 /// The change from one list of times to another. `smallest` is the share below which a change is of no
@@ -39,11 +44,18 @@ inline constexpr double kBetweenProcesses = 0.01;
 Change compare_times(std::span<const double> first, std::span<const double> second, double smallest);
 
 /// Benchmarks that both have, in the order of the second; `missing` receives the names of those that only one
-/// has. Throws UsageError where they have none in common, or come from different devices.
+/// has. Of gnc's own that are faster or slower those stay so that still are after Holm's correction ("A
+/// simple sequentially rejective multiple test procedure", 1979): that any of them is called so by chance has
+/// a probability of 5 % at most. Throws UsageError where they have none in common, or are of different
+/// devices or settings.
 std::vector<Change> compare(const BenchResults& first, const BenchResults& second, double smallest,
                             std::vector<std::string>& missing);
 
 std::string_view to_string(Verdict verdict);
 std::string to_table(const std::vector<Change>& changes);
+/// How many of gnc's own have that verdict.
+int count_own(const std::vector<Change>& changes, Verdict verdict);
+/// The libraries' benchmarks that are faster or slower: their code is the same in both.
+std::vector<std::string> drifted_controls(const std::vector<Change>& changes);
 
 }  // namespace gnc

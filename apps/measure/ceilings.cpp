@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/measure/stopwatch.h"
+#include "engine/backends/device/cuda_device.h"
 
 namespace gnc {
 namespace {
@@ -104,17 +105,21 @@ double Ceilings::floor_seconds(double flops, double bytes) const {
   return std::max(flops / flops_per_second, bytes / bytes_per_second);
 }
 
-bool has_ceilings(const Backend& backend) { return backend.name() == "cpu" || backend.name() == "cuda"; }
+bool has_ceilings(std::string_view device) { return device == "cpu" || device == "cuda"; }
 
-Ceilings measure_ceilings(Backend& backend) {
-  require<UsageError>(has_ceilings(backend),
-                      "--device {}: times of it say nothing of a machine; expected cpu or cuda",
-                      backend.name());
-  if (backend.name() == "cpu")
-    return {.bytes_per_second = host_copy_rate(), .flops_per_second = gemm_rate(backend, 768)};
-  return {.bytes_per_second = device_copy_rate(backend),
-          .flops_per_second =
-              backend.precision() == Precision::kBf16 ? convolution_rate(backend) : gemm_rate(backend, 8192)};
+Ceilings measure_ceilings(const std::string& device, Precision precision) {
+  require<UsageError>(has_ceilings(device),
+                      "--device {}: times of it say nothing of a machine; expected cpu or cuda", device);
+  const bool is_convolution = device == "cuda" && precision == Precision::kBf16;
+  const std::unique_ptr<Backend> backend = open_backend(
+      device,
+      {.precision = precision, .convolution = is_convolution ? Convolution::kCudnn : Convolution::kOwn});
+  if (device == "cpu")
+    return {.bytes_per_second = host_copy_rate(), .flops_per_second = gemm_rate(*backend, 768)};
+  const double rate = is_convolution ? convolution_rate(*backend) : gemm_rate(*backend, 8192);
+  const std::string obstacle = library_obstacle(*backend);
+  require<BackendError>(obstacle.empty(), "no library computed the matrix product: {}", obstacle);
+  return {.bytes_per_second = device_copy_rate(*backend), .flops_per_second = rate};
 }
 
 }  // namespace gnc

@@ -1,6 +1,9 @@
 #pragma once
 /// What a device can do at most.
 
+#include <string>
+#include <string_view>
+
 #include "engine/backend.h"
 
 namespace gnc {
@@ -15,13 +18,15 @@ struct Ceilings {
 };
 
 /// Whether ceilings of that backend mean anything: of `cpu` and `cuda`.
-bool has_ceilings(const Backend& backend);
+bool has_ceilings(std::string_view device);
 
 /// Measures them, in about a second on `cpu`:
 ///   - a copy of arrays far larger than the caches, read and written bytes counted; on `cpu` by all threads;
-///   - a large matrix product in the backend's precision: the op Gemm (oneDNN, cuBLAS), and for bf16, which
-///     Gemm has not, a 1x1 convolution, by cuDNN where `backend` was opened with it.
-/// Each is the best of a few: a ceiling is what was reached once. Throws UsageError for other backends.
-Ceilings measure_ceilings(Backend& backend);
+///   - a large matrix product in that precision by a library: oneDNN or cuBLAS, and for bf16, which the op
+///     Gemm has not, a 1x1 convolution of cuDNN.
+/// Each is the best of a few: a ceiling is what was reached once. It opens a backend of its own, as the one
+/// that is measured against it may run gnc's kernels. Throws UsageError for other devices, BackendError where
+/// the device or the library is not there: gnc's own kernels give no ceiling.
+Ceilings measure_ceilings(const std::string& device, Precision precision);
 
 }  // namespace gnc

@@ -67,9 +67,11 @@ std::string isa_name(dnnl::cpu_isa isa) {
   }
 }
 
-/// What nvidia-smi answers; empty where it is not there or fails.
-std::string ask_gpu(const std::string& query) {
-  const std::string command = "nvidia-smi --query-gpu=" + query + " --format=csv,noheader 2>/dev/null";
+/// What nvidia-smi answers of the device that CUDA uses; empty where it is not there or fails.
+std::string ask_gpu(const std::string& bus_id, const std::string& query) {
+  const std::string device = bus_id.empty() ? "" : " --id=" + bus_id;
+  const std::string command =
+      "nvidia-smi --query-gpu=" + query + device + " --format=csv,noheader 2>/dev/null";
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   if (!pipe) return "";
   std::array<char, 256> line{};
@@ -79,9 +81,9 @@ std::string ask_gpu(const std::string& query) {
   return answer.find("failed") == std::string::npos ? answer : "";
 }
 
-std::string clocks() {
-  const std::string now = ask_gpu("clocks.sm"), most = ask_gpu("clocks.max.sm"),
-                    memory = ask_gpu("clocks.mem");
+std::string clocks(const std::string& bus_id) {
+  const std::string now = ask_gpu(bus_id, "clocks.sm"), most = ask_gpu(bus_id, "clocks.max.sm"),
+                    memory = ask_gpu(bus_id, "clocks.mem");
   return now.empty() ? "" : fmt::format("SM {} of {}, memory {}", now, most, memory);
 }
 
@@ -116,8 +118,8 @@ Machine inspect_machine() {
                   .clocks = "",
                   .commit = commit == nullptr ? "unknown" : commit};
   if (machine.cuda.driver_version != 0) {
-    machine.driver = ask_gpu("driver_version");
-    machine.clocks = clocks();
+    machine.driver = ask_gpu(machine.cuda.bus_id, "driver_version");
+    machine.clocks = clocks(machine.cuda.bus_id);
   }
   return machine;
 }

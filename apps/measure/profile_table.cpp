@@ -163,6 +163,22 @@ class CollectedDevice {
   std::vector<Series> series_;
 };
 
+/// Seconds of a step in which the device does anything: streams may overlap.
+double busy_seconds(const std::vector<DeviceActivity>& activities, const ProfileEvent& step) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> stretches;
+  for (const DeviceActivity& activity : activities) {
+    const std::int64_t begin = std::max(activity.begin, step.begin), end = std::min(activity.end, step.end);
+    if (begin < end) stretches.emplace_back(begin, end);
+  }
+  std::ranges::sort(stretches);
+  std::int64_t busy = 0, covered = step.begin;
+  for (const auto& [begin, end] : stretches) {
+    busy += std::max<std::int64_t>(end - std::max(begin, covered), 0);
+    covered = std::max(covered, end);
+  }
+  return 1e-9 * static_cast<double>(busy);
+}
+
 std::vector<ProfileRow> rows_by_op(const std::vector<ProfileRow>& rows) {
   std::vector<ProfileRow> sums;
   for (const ProfileRow& row : rows) {
@@ -202,14 +218,17 @@ ProfileSummary summarize(const Profile& profile) {
     // The host waits for the device within its own work: only the device's times add up.
     const CollectedDevice device(profile, step_events);
     std::vector<double> idle(steps);
-    for (std::size_t i = 0; i < steps; ++i) idle[i] = step_seconds[i] - device.sums()[i];
+    for (std::size_t i = 0; i < steps; ++i)
+      idle[i] = step_seconds[i] - busy_seconds(profile.device, *step_events[i]);
     return {.rows = device.rows(),
             .host = {},
             .step = median_of(step_seconds),
             .step_deviation = deviation_of(step_seconds),
             .ops = median_of(device.sums()),
             .gaps = median_of(idle),
-            .steps = profile.steps};
+            .steps = profile.steps,
+            .short_steps = profile.short_steps,
+            .dropped_activities = profile.dropped_activities};
   }
   const std::vector<double> op_sums = ops.sums(), host_sums = host.sums();
   std::vector<double> gaps(steps);
@@ -220,7 +239,9 @@ ProfileSummary summarize(const Profile& profile) {
           .step_deviation = deviation_of(step_seconds),
           .ops = median_of(op_sums),
           .gaps = median_of(gaps),
-          .steps = profile.steps};
+          .steps = profile.steps,
+          .short_steps = profile.short_steps,
+          .dropped_activities = profile.dropped_activities};
 }
 
 std::string to_table(const ProfileSummary& summary, const std::optional<Ceilings>& ceilings) {
@@ -251,6 +272,12 @@ std::string to_table(const ProfileSummary& summary, const std::optional<Ceilings
   printer.add({.layer = "gaps", .seconds = summary.gaps});
   printer.add({.layer = "step", .seconds = summary.step, .deviation = summary.step_deviation});
   std::string text = printer.to_string();
+  if (summary.short_steps > 0)
+    text += fmt::format("left out: {} of less than a whole batch\n",
+                        summary.short_steps == 1 ? "1 step" : fmt::format("{} steps", summary.short_steps));
+  if (summary.dropped_activities > 0)
+    text += fmt::format("CUPTI dropped {} records: times on the device are too small, gaps too large\n",
+                        summary.dropped_activities);
   if (ceilings)
     text += fmt::format(
         "ceilings measured in this process: copy {:.1f} GB/s, matrix product {:.1f} GFLOP/s; above 100 % "
@@ -265,7 +292,9 @@ nlohmann::ordered_json to_json(const ProfileSummary& summary, const std::optiona
                                  {"step_seconds", summary.step},
                                  {"step_mad", summary.step_deviation},
                                  {"op_seconds", summary.ops},
-                                 {"gap_seconds", summary.gaps}};
+                                 {"gap_seconds", summary.gaps},
+                                 {"short_steps", summary.short_steps},
+                                 {"dropped_activities", summary.dropped_activities}};
   if (ceilings)
     json["ceilings"] = {{"bytes_per_second", ceilings->bytes_per_second},
                         {"flops_per_second", ceilings->flops_per_second}};

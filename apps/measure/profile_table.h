@@ -29,9 +29,11 @@ struct ProfileSummary {
   std::vector<ProfileRow> host;  ///< work between ops that has a name
   double step = 0;
   double step_deviation = 0;
-  double ops = 0;   ///< of all ops together
-  double gaps = 0;  ///< neither in an op nor in named host work
+  double ops = 0;   ///< of all ops together; on `cuda` of all work of the device, streams one after another
+  double gaps = 0;  ///< neither in an op nor in named host work; on `cuda` the device does nothing at all
   int steps = 0;
+  int short_steps = 0;  ///< left out: of less than a whole batch
+  std::size_t dropped_activities = 0;
 };
 
 /// Throws Error for a profile without a step.

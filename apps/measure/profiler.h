@@ -32,6 +32,8 @@ struct Profile {
   std::vector<std::string> names;
   std::vector<ProfileEvent> events;
   int steps = 0;
+  int short_steps = 0;                 ///< that came between and had less than a whole batch: left out
+  std::size_t dropped_activities = 0;  ///< of the device, which CUPTI had no room for
   /// On `cuda`: what the device did. Steps are replayed there as graphs, so that the ops of `events` are the
   /// host's queueing, if they are there at all; what they cost is in `costs`.
   std::vector<DeviceActivity> device;
@@ -44,7 +46,7 @@ struct Profile {
   std::vector<Cost> costs;  ///< of one step, by layer and op in the order of the step
 };
 
-/// Which steps are recorded.
+/// Which steps are recorded: of those with as many pictures as the first, which is a whole batch.
 struct ProfilerOptions {
   int skipped = 2;  ///< first steps, which warm up
   int steps = 20;
@@ -59,8 +61,10 @@ class Profiler {
 
   /// Traces the device too, from now on. Throws BackendError where it cannot be traced.
   void trace_device(Backend& backend) { trace_.emplace(backend); }
-  /// Ends that; then the profile has it.
+  /// Ends that, as the last recorded step does; then the profile has what began in the recorded steps.
   void stop_device();
+
+  void step_of(const StepKey& key);
 
   void begin(RangeKind kind, std::string_view name);
   void end();
@@ -93,7 +97,7 @@ class Profiler {
   /// Labels what the op queues: in every step, as any of them may be the one that is recorded as a graph.
   template <class Op>
   void run_traced(Backend& backend, const Op& op) {
-    if (steps_begun_ == 1) add_cost(Op::kName, cost_of(op));
+    if (is_first_step_) add_cost(Op::kName, cost_of(op));
     trace_->begin_label(layer_.path(), Op::kName);
     backend.run(op);
     trace_->end_label();
@@ -106,7 +110,10 @@ class Profiler {
   std::vector<int> open_;  // places of the events that have begun; -1: not recorded
   std::optional<DeviceTrace> trace_;
   int steps_begun_ = 0;
+  int whole_batch_ = 0;         // pictures of the first step
+  bool is_first_step_ = false;  // within its range
   bool is_recording_ = false;
+  bool is_short_ = false;  // the present step has less than a whole batch
 };
 
 using ProfilingBackend = ObservingBackend<Profiler>;

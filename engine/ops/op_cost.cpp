@@ -1,5 +1,6 @@
 #include "engine/ops/op_cost.h"
 
+#include <algorithm>
 #include <initializer_list>
 
 namespace gnc {
@@ -30,6 +31,34 @@ double convolution_flops(const ConstTensor& y, const ConstTensor& weights) {
   return 2 * elements(y) * static_cast<double>(weights.shape().elements()) / weights.shape()[0];
 }
 
+/// Places along one side of the images that the windows touch: not all where they are narrower than their
+/// stride, or leave a rest. Each counts once, padding not at all.
+double places_read(int extent, int windows, const Conv2dGeometry& geometry) {
+  int places = 0, end = 0;
+  for (int window = 0; window < windows; ++window) {
+    const int begin = window * geometry.stride - geometry.padding;
+    const int first = std::max(begin, end), last = std::min(begin + geometry.kernel, extent);
+    places += std::max(last - first, 0);
+    end = std::max(end, last);
+  }
+  return places;
+}
+
+/// Bytes of `x` that windows never touch; `y` has one place a window.
+double bytes_skipped(const ConstTensor& x, const ConstTensor& y, const Conv2dGeometry& geometry) {
+  const double pixels = static_cast<double>(x.shape()[2]) * x.shape()[3];
+  const double read =
+      places_read(x.shape()[2], y.shape()[2], geometry) * places_read(x.shape()[3], y.shape()[3], geometry);
+  return bytes_of(x) * (1 - read / pixels);
+}
+
+/// The same costs without activations that are not read.
+OpCost without(OpCost cost, double bytes) {
+  cost.bytes -= bytes;
+  cost.activation_bytes -= bytes;
+  return cost;
+}
+
 /// Of the windows of a pooling; `y` is its output or the gradient of that.
 double pooling_flops(const ConstTensor& y, const Conv2dGeometry& geometry) {
   return elements(y) * geometry.kernel * geometry.kernel;
@@ -46,7 +75,8 @@ double bytes_of(const ConstTensor& tensor) {
 
 OpCost cost_of(const Add& op) {
   const bool is_one = op.a.raw() == op.b.raw();
-  return cost(elements(op.y), {op.a, is_one ? ConstTensor() : op.b, op.y});
+  const double flops_of_each = op.activation == Activation::kRelu ? 2 : 1;
+  return cost(flops_of_each * elements(op.y), {op.a, is_one ? ConstTensor() : op.b, op.y});
 }
 
 OpCost cost_of(const AugmentNormalize& op) {
@@ -62,7 +92,10 @@ OpCost cost_of(const AveragePoolBackward& op) {
   return cost(pooling_flops(op.y_grad, op.geometry), {op.y_grad, op.x_grad});
 }
 
-OpCost cost_of(const AveragePoolForward& op) { return cost(pooling_flops(op.y, op.geometry), {op.x, op.y}); }
+OpCost cost_of(const AveragePoolForward& op) {
+  return without(cost(pooling_flops(op.y, op.geometry), {op.x, op.y}),
+                 bytes_skipped(op.x, op.y, op.geometry));
+}
 
 OpCost cost_of(const BatchNormApply& op) {
   return cost(4 * elements(op.x), {op.x, op.y}, {op.scale, op.shift, op.mean, op.invstd});
@@ -104,12 +137,14 @@ OpCost cost_of(const Conv2dBackwardInput& op) {
 }
 
 OpCost cost_of(const Conv2dBackwardWeights& op) {
-  return cost(convolution_flops(op.y_grad, op.weights_grad), {op.x, op.y_grad},
-              {op.weights_grad, op.bias_grad});
+  return without(
+      cost(convolution_flops(op.y_grad, op.weights_grad), {op.x, op.y_grad}, {op.weights_grad, op.bias_grad}),
+      bytes_skipped(op.x, op.y_grad, op.geometry));
 }
 
 OpCost cost_of(const Conv2dForward& op) {
-  return cost(convolution_flops(op.y, op.weights), {op.x, op.y}, {op.weights, op.bias});
+  return without(cost(convolution_flops(op.y, op.weights), {op.x, op.y}, {op.weights, op.bias}),
+                 bytes_skipped(op.x, op.y, op.geometry));
 }
 
 OpCost cost_of(const ConvertLayout& op) { return cost(0, {op.x, op.y}); }
@@ -154,7 +189,8 @@ OpCost cost_of(const MaxPoolBackward& op) {
 }
 
 OpCost cost_of(const MaxPoolForward& op) {
-  return cost(pooling_flops(op.y, op.geometry), {op.x, op.y, op.winner});
+  return without(cost(pooling_flops(op.y, op.geometry), {op.x, op.y, op.winner}),
+                 bytes_skipped(op.x, op.y, op.geometry));
 }
 
 OpCost cost_of(const NearestBoundary& op) {
@@ -190,7 +226,10 @@ OpCost cost_of(const SquaredError& op) {
 
 OpCost cost_of(const SubsampleBackward& op) { return cost(0, {op.y_grad, op.x_grad}); }
 
-OpCost cost_of(const SubsampleForward& op) { return cost(0, {op.x, op.y}); }
+OpCost cost_of(const SubsampleForward& op) {
+  const Conv2dGeometry places{.kernel = 1, .stride = op.stride, .padding = 0};
+  return without(cost(0, {op.x, op.y}), bytes_skipped(op.x, op.y, places));
+}
 
 OpCost cost_of(const UfmDescent& op) {
   const double logits = static_cast<double>(op.num_samples()) * op.num_classes() * op.runs();

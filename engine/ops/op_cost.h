@@ -8,8 +8,9 @@ namespace gnc {
 
 /// Of all runs. Floating-point operations count a multiply-add as two, padding and comparisons included; a
 /// loop whose length depends on the data is counted to its most steps. Bytes are those of the operands, each
-/// read once and written once, an operand that is updated both; what all runs share counts once, and of the
-/// pictures that AugmentNormalize picks from those that it picks.
+/// read once and written once, an operand that is updated both; what all runs share counts once, of the
+/// pictures that AugmentNormalize picks from those that it picks, and of images the places that a window
+/// touches.
 struct OpCost {
   double flops = 0;
   double bytes = 0;

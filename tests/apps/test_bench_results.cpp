@@ -5,6 +5,8 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <string>
 
 #include "apps/measure/bench_comparison.h"
 #include "apps/measure/bench_readme.h"
@@ -129,7 +131,77 @@ TEST(BenchComparison, Refuses_Results_Of_Other_Machines) {
   BenchResults other = results();
   other.context["processor"] = "q";
   expect_error<UsageError>([&] { compare(results(), other, kSmallest, missing); },
-                           {"processor", "'p'", "'q'"});
+                           {"processor", "\"p\"", "\"q\""});
+}
+
+TEST(BenchComparison, Refuses_Other_Settings_And_Takes_What_Is_Unknown) {
+  std::vector<std::string> missing;
+  for (const auto& [key, value] : std::map<std::string, nlohmann::ordered_json>{{"gpu", "H100"},
+                                                                                {"threads", 3},
+                                                                                {"cache", "warm"},
+                                                                                {"model", "resnet18"},
+                                                                                {"batch_size", 128},
+                                                                                {"width", 0.5}}) {
+    BenchResults other = results();
+    other.context[key] = value;
+    expect_error<UsageError>([&] { compare(results(), other, kSmallest, missing); }, {"'" + key + "'"});
+  }
+  // Only one of them says.
+  BenchResults one = results(), other = results();
+  one.context["driver"] = "580.65";
+  other.context["driver"] = "";
+  EXPECT_NO_THROW(compare(one, other, kSmallest, missing));
+  other.context["driver"] = "575.10";
+  expect_error<UsageError>([&] { compare(one, other, kSmallest, missing); }, {"driver", "580.65", "575.10"});
+}
+
+/// Among many, what would be called slower alone, barely, is not; what is beyond doubt stays so.
+TEST(BenchComparison, Many_Comparisons_Need_More_Evidence) {
+  const auto before = noisy(1e-3, 0.03, 20, 1), after = noisy(1e-3, 0.03, 20, 2);
+  const auto times = [](std::vector<double> values, double factor) {
+    for (double& value : values) value *= factor;
+    return values;
+  };
+  double barely = 1;
+  while (compare_times(before, times(after, barely), kSmallest).verdict != Verdict::kSlower) barely += 0.001;
+  BenchResults first, second;
+  first.context = second.context = results().context;
+  for (int i = 0; i < 22; ++i) {
+    const double factor = i == 0 ? barely : i == 1 ? 2 : 1;
+    Measurement m = results().measurements[0];
+    m.name = fmt::format("case{}", i);
+    m.seconds = before;
+    first.measurements.push_back(m);
+    m.seconds = i < 2 ? times(after, factor) : before;
+    second.measurements.push_back(m);
+  }
+  std::vector<std::string> missing;
+  const std::vector<Change> changes = compare(first, second, kSmallest, missing);
+  EXPECT_EQ(changes[0].verdict, Verdict::kNoisy);
+  EXPECT_EQ(changes[1].verdict, Verdict::kSlower);
+  EXPECT_EQ(count_own(changes, Verdict::kSlower), 1);
+}
+
+/// A library's code is the same in both.
+TEST(BenchComparison, A_Library_That_Changes_Is_A_Warning_And_No_Verdict) {
+  BenchResults other = results();
+  other.measurements[1].seconds = std::vector<double>(7, 1.6e-3);
+  std::vector<std::string> missing;
+  const std::vector<Change> changes = compare(results(), other, kSmallest, missing);
+  EXPECT_EQ(count_own(changes, Verdict::kSlower), 0);
+  EXPECT_EQ(drifted_controls(changes), (std::vector<std::string>{"Conv2dForward/net.layer1/onednn"}));
+}
+
+/// t for 8 degrees of freedom is 2.306, not 1.96: of five rounds each, a spread for which the normal interval
+/// ends above 1.03 and Student's does not.
+TEST(BenchComparison, Few_Rounds_Widen_The_Interval) {
+  const std::vector<double> five = {0.98, 0.99, 1.0, 1.01, 1.02};
+  std::vector<double> slower = five;
+  for (double& value : slower) value *= 1.1;
+  const Change change = compare_times(five, slower, kSmallest);
+  // MAD 0.01 of a median of 1, of both.
+  const double error = 1.2533 * 1.4826 * 0.01 * std::sqrt(2.0 / 5);
+  EXPECT_NEAR(std::log(change.high / change.ratio), 2.306 * error + kBetweenProcesses, 1e-5);
 }
 
 TEST(BenchComparison, Names_What_Only_One_Has) {

@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "apps/measure/plan_report.h"
+#include "engine/imaginary_memory.h"
+#include "tests/support/expect_error.h"
 
 namespace gnc {
 namespace {
@@ -82,6 +85,17 @@ TEST(StepPlan, Begins_With_The_Batch_And_Ends_With_The_Update) {
   EXPECT_EQ(plan.back().name, SgdStep::kName);
   EXPECT_EQ(plan.back().layer, "optimizer");
   EXPECT_TRUE(std::holds_alternative<SgdStep>(plan.back().op));
+}
+
+/// Nobody reads a network's outputs where none were computed; the trainer, which looks at its losses, is
+/// given zeros.
+TEST(ImaginaryMemory, Refuses_To_Be_Read_Or_Gives_Zeros) {
+  ImaginaryMemory refusing, zeros(ImaginaryMemory::Reads::kZeros);
+  std::array<char, 3> host = {1, 2, 3};
+  tests::expect_error<Error>([&] { refusing.download(host.data(), refusing.allocate(3), 3); }, {"3 bytes"});
+  zeros.download(host.data(), zeros.allocate(3), 3);
+  EXPECT_EQ(host, (std::array<char, 3>{}));
+  EXPECT_NE(zeros.allocate(0), zeros.allocate(0));
 }
 
 TEST(StepPlan, Floors_Are_For_The_Step_They_Were_Counted_For) {

@@ -227,15 +227,19 @@ check_training() {
   ! train bf16 --device cuda --precision bf16 || compare "bf16" 0.2 cpu bf16
 }
 
-# Runs a program of measurements and notes the files that it wrote: NAME.txt and more. usage: measure NAME FILES COMMAND…
+# Runs a program of measurements and notes the files that it wrote: NAME.txt and more, or that CUPTI is not installed.
+# usage: measure NAME FILES COMMAND…
 measure() {
   name=$1
   files=$2
   shift 2
   "$@" >"$out/$name.txt" 2>&1
   status=$?
+  without=$(grep -E 'libcupti[^ ]* cannot be loaded|built without CUPTI' "$out/$name.txt" | tail -n 1)
   if [ $status -eq 0 ]; then
-    note "bench: $name" ok "$name.txt, $files"
+    note "bench: $name" ok "$name.txt${files:+, $files}"
+  elif [ -n "$without" ]; then
+    note "bench: $name" skipped "$without"
   else
     note "bench: $name" failed "exit status $status: $(last_line "$out/$name.txt")"
   fi
@@ -243,7 +247,7 @@ measure() {
 
 check_bench() {
   export GNC_COMMIT="$commit"
-  measure doctor "ceilings" "$bin/gnc" doctor --measure
+  measure doctor "" "$bin/gnc" doctor --measure
   measure bench bench.json "$bin/gnc-bench" --op all --device cuda --json "$out/bench.json"
   for model in vgg11_bn resnet18 densenet_bc_100_12; do
     measure "layers-$model" "layers-$model.json" "$bin/gnc-bench" --op all --device cuda --precision bf16 --model $model \

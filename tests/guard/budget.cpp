@@ -48,6 +48,18 @@ bool has_moved(const BudgetColumn& column, double before, double now) {
   return std::fabs(now - before) > std::fabs(before) * column.tolerance;
 }
 
+bool is_recording() {
+  const char* const record = std::getenv("GNC_RECORD_BUDGETS");
+  return record != nullptr && std::string(record) == "1";
+}
+
+/// What `./run test` shows of it; its folder is there.
+std::filesystem::path report_of(const std::string& name) {
+  const std::filesystem::path report = std::filesystem::path(GNC_GUARD_REPORTS) / (name + ".txt");
+  std::filesystem::create_directories(report.parent_path());
+  return report;
+}
+
 std::string joined(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
@@ -108,6 +120,9 @@ std::string pin_that_differs(const Budget& committed, const Budget& present) {
     if (before != value)
       return fmt::format("{} is '{}' here and '{}' in the committed file", name, value, before);
   }
+  for (const auto& [name, value] : committed.pins)
+    if (!present.pins.contains(name))
+      return fmt::format("{} is nothing here and '{}' in the committed file", name, value);
   return "";
 }
 
@@ -116,7 +131,7 @@ Moves moves_between(const Budget& committed, const Budget& present) {
   for (const auto& [name, values] : present.rows) {
     const auto found = committed.rows.find(name);
     if (found == committed.rows.end()) {
-      moves.better.push_back(fmt::format("{}: new", name));
+      moves.worse.push_back(fmt::format("{}: new, not in the committed file; run ./run budgets", name));
       continue;
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -129,24 +144,28 @@ Moves moves_between(const Budget& committed, const Budget& present) {
     }
   }
   for (const auto& [name, values] : committed.rows)
-    if (!present.rows.contains(name)) moves.better.push_back(fmt::format("{}: gone", name));
+    if (!present.rows.contains(name))
+      moves.worse.push_back(fmt::format("{}: gone, still in the committed file; run ./run budgets", name));
   return moves;
 }
 
+void skip(const std::string& name, const std::string& reason) {
+  const std::string text = fmt::format("{}: not compared: {}\n", name, reason);
+  ASSERT_FALSE(is_recording()) << name << ": cannot be recorded: " << reason;
+  write_atomically(report_of(name), text);
+  GTEST_SKIP() << text;
+}
+
 void expect_within(const std::string& name, const std::filesystem::path& committed, const Budget& present) {
-  const char* const record = std::getenv("GNC_RECORD_BUDGETS");
-  if (record != nullptr && std::string(record) == "1") {
+  if (is_recording()) {
     write_atomically(committed, to_text(present));
     return;
   }
-  const std::filesystem::path report = std::filesystem::path(GNC_GUARD_REPORTS) / (name + ".txt");
-  std::filesystem::create_directories(report.parent_path());
+  const std::filesystem::path report = report_of(name);
   std::filesystem::remove(report);
   const Budget before = read_budget(committed, present.columns);
-  if (const std::string pin = pin_that_differs(before, present); !pin.empty()) {
-    write_atomically(report, fmt::format("{}: not compared: {}\n", name, pin));
-    GTEST_SKIP() << name << ": not compared: " << pin << "; ./run budgets records the counts anew";
-  }
+  if (const std::string pin = pin_that_differs(before, present); !pin.empty())
+    return skip(name, pin + "; ./run budgets records the counts anew");
   const Moves moves = moves_between(before, present);
   std::string text;
   for (const std::string& line : moves.worse) text += fmt::format("{}: worse: {}\n", name, line);

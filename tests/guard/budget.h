@@ -36,10 +36,14 @@ std::string pin_that_differs(const Budget& committed, const Budget& present);
 
 /// What has moved.
 struct Moves {
-  std::vector<std::string> worse;   ///< one line each: row, column, from, to, per cent
-  std::vector<std::string> better;  ///< or neither; rows that are new or gone
+  std::vector<std::string> worse;   ///< one line each: row, column, from, to, per cent; rows new or gone
+  std::vector<std::string> better;  ///< or neither
 };
 Moves moves_between(const Budget& committed, const Budget& present);
+
+/// What a test does that cannot count, and then returns: skips, and writes `reason` to REPORTS/`name`.txt.
+/// While budgets are recorded it fails instead, as the committed file would stay what it was.
+void skip(const std::string& name, const std::string& reason);
 
 /// What a test does with counts: skips where the pins differ, and says why; fails where something is worse,
 /// and says what and by how much; writes all moves to REPORTS/`name`.txt, which `./run test` shows. Where the

@@ -3,7 +3,11 @@
 #include "tests/guard/budget.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
 
 #include "engine/file.h"
 #include "tests/support/expect_error.h"
@@ -35,15 +39,15 @@ TEST(Budget, Says_What_Is_Worse_And_By_How_Much) {
                                        "conv: instructions 1000 -> 1020 (+2.00 %)"));
 }
 
-TEST(Budget, Says_What_Is_Better_New_Or_Gone) {
+TEST(Budget, Says_What_Is_Better_And_Fails_Where_Rows_Are_New_Or_Gone) {
   Budget present = budget_of({2, 12, 1000});
   present.rows["pool"] = {1, 1, 1};
   Budget before = budget_of({3, 8, 1000});
   before.rows["add"] = {1, 1, 1};
   const Moves moves = moves_between(before, present);
-  EXPECT_THAT(moves.worse, IsEmpty());
-  EXPECT_THAT(moves.better, ElementsAre("conv: kernels 3 -> 2 (-33.33 %)", "conv: warps 8 -> 12 (+50.00 %)",
-                                        "pool: new", "add: gone"));
+  EXPECT_THAT(moves.worse, ElementsAre("pool: new, not in the committed file; run ./run budgets",
+                                       "add: gone, still in the committed file; run ./run budgets"));
+  EXPECT_THAT(moves.better, ElementsAre("conv: kernels 3 -> 2 (-33.33 %)", "conv: warps 8 -> 12 (+50.00 %)"));
 }
 
 TEST(Budget, Reads_What_It_Wrote) {
@@ -70,6 +74,21 @@ TEST(Budget, Names_The_Pin_That_Differs) {
   present.pins["compiler"] = "2";
   EXPECT_EQ(pin_that_differs(budget_of({3, 8, 1000}), present),
             "compiler is '2' here and '1' in the committed file");
+  present.pins.clear();
+  EXPECT_EQ(pin_that_differs(budget_of({3, 8, 1000}), present),
+            "compiler is nothing here and '1' in the committed file");
+}
+
+/// One that cannot count skips in a test, and fails while budgets are recorded; either way it says why.
+TEST(Budget, A_Count_That_Cannot_Be_Taken_Is_Not_Recorded) {
+  const char* const before = std::getenv("GNC_RECORD_BUDGETS");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("GNC_RECORD_BUDGETS", "1", 1);
+  EXPECT_FATAL_FAILURE(skip("budget_test", "no counter"), "cannot be recorded: no counter");
+  if (before == nullptr)
+    unsetenv("GNC_RECORD_BUDGETS");
+  else
+    setenv("GNC_RECORD_BUDGETS", kept.c_str(), 1);
 }
 
 }  // namespace

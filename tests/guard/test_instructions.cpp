@@ -46,12 +46,13 @@ TEST(InstructionBudget, Loops_Of_The_Cpu_Backend_Do_Not_Grow) {
   const std::filesystem::path valgrind = GNC_VALGRIND;
   const std::filesystem::path program = GNC_COUNT_INSTRUCTIONS;
   if (valgrind.empty() || program.empty())
-    GTEST_SKIP() << "instructions: valgrind was not found when this was built (Debian package valgrind)";
+    return skip("instructions", "valgrind was not found when this was built (Debian package valgrind)");
   if (!has_features({"avx2", "fma"}))
-    GTEST_SKIP() << "instructions: the processor has no AVX2, with which they were counted";
+    return skip("instructions", "the processor has no AVX2, with which they were counted");
   Budget budget{.pins = {{"compiler", "g++ " __VERSION__},
                          {"C library", gnu_get_libc_version()},
-                         {"flags", GNC_COUNTED_FLAGS}},
+                         {"flags", GNC_COUNTED_FLAGS},
+                         {"valgrind", GNC_VALGRIND_VERSION}},
                 .columns = {{.name = "instructions", .tolerance = kTolerance}},
                 .rows = {}};
   const TempDir folder;

@@ -49,7 +49,8 @@ TEST(StepPlanBudget, Kernels_And_Bytes_Do_Not_Grow) {
 }
 
 /// Where the present step stands against the bars of a semi-fused engine. A bar that is met has to stay met.
-TEST(StepPlanBudget, Says_How_Far_The_Bars_Are) {
+TEST(StepPlanBudget, Bars_That_Are_Met_Stay_Met) {
+  Budget budget{.pins = {}, .columns = {{.name = "met", .worse = Worse::kLess}}, .rows = {}};
   for (const char* model : {"vgg11_bn", "resnet18", "densenet_bc_100_12"}) {
     const StepSpec spec{.model = model, .precision = Precision::kBf16};
     const PlanTotals total = total_of(bf16_plan(model));
@@ -60,7 +61,11 @@ TEST(StepPlanBudget, Says_How_Far_The_Bars_Are) {
                 floor->most_kernels);
     // No engine can do with less than the fully fused one.
     EXPECT_GE(total.moved_activation_bytes, floor->full_bytes) << model;
+    budget.rows[fmt::format("{} activations", model)] = {
+        total.moved_activation_bytes <= floor->semi_bytes ? 1.0 : 0.0};
+    budget.rows[fmt::format("{} kernels", model)] = {total.kernels <= floor->most_kernels ? 1.0 : 0.0};
   }
+  expect_within("step_bars", std::filesystem::path(GNC_GUARD_FOLDER) / "step_bars.tsv", budget);
 }
 
 }  // namespace

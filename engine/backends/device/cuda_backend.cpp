@@ -44,12 +44,13 @@ class CudaBackend final : public DeviceBackend {
   void begin_range(RangeKind, std::string_view name) override { nvtxRangePushA(name.data()); }
   void end_range() override { nvtxRangePop(); }
   std::vector<std::string> choices() const override;
+  const std::string& library_obstacle() const { return obstacle_; }
 
   std::size_t workspace_bytes() const override {
     return DeviceBackend::workspace_bytes() + (cublas_ ? cublas_->workspace_bytes() : 0);
   }
 
-  bool run_in_library(const Gemm& op) override { return cublas_ && cublas_->run(op); }
+  bool run_in_library(const Gemm& op) override;
   bool run_in_library(const Conv2dForward& op, const std::function<void()>& own) override {
     return convolve(op, own);
   }
@@ -79,7 +80,8 @@ class CudaBackend final : public DeviceBackend {
   std::string no_cublas_;  // why there is none
   std::unique_ptr<ConvolutionLibrary> cudnn_;
   std::map<std::string, Choice> convolution_choices_;
-  StepGraphs graphs_;  // last: goes before the libraries whose kernels it holds
+  std::string obstacle_ = "nothing was run";  // why the last product or convolution was not a library's
+  StepGraphs graphs_;                         // last: goes before the libraries whose kernels it holds
 };
 
 CudaBackend::CudaBackend(CudaMemory& resource, cudaStream_t stream, std::unique_ptr<CudaMemory> memory,
@@ -107,14 +109,27 @@ std::vector<std::string> CudaBackend::choices() const {
   return lines;
 }
 
+bool CudaBackend::run_in_library(const Gemm& op) {
+  const bool has_run = cublas_ && cublas_->run(op);
+  if (has_run)
+    obstacle_.clear();
+  else
+    obstacle_ = cublas_ ? "cuBLAS takes no empty product and no runs aligned differently" : no_cublas_;
+  return has_run;
+}
+
 template <class Op>
 bool CudaBackend::convolve(const Op& op, const std::function<void()>& own) {
-  if (!cudnn_) return false;
+  if (!cudnn_) {
+    obstacle_ = "--conv own";
+    return false;
+  }
   const std::string what = describe(op);
   auto found = convolution_choices_.find(what);
   if (found == convolution_choices_.end()) found = convolution_choices_.emplace(what, choose(op, own)).first;
   // Operands may be aligned otherwise than when the choice was made; that does not depend on runs.
-  return found->second.is_cudnn && cudnn_->run(op).empty();
+  obstacle_ = found->second.is_cudnn ? cudnn_->run(op) : found->second.reason;
+  return obstacle_.empty();
 }
 
 template <class Op>
@@ -135,6 +150,12 @@ std::unique_ptr<Backend> open_cuda_backend(const BackendOptions& options) {
   const CudaStatus status = query_cuda();
   require<BackendError>(status.is_usable, "backend cuda: {}", status.reason);
   return std::make_unique<CudaBackend>(std::make_unique<CudaMemory>(), options);
+}
+
+std::string library_obstacle(Backend& backend) {
+  const auto* const cuda = dynamic_cast<CudaBackend*>(&backend);
+  require<BackendError>(cuda != nullptr, "{} has no libraries of a device; expected cuda", backend.name());
+  return cuda->library_obstacle();
 }
 
 double cuda_seconds(Backend& backend, const std::function<void()>& work) {

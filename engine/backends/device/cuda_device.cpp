@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdlib>
 
 #include "kernels/device_code.h"
@@ -45,6 +46,9 @@ std::string inspect_device(CudaStatus& status) {
   status.capability_major = properties.major;
   status.capability_minor = properties.minor;
   status.memory_bytes = properties.totalGlobalMem;
+  std::array<char, 32> bus_id{};
+  if (cudaDeviceGetPCIBusId(bus_id.data(), bus_id.size(), device) == cudaSuccess)
+    status.bus_id = bus_id.data();
 
   // Creates the context, which fails where the device is taken exclusively or in a prohibited compute mode.
   error = cudaFree(nullptr);

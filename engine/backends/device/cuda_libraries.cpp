@@ -28,13 +28,11 @@ std::string cublas_version() {
   return fmt::format("{}.{}.{}", parts[0], parts[1], parts[2]);
 }
 
-/// 91002 is 9.10.2; up to version 8, 8907 is 8.9.7.
+/// 91002 is 9.10.2.
 std::string cudnn_version() {
   const DynamicLibrary library("libcudnn.so.9");
   const std::size_t version = library.load<std::size_t (*)()>("cudnnGetVersion")();
-  const std::size_t major = version >= 90000 ? version / 10000 : version / 1000;
-  const std::size_t rest = version >= 90000 ? version % 10000 : version % 1000;
-  return fmt::format("{}.{}.{}", major, rest / 100, rest % 100);
+  return fmt::format("{}.{}.{}", version / 10000, version % 10000 / 100, version % 100);
 }
 
 std::string cupti_version() {

@@ -4,10 +4,12 @@
 #include <cxxabi.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -37,6 +39,7 @@ class Cupti {
   GNC_CUPTI_FUNCTION(cuptiActivityDisable);
   GNC_CUPTI_FUNCTION(cuptiActivityFlushAll);
   GNC_CUPTI_FUNCTION(cuptiActivityGetNextRecord);
+  GNC_CUPTI_FUNCTION(cuptiActivityGetNumDroppedRecords);
   GNC_CUPTI_FUNCTION(cuptiActivityPushExternalCorrelationId);
   GNC_CUPTI_FUNCTION(cuptiActivityPopExternalCorrelationId);
   GNC_CUPTI_FUNCTION(cuptiSubscribe);
@@ -78,7 +81,8 @@ constexpr CUpti_CallbackId kCallbacks[] = {CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED
 
 }  // namespace
 
-/// CUPTI calls back without a pointer of ours: the one recorder that there is stands in `current`.
+/// CUPTI calls back without a pointer of ours: the one recorder that there is stands in `current`. CUPTI has
+/// locks of its own around its callbacks, so that none of its functions is called under ours.
 class DeviceTrace::Recorder {
  public:
   Recorder();
@@ -86,27 +90,42 @@ class DeviceTrace::Recorder {
 
   void begin_label(std::string_view layer, std::string_view op);
   void end_label();
-  std::vector<DeviceActivity> stop();
+  DeviceRecord stop(std::int64_t begin, std::int64_t end);
 
  private:
   struct Labelled {
     std::string layer;
     std::string op;
   };
+  /// A record as far as it is of use. Names are CUPTI's, one for all records of a kernel.
   struct Raw {
-    DeviceActivity activity;
+    DeviceWork work = DeviceWork::kKernel;
+    const char* name = nullptr;
+    std::uint32_t stream = 0;
     std::uint32_t correlation = 0;
     std::uint64_t node = 0;  // of a graph; 0: none
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    double bytes = 0;
+  };
+  /// A call into CUDA and the label around it.
+  struct Call {
+    std::uint32_t correlation = 0;
+    std::uint64_t label = 0;
   };
 
   static void CUPTIAPI give_buffer(std::uint8_t** buffer, std::size_t* size, std::size_t* most_records);
-  static void CUPTIAPI take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t,
+  static void CUPTIAPI take_buffer(CUcontext context, std::uint32_t stream, std::uint8_t* buffer, std::size_t,
                                    std::size_t valid);
   static void CUPTIAPI note_node(void*, CUpti_CallbackDomain, CUpti_CallbackId id, const void* data);
+  void take(CUcontext context, std::uint32_t stream, std::uint8_t* buffer, std::size_t valid);
   void read(const CUpti_Activity& record);
+  void note(CUpti_CallbackId id, const CUpti_GraphData& graph);
+  /// Of what the record belongs to; 0: none.
+  std::uint64_t label_of(const Raw& raw) const;
   void finish();
 
-  static Recorder* current;
+  static std::atomic<Recorder*> current;
 
   Cupti cupti_;
   CUpti_SubscriberHandle subscriber_ = nullptr;
@@ -118,9 +137,11 @@ class DeviceTrace::Recorder {
   std::unordered_map<std::uint64_t, std::uint64_t> label_of_node_;
   std::unordered_map<std::uint32_t, std::uint64_t> label_of_correlation_;
   std::vector<Raw> raw_;
+  std::vector<Call> calls_;
+  std::size_t dropped_ = 0;
 };
 
-DeviceTrace::Recorder* DeviceTrace::Recorder::current = nullptr;
+std::atomic<DeviceTrace::Recorder*> DeviceTrace::Recorder::current = nullptr;
 
 DeviceTrace::Recorder::Recorder() {
   require<BackendError>(current == nullptr, "backend cuda: the device is being traced already");
@@ -156,12 +177,15 @@ void DeviceTrace::Recorder::finish() {
 }
 
 void DeviceTrace::Recorder::begin_label(std::string_view layer, std::string_view op) {
-  const std::lock_guard lock(mutex_);
-  const auto [place, is_new] = places_.try_emplace({std::string(layer), std::string(op)}, labels_.size());
-  if (is_new) labels_.push_back({std::string(layer), std::string(op)});
-  label_ = place->second;
+  std::uint64_t label = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [place, is_new] = places_.try_emplace({std::string(layer), std::string(op)}, labels_.size());
+    if (is_new) labels_.push_back({std::string(layer), std::string(op)});
+    label = label_ = place->second;
+  }
   static_cast<void>(
-      cupti_.cuptiActivityPushExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, label_));
+      cupti_.cuptiActivityPushExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, label));
 }
 
 void DeviceTrace::Recorder::end_label() {
@@ -178,53 +202,76 @@ void DeviceTrace::Recorder::give_buffer(std::uint8_t** buffer, std::size_t* size
   *most_records = 0;  // as many as fit
 }
 
-void DeviceTrace::Recorder::take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t,
-                                        std::size_t valid) {
-  if (current != nullptr && valid > 0) {
-    const std::lock_guard lock(current->mutex_);
-    CUpti_Activity* record = nullptr;
-    while (current->cupti_.cuptiActivityGetNextRecord(buffer, valid, &record) == CUPTI_SUCCESS)
-      current->read(*record);
-  }
+void DeviceTrace::Recorder::take_buffer(CUcontext context, std::uint32_t stream, std::uint8_t* buffer,
+                                        std::size_t, std::size_t valid) {
+  Recorder* const recorder = current;
+  if (recorder != nullptr && valid > 0) recorder->take(context, stream, buffer, valid);
   std::free(buffer);
 }
 
-/// A node inherits the label of what was being recorded; a copy of a graph that of the node it copies.
+/// What does not fit into memory is as good as dropped: nothing may be thrown into CUPTI.
+void DeviceTrace::Recorder::take(CUcontext context, std::uint32_t stream, std::uint8_t* buffer,
+                                 std::size_t valid) {
+  std::size_t dropped = 0;
+  if (cupti_.cuptiActivityGetNumDroppedRecords(context, stream, &dropped) != CUPTI_SUCCESS) dropped = 0;
+  CUpti_Activity* record = nullptr;
+  while (cupti_.cuptiActivityGetNextRecord(buffer, valid, &record) == CUPTI_SUCCESS) {
+    const std::lock_guard lock(mutex_);
+    try {
+      read(*record);
+    } catch (const std::bad_alloc&) {
+      ++dropped_;
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  dropped_ += dropped;
+}
+
 void DeviceTrace::Recorder::note_node(void*, CUpti_CallbackDomain, CUpti_CallbackId id, const void* data) {
-  if (current == nullptr) return;
+  Recorder* const recorder = current;
+  if (recorder == nullptr) return;
   const auto& resource = *static_cast<const CUpti_ResourceData*>(data);
-  const auto& graph = *static_cast<const CUpti_GraphData*>(resource.resourceDescriptor);
-  std::uint64_t node = 0;
-  if (current->cupti_.cuptiGetGraphNodeId(graph.node, &node) != CUPTI_SUCCESS) return;
-  const std::lock_guard lock(current->mutex_);
-  if (id == CUPTI_CBID_RESOURCE_GRAPHNODE_CREATED) {
-    current->label_of_node_[node] = current->label_;
+  try {
+    recorder->note(id, *static_cast<const CUpti_GraphData*>(resource.resourceDescriptor));
+  } catch (const std::bad_alloc&) {
+    // A node without a label is shown by its name.
+  }
+}
+
+/// A node inherits the label of what was being recorded; a copy of a graph that of the node it copies. Nodes
+/// that appear outside any label (a graph made executable) take none away.
+void DeviceTrace::Recorder::note(CUpti_CallbackId id, const CUpti_GraphData& graph) {
+  std::uint64_t node = 0, original = 0;
+  if (cupti_.cuptiGetGraphNodeId(graph.node, &node) != CUPTI_SUCCESS) return;
+  const bool is_copy = id == CUPTI_CBID_RESOURCE_GRAPHNODE_CLONED;
+  if (is_copy && cupti_.cuptiGetGraphNodeId(graph.originalNode, &original) != CUPTI_SUCCESS) return;
+  const std::lock_guard lock(mutex_);
+  if (!is_copy) {
+    if (label_ != 0) label_of_node_.try_emplace(node, label_);
     return;
   }
-  std::uint64_t original = 0;
-  if (current->cupti_.cuptiGetGraphNodeId(graph.originalNode, &original) != CUPTI_SUCCESS) return;
-  const auto found = current->label_of_node_.find(original);
-  if (found != current->label_of_node_.end()) current->label_of_node_[node] = found->second;
+  const auto found = label_of_node_.find(original);
+  if (found == label_of_node_.end()) return;
+  const std::uint64_t label = found->second;
+  label_of_node_.try_emplace(node, label);
 }
 
 void DeviceTrace::Recorder::read(const CUpti_Activity& record) {
-  const auto add = [&](const auto& work, DeviceWork kind, std::string name, double bytes) {
-    raw_.push_back({.activity = {.work = kind,
-                                 .name = std::move(name),
-                                 .layer = {},
-                                 .op = {},
-                                 .stream = work.streamId,
-                                 .begin = static_cast<std::int64_t>(work.start),
-                                 .end = static_cast<std::int64_t>(work.end),
-                                 .bytes = bytes},
+  const auto add = [&](const auto& work, DeviceWork kind, const char* name, double bytes) {
+    raw_.push_back({.work = kind,
+                    .name = name,
+                    .stream = work.streamId,
                     .correlation = work.correlationId,
-                    .node = work.graphNodeId});
+                    .node = work.graphNodeId,
+                    .begin = static_cast<std::int64_t>(work.start),
+                    .end = static_cast<std::int64_t>(work.end),
+                    .bytes = bytes});
   };
   switch (record.kind) {
     case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL: {
       // Later versions of this record have more at their end.
       const auto& kernel = reinterpret_cast<const CUpti_ActivityKernel9&>(record);
-      return add(kernel, DeviceWork::kKernel, demangled(kernel.name), 0);
+      return add(kernel, DeviceWork::kKernel, kernel.name, 0);
     }
     case CUPTI_ACTIVITY_KIND_MEMCPY: {
       const auto& copy = reinterpret_cast<const CUpti_ActivityMemcpy5&>(record);
@@ -236,7 +283,7 @@ void DeviceTrace::Recorder::read(const CUpti_Activity& record) {
     }
     case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: {
       const auto& external = reinterpret_cast<const CUpti_ActivityExternalCorrelation&>(record);
-      label_of_correlation_[external.correlationId] = external.externalId;
+      calls_.push_back({.correlation = external.correlationId, .label = external.externalId});
       return;
     }
     default:
@@ -244,26 +291,39 @@ void DeviceTrace::Recorder::read(const CUpti_Activity& record) {
   }
 }
 
-std::vector<DeviceActivity> DeviceTrace::Recorder::stop() {
+std::uint64_t DeviceTrace::Recorder::label_of(const Raw& raw) const {
+  if (const auto node = label_of_node_.find(raw.node); raw.node != 0 && node != label_of_node_.end())
+    return node->second;
+  const auto call = label_of_correlation_.find(raw.correlation);
+  return call == label_of_correlation_.end() ? 0 : call->second;
+}
+
+DeviceRecord DeviceTrace::Recorder::stop(std::int64_t begin, std::int64_t end) {
   static_cast<void>(cudaDeviceSynchronize());
   if (is_running_) cupti_.require_ok(cupti_.cuptiActivityFlushAll(1), "flushing the records");
   finish();
   const std::lock_guard lock(mutex_);
-  std::vector<DeviceActivity> activities;
-  for (Raw& raw : raw_) {
-    std::uint64_t label = 0;
-    if (const auto node = label_of_node_.find(raw.node); raw.node != 0 && node != label_of_node_.end())
-      label = node->second;
-    else if (const auto call = label_of_correlation_.find(raw.correlation);
-             call != label_of_correlation_.end())
-      label = call->second;
-    raw.activity.layer = labels_[label].layer;
-    raw.activity.op = labels_[label].op;
-    activities.push_back(std::move(raw.activity));
+  for (const Call& call : calls_) label_of_correlation_[call.correlation] = call.label;
+  DeviceRecord result{.activities = {}, .dropped = dropped_};
+  std::unordered_map<const char*, std::string> names;
+  for (const Raw& raw : raw_) {
+    if (raw.begin < begin || raw.begin >= end) continue;
+    const auto [name, is_new] = names.try_emplace(raw.name);
+    if (is_new) name->second = raw.work == DeviceWork::kKernel ? demangled(raw.name) : raw.name;
+    const Labelled& label = labels_[label_of(raw)];
+    result.activities.push_back({.work = raw.work,
+                                 .name = name->second,
+                                 .layer = label.layer,
+                                 .op = label.op,
+                                 .stream = raw.stream,
+                                 .begin = raw.begin,
+                                 .end = raw.end,
+                                 .bytes = raw.bytes});
   }
   raw_.clear();
-  std::ranges::sort(activities, {}, &DeviceActivity::begin);
-  return activities;
+  calls_.clear();
+  std::ranges::sort(result.activities, {}, &DeviceActivity::begin);
+  return result;
 }
 
 DeviceTrace::DeviceTrace(Backend& backend) {
@@ -277,6 +337,6 @@ void DeviceTrace::begin_label(std::string_view layer, std::string_view op) {
   recorder_->begin_label(layer, op);
 }
 void DeviceTrace::end_label() { recorder_->end_label(); }
-std::vector<DeviceActivity> DeviceTrace::stop() { return recorder_->stop(); }
+DeviceRecord DeviceTrace::stop(std::int64_t begin, std::int64_t end) { return recorder_->stop(begin, end); }
 
 }  // namespace gnc

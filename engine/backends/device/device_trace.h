@@ -25,6 +25,12 @@ struct DeviceActivity {
   double bytes = 0;  ///< of copies and fills
 };
 
+/// What a trace has recorded.
+struct DeviceRecord {
+  std::vector<DeviceActivity> activities;  ///< in the order of the beginnings
+  std::size_t dropped = 0;                 ///< how many more there were, anywhere, that CUPTI had no room for
+};
+
 /// Records from its construction to stop(). One at a time in a program. CUPTI is opened by the loader when
 /// the first one is made.
 class DeviceTrace {
@@ -39,8 +45,9 @@ class DeviceTrace {
   /// What is queued, or recorded into a graph, until end_label() belongs to that op of that layer.
   void begin_label(std::string_view layer, std::string_view op);
   void end_label();
-  /// Waits for the device, ends the recording and returns it, in the order of the beginnings.
-  std::vector<DeviceActivity> stop();
+  /// Waits for the device, ends the recording and returns what began from `begin` until before `end`,
+  /// nanoseconds of std::chrono::steady_clock.
+  DeviceRecord stop(std::int64_t begin, std::int64_t end);
 
  private:
   class Recorder;

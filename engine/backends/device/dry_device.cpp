@@ -10,7 +10,8 @@ namespace {
 class DryBackend final : public DeviceBackend {
  public:
   explicit DryBackend(Precision precision)
-      : DeviceBackend(std::make_unique<ImaginaryMemory>(), nullptr, precision) {}
+      : DeviceBackend(std::make_unique<ImaginaryMemory>(ImaginaryMemory::Reads::kZeros), nullptr, precision) {
+  }
   std::string_view name() const override { return "dry"; }
 };
 

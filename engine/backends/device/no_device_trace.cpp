@@ -15,6 +15,6 @@ DeviceTrace::~DeviceTrace() = default;
 
 void DeviceTrace::begin_label(std::string_view, std::string_view) {}
 void DeviceTrace::end_label() {}
-std::vector<DeviceActivity> DeviceTrace::stop() { return {}; }
+DeviceRecord DeviceTrace::stop(std::int64_t, std::int64_t) { return {}; }
 
 }  // namespace gnc

@@ -179,7 +179,10 @@ struct OpCases<Add> {
 
   /// Multiples of 1/4 up to 3 in magnitude: their sums are exact in every precision.
   static Tolerance tolerance(const Case&, std::string_view) { return {}; }
-  static double flops(const Case& c) { return static_cast<double>(c.shape.elements()); }
+  /// A sum, and with ReLU a comparison.
+  static double flops(const Case& c) {
+    return (c.activation == Activation::kRelu ? 2.0 : 1.0) * static_cast<double>(c.shape.elements());
+  }
 };
 
 struct BiasCase {
