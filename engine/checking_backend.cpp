@@ -6,8 +6,8 @@
 namespace gnc {
 namespace {
 
-bool is_finite(const Tensor& tensor) {
-  const HostTensor values = download(tensor);
+bool is_finite(const Tensor& tensor, int run) {
+  const HostTensor values = download(tensor.runs() == 1 ? tensor : tensor.run(run));
   switch (tensor.dtype()) {
     case DType::kF32:
       return std::ranges::all_of(values.values<float>(), [](float x) { return std::isfinite(x); });
@@ -26,7 +26,7 @@ void CheckingBackend::look(std::string_view op, const std::vector<ConstTensor>& 
                            const std::vector<Tensor>& outputs) {
   if (!first_fault_.empty()) return;
   const std::string layer = layer_of(operands);
-  if (!std::ranges::all_of(outputs, is_finite))
+  if (!std::ranges::all_of(outputs, [&](const Tensor& output) { return is_finite(output, run_); }))
     first_fault_ = !layer.empty()         ? fmt::format("layer {} ({})", layer, op)
                    : !last_layer_.empty() ? fmt::format("behind layer {} ({})", last_layer_, op)
                                           : fmt::format("the pictures ({})", op);

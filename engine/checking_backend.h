@@ -15,8 +15,9 @@ namespace gnc {
 /// layer whose parameters are the op's operands.
 class CheckingBackend final : public ImplementedBy<CheckingBackend, AllOps> {
  public:
-  CheckingBackend(Backend& checked, const ParameterArena& parameters)
-      : checked_(checked), parameters_(parameters) {}
+  /// Looks at the values of run `run` alone.
+  CheckingBackend(Backend& checked, const ParameterArena& parameters, int run)
+      : checked_(checked), parameters_(parameters), run_(run) {}
   std::string_view name() const override { return "checking"; }
   MemoryResource& memory() override { return checked_.memory(); }
   Precision precision() const override { return checked_.precision(); }
@@ -37,6 +38,7 @@ class CheckingBackend final : public ImplementedBy<CheckingBackend, AllOps> {
 
   Backend& checked_;
   const ParameterArena& parameters_;
+  const int run_;
   std::string last_layer_;
   std::string first_fault_;
 };

@@ -12,6 +12,7 @@
 
 #include "engine/descriptor.h"
 #include "engine/error.h"
+#include "engine/file_group.h"
 
 namespace gnc {
 namespace {
@@ -47,6 +48,71 @@ bool is_temporary(std::string_view name) {
   return name.size() == digits + kTemporaryDigits && name.substr(0, digits).ends_with(kTemporary);
 }
 
+/// What is no file (a device, a pipe) must not be renamed over; it is written through, as far as that goes.
+/// False where `path` is no such thing.
+bool write_through(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+  std::error_code error;
+  const bool is_special = std::filesystem::exists(path, error) &&
+                          !std::filesystem::is_regular_file(path, error) &&
+                          !std::filesystem::is_directory(path, error);
+  if (!is_special) return false;
+  const Descriptor file(path, O_WRONLY);
+  if (!file.is_open()) fail(path, "cannot open", errno);
+  for (const std::string_view piece : pieces)
+    if (!file.write(piece)) fail(path, "cannot write", errno);
+  return true;
+}
+
+/// A file that is written and synced, and has a temporary name; removed unless it is renamed.
+class NewFile {
+ public:
+  NewFile(const std::filesystem::path& path, std::span<const std::string_view> pieces)
+      : path_(path), temporary_(temporary_name(path)) {
+    Descriptor file(temporary_, O_WRONLY | O_CREAT | O_EXCL);
+    if (!file.is_open()) fail(path, "cannot create", errno);
+    try {
+      for (const std::string_view piece : pieces)
+        if (!file.write(piece)) fail(path, "cannot write", errno);
+      if (!file.sync()) fail(path, "cannot sync", errno);
+      if (!file.close()) fail(path, "cannot close", errno);
+    } catch (...) {
+      ::unlink(temporary_.c_str());
+      throw;
+    }
+  }
+  NewFile(NewFile&& other) noexcept
+      : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})) {}
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile() {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+  void rename_into_place() {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "cannot rename into place", errno);
+    temporary_.clear();
+    sync_directory(folder_of(path_));
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+};
+
+/// std::filesystem::create_directories(), and every folder that is new survives a power cut.
+void create_folders(const std::filesystem::path& path, std::error_code& error) {
+  std::vector<std::filesystem::path> missing;
+  for (std::filesystem::path folder = path; !std::filesystem::exists(folder, error);
+       folder = folder_of(folder)) {
+    if (folder_of(folder) == folder) break;
+    missing.push_back(folder);
+  }
+  error.clear();
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    std::filesystem::create_directory(*folder, error);
+    if (error) return;
+    sync_directory(folder_of(*folder));
+  }
+}
+
 }  // namespace
 
 void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
@@ -54,32 +120,18 @@ void write_atomically(const std::filesystem::path& path, std::string_view bytes)
 }
 
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
-  // What is no file (a device, a pipe) must not be renamed over; it is written through, as far as that goes.
-  std::error_code error;
-  const bool is_special = std::filesystem::exists(path, error) &&
-                          !std::filesystem::is_regular_file(path, error) &&
-                          !std::filesystem::is_directory(path, error);
-  if (is_special) {
-    const Descriptor file(path, O_WRONLY);
-    if (!file.is_open()) fail(path, "cannot open", errno);
-    for (const std::string_view piece : pieces)
-      if (!file.write(piece)) fail(path, "cannot write", errno);
-    return;
-  }
-  const std::filesystem::path temporary = temporary_name(path);
-  Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
-  if (!file.is_open()) fail(path, "cannot create", errno);
-  try {
-    for (const std::string_view piece : pieces)
-      if (!file.write(piece)) fail(path, "cannot write", errno);
-    if (!file.sync()) fail(path, "cannot sync", errno);
-    if (!file.close()) fail(path, "cannot close", errno);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_directory(folder_of(path));
+  if (write_through(path, pieces)) return;
+  NewFile file(path, pieces);
+  file.rename_into_place();
+}
+
+void write_together(std::span<const FileContents> files) {
+  std::vector<NewFile> written;
+  written.reserve(files.size());
+  for (const FileContents& file : files)
+    if (!write_through(file.path, {&file.bytes, 1}))
+      written.emplace_back(file.path, std::span(&file.bytes, 1));
+  for (NewFile& file : written) file.rename_into_place();
 }
 
 void remove_file(const std::filesystem::path& path) {
@@ -92,7 +144,7 @@ NewDirectory::NewDirectory(std::filesystem::path path) : path_(std::move(path)) 
   require<FileError>(!std::filesystem::exists(path_, error) || std::filesystem::is_empty(path_, error),
                      "{}: exists; expected a new folder or an empty one", path_.string());
   temporary_ = temporary_name(path_);
-  std::filesystem::create_directories(temporary_, error);
+  create_folders(temporary_, error);
   require<FileError>(!error, "{}: cannot create the folder: {}", path_.string(), error.message());
 }
 
@@ -163,7 +215,7 @@ std::string read_file(const std::filesystem::path& path) {
 
 void make_writable_directory(const std::filesystem::path& path) {
   std::error_code error;
-  std::filesystem::create_directories(path, error);
+  create_folders(path, error);
   require<FileError>(!error && std::filesystem::is_directory(path), "{}: cannot create the directory: {}",
                      path.string(), error ? error.message() : "a file of that name is in the way");
   const std::filesystem::path probe = temporary_name(path / "probe");  // remove_leftovers() knows such names

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "engine/error.h"
@@ -21,15 +22,18 @@ namespace {
 
 constexpr const char* kName = ".lock";
 
-/// False where another process has the lock.
-bool lock(const Descriptor& descriptor, const std::filesystem::path& file) {
+/// False where another process has the lock. `kind`: LOCK_EX, or LOCK_SH for a file that is open for reading
+/// only: NFS makes byte-range locks of flock's, and an exclusive one needs a file open for writing.
+bool lock(const Descriptor& descriptor, const std::filesystem::path& file, int kind = LOCK_EX) {
   int result = -1;
   do {
-    result = ::flock(descriptor.value(), LOCK_EX | LOCK_NB);
+    result = ::flock(descriptor.value(), kind | LOCK_NB);
   } while (result != 0 && errno == EINTR);
   if (result == 0) return true;
   const int code = errno;
-  require<FileError>(code == EWOULDBLOCK, "{}: cannot lock: {}; gnc needs a file system with locks",
+  require<FileError>(code == EWOULDBLOCK || code == EAGAIN,
+                     "{}: cannot lock: {}; gnc needs a file system with locks (flock; NFS has them from "
+                     "version 4 on, or with a lock daemon)",
                      file.string(), std::strerror(code));
   return false;
 }
@@ -60,20 +64,27 @@ std::string who_we_are() {
 }
 
 /// The locked file of a folder.
-Descriptor take(const std::filesystem::path& folder, const std::filesystem::path& file) {
+Descriptor take(const std::filesystem::path& folder, const std::filesystem::path& file,
+                std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + patience;
   make_writable_directory(folder);
   for (;;) {
     Descriptor descriptor(file, O_RDWR | O_CREAT);
     require<FileError>(descriptor.is_open(), "{}: cannot create: {}", file.string(), std::strerror(errno));
-    if (!lock(descriptor, file)) refuse(descriptor, folder);
-    if (is_named(descriptor, file)) return descriptor;
+    if (!lock(descriptor, file)) {
+      if (Clock::now() >= end) refuse(descriptor, folder);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    } else if (is_named(descriptor, file)) {
+      return descriptor;
+    }
   }
 }
 
 }  // namespace
 
-FolderLock::FolderLock(std::filesystem::path folder)
-    : file_(folder / kName), descriptor_(take(folder, file_)) {
+FolderLock::FolderLock(std::filesystem::path folder, std::chrono::milliseconds patience)
+    : file_(folder / kName), descriptor_(take(folder, file_, patience)) {
   if (::ftruncate(descriptor_.value(), 0) == 0 && descriptor_.write(who_we_are())) return;
   const int code = errno;
   ::unlink(file_.c_str());
@@ -87,9 +98,14 @@ FolderLock::~FolderLock() {
 
 void FolderLock::require_free(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kName;
-  const Descriptor descriptor(file, O_RDONLY);
+  int kind = LOCK_EX;
+  Descriptor descriptor(file, O_RDWR);
+  if (!descriptor.is_open() && (errno == EACCES || errno == EROFS)) {
+    kind = LOCK_SH;
+    descriptor = Descriptor(file, O_RDONLY);
+  }
   // What cannot be opened is nobody's yet, or is told of when it is to be taken.
-  if (descriptor.is_open() && !lock(descriptor, file)) refuse(descriptor, folder);
+  if (descriptor.is_open() && !lock(descriptor, file, kind)) refuse(descriptor, folder);
 }
 
 }  // namespace gnc

@@ -1,6 +1,7 @@
 #pragma once
 /// One process at a time in a folder.
 
+#include <chrono>
 #include <filesystem>
 
 #include "engine/descriptor.h"
@@ -13,8 +14,9 @@ namespace gnc {
 class FolderLock {
  public:
   /// Makes the folder unless it is there, and takes it. Throws FileError naming process, host and the time
-  /// since when where another process holds it, and where files or locks cannot be made there.
-  explicit FolderLock(std::filesystem::path folder);
+  /// since when where another process holds it, `patience` long, and where files or locks cannot be made
+  /// there.
+  explicit FolderLock(std::filesystem::path folder, std::chrono::milliseconds patience = {});
   FolderLock(FolderLock&&) noexcept = default;
   FolderLock& operator=(FolderLock&&) = delete;
   ~FolderLock();

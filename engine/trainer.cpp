@@ -9,6 +9,7 @@
 
 #include "engine/checking_backend.h"
 #include "engine/planning_backend.h"
+#include "engine/run_divergence.h"
 
 namespace gnc {
 namespace {
@@ -311,19 +312,32 @@ void Trainer::check_finite(int samples) {
     for (const float loss : losses.first(static_cast<std::size_t>(samples)))
       if (!std::isfinite(loss))
         report_divergence(run, fmt::format("the loss is {}", std::isnan(loss) ? "nan" : "infinite"),
-                          fault_of_the_ops(samples));
+                          fault_of_the_ops(run, samples));
     if (std::bit_cast<std::int32_t>(losses.back()) != 0)
       report_divergence(run, "a weight or its momentum would not be finite", fault_of_the_update(run));
   }
 }
 
-std::string Trainer::fault_of_the_ops(int samples) {
-  // No gradient of such a loss is finite, and the step left what it could not move as it was.
-  CheckingBackend checking(backend_, parameters_);
-  step(checking, *arena_, samples, std::nullopt);
-  return checking.first_fault().empty()
-             ? "it was finite when the step was run again"
-             : "the first value that is not finite is in " + checking.first_fault();
+std::string Trainer::fault_of_the_ops(int run, int samples) {
+  // Before the pass overwrites the gradients.
+  const bool has_moved = has_moved_weights(run);
+  CheckingBackend checking(backend_, parameters_, run);
+  try {
+    step(checking, *arena_, samples, std::nullopt);
+  } catch (const std::exception& error) {
+    return fmt::format("its place is unknown: {}", error.what());  // no reason to hide the divergence
+  }
+  const std::string where = checking.first_fault().empty()
+                                ? "it was finite when the step was run again"
+                                : "the first value that is not finite is in " + checking.first_fault();
+  return has_moved ? where + ", looked for after the step had moved weights" : where;
+}
+
+bool Trainer::has_moved_weights(int run) const {
+  return std::ranges::any_of(parameters_.trained(), [&](const ParameterArena::Entry& entry) {
+    const HostTensor gradient = parameters_.read(entry.parameter->gradient, run);
+    return std::ranges::any_of(gradient.values<float>(), [](float x) { return std::isfinite(x); });
+  });
 }
 
 std::string Trainer::fault_of_the_update(int run) const {
@@ -338,15 +352,20 @@ std::string Trainer::fault_of_the_update(int run) const {
 }
 
 void Trainer::report_divergence(int run, const std::string& what, const std::string& where) const {
-  throw DivergenceError(
+  throw RunDivergenceError(
       fmt::format("training diverged: run {} of {}, epoch {}, step {}: {}; {}; a smaller "
                   "--lr may help",
-                  run + 1, runs(), position_.epoch + 1, position_.step + 1, what, where));
+                  run + 1, runs(), position_.epoch + 1, position_.step + 1, what, where),
+      run);
 }
 
 bool Trainer::train_epoch(const StepObserver& observer) {
   const int steps = steps_per_epoch();
   set_training_orders(position_.epoch);
+  // Nothing else clears the flags that an earlier divergence set.
+  std::ranges::fill(host_losses_, 0.0F);
+  losses_.view().memory()->upload(losses_.view().raw(), host_losses_.data(),
+                                  host_losses_.size() * sizeof(float));
   const double learning_rate = settings_.schedule.at(position_.epoch);
   while (position_.step < steps) {
     const ProfilerRange range(backend_, RangeKind::kStep, "training step");

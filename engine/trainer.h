@@ -140,9 +140,10 @@ class Trainer {
   void set_position(const Position& position) { position_ = position; }
 
   /// Trains from the current position to the end of its epoch. False when the observer stopped it. Throws
-  /// DivergenceError in the step that met a loss, a weight or a momentum that is not finite, naming run,
-  /// epoch, step and the layer where it came from (for a loss the step is run again, op by op); weights that
-  /// would not be finite keep their last values.
+  /// RunDivergenceError in the step that met a loss, a weight or a momentum that is not finite, naming run,
+  /// epoch, step and, for a loss, the layer where it came from. The step is run again for that, op by op,
+  /// with the weights after it: those that would not be finite keep their last values, and where others have
+  /// moved the message says so.
   bool train_epoch(const StepObserver& observer);
 
   /// How much the features of a run stretch distances of normalised pictures, at most.
@@ -189,9 +190,11 @@ class Trainer {
   Tensor non_finite() const;
   void set_training_orders(int epoch);
   void check_finite(int samples);
-  /// Where the last step met the first value that is not finite: in its ops, which are run again, or in the
-  /// gradients that it left.
-  std::string fault_of_the_ops(int samples);
+  /// Where the last step of a run met the first value that is not finite: in its ops, which are run again, or
+  /// in the gradients that it left.
+  std::string fault_of_the_ops(int run, int samples);
+  /// Whether the last step had a finite gradient for any weight of the run, and so moved it.
+  bool has_moved_weights(int run) const;
   std::string fault_of_the_update(int run) const;
   [[noreturn]] void report_divergence(int run, const std::string& what, const std::string& where) const;
   EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int samples);

@@ -2,6 +2,7 @@
 
 #include "engine/error.h"
 #include "engine/file.h"
+#include "engine/file_group.h"
 #include "models/frame_certificate.h"
 #include "models/frame_geometry.h"
 #include "models/frame_sidecar.h"
@@ -116,12 +117,10 @@ void write_frame(const std::filesystem::path& path, const Frame& frame) {
   Json sidecar = frame_report(frame);
   sidecar["npy_crc32"] = frame_checksum(bytes);
   const std::filesystem::path json_path = sidecar_path(path);
-  std::error_code error;
-  // First, so that no order of events shows the new frame beside the old description.
-  std::filesystem::remove(json_path, error);
-  require<FileError>(!error, "{}: cannot replace: {}", json_path.string(), error.message());
-  write_atomically(path, bytes);
-  write_atomically(json_path, sidecar.dump(2) + "\n");
+  // The old description beside the new frame is told by its checksum, should the second rename fail.
+  const std::string description = sidecar.dump(2) + "\n";
+  const FileContents files[] = {{path, bytes}, {json_path, description}};
+  write_together(files);
 }
 
 Frame read_frame(const std::filesystem::path& path, std::string* warning) {

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/file_group.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_dir.h"
 
@@ -197,6 +198,26 @@ TEST(WriteAtomically, Leaves_What_Remove_Leftovers_Finds_When_It_Is_Killed) {
   ASSERT_EQ(entries_in(folder.path()), 1);
   remove_leftovers(folder.path());
   EXPECT_EQ(entries_in(folder.path()), 0);
+}
+
+TEST(WriteTogether, Replaces_No_File_Unless_All_Could_Be_Written) {
+  const TempDir folder;
+  write_atomically(folder / "a", "old a");
+  write_atomically(folder / "b", "old b");
+  const std::string large(5000, 'x');
+  {
+    const FileSizeLimit full(1000);
+    const FileContents files[] = {{folder / "a", "new a"}, {folder / "b", large}};
+    expect_error<FileError>([&] { write_together(files); }, {(folder / "b").string(), "cannot write"});
+  }
+  EXPECT_EQ(read_file(folder / "a"), "old a");
+  EXPECT_EQ(read_file(folder / "b"), "old b");
+  EXPECT_EQ(entries_in(folder.path()), 2) << "a temporary file is still there";
+  const FileContents files[] = {{folder / "a", "new a"}, {folder / "b", large}};
+  write_together(files);
+  EXPECT_EQ(read_file(folder / "a"), "new a");
+  EXPECT_EQ(read_file(folder / "b"), large);
+  EXPECT_EQ(entries_in(folder.path()), 2);
 }
 
 TEST(ReadFile, Names_What_Cannot_Be_Read) {

@@ -204,6 +204,46 @@ TEST_P(TrainerOn, FindsWeightsThatWouldOverflowInTheStepThatMovesThem) {
   EXPECT_TRUE(has_finite_state(tiny.trainer));
 }
 
+TEST_P(TrainerOn, SaysThatWeightsHaveMovedWhereTheGradientsOfAnInfiniteLossAreFinite) {
+  TrainerSettings settings = tiny_settings();
+  settings.loss.kind = LossKind::kSquaredError;
+  TinyRun tiny(GetParam(), {kSeed}, settings);
+  Parameter& bias = *tiny.trainer.parameters().find("projection.bias").parameter;
+  HostTensor values = tiny.trainer.parameters().read(bias.value, 0);
+  std::ranges::fill(values.values<float>(), 1e25F);  // its square overflows, twice it does not
+  tiny.trainer.parameters().write(bias.value, 0, values);
+  const std::string message = divergence_of(tiny.trainer);
+  EXPECT_NE(message.find("the loss is infinite"), std::string::npos) << message;
+  EXPECT_NE(message.find(", looked for after the step had moved weights"), std::string::npos) << message;
+}
+
+TEST_P(TrainerOn, LooksForTheFaultInTheRunThatDivergedAlone) {
+  TinyRun tiny(GetParam(), {kSeed, kSeed + 1});
+  const auto break_weight = [&](const std::string& layer, int run) {
+    const Parameter& weights = *tiny.trainer.parameters().find(layer + ".weight").parameter;
+    HostTensor values = tiny.trainer.parameters().read(weights.value, run);
+    values.values<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+    tiny.trainer.parameters().write(weights.value, run, values);
+  };
+  break_weight("projection", 0);
+  break_weight("0", 1);  // the first layer, of a run that is not told of
+  const std::string message = divergence_of(tiny.trainer);
+  EXPECT_NE(message.find("run 1 of 2, epoch 1, step 1: the loss is nan"), std::string::npos) << message;
+  EXPECT_NE(message.find("is in layer projection ("), std::string::npos) << message;
+}
+
+TEST_P(TrainerOn, TrainsOnWithOtherWeightsAfterADivergence) {
+  TinyRun tiny(GetParam(), {kSeed});
+  const Parameter& weights = *tiny.trainer.parameters().find("0.weight").parameter;
+  const HostTensor good = tiny.trainer.parameters().read(weights.value, 0);
+  HostTensor bad = good;
+  std::ranges::fill(bad.values<float>(), std::numeric_limits<float>::quiet_NaN());
+  tiny.trainer.parameters().write(weights.value, 0, bad);
+  EXPECT_NE(divergence_of(tiny.trainer), "(none)");
+  tiny.trainer.parameters().write(weights.value, 0, good);
+  EXPECT_EQ(divergence_of(tiny.trainer), "(none)");
+}
+
 TEST_P(TrainerOn, NamesThePicturesWhenTheyAreNotFinite) {
   const TinyImages images(kClasses, 8, 1);
   class Broken final : public BatchSource {

@@ -4,13 +4,16 @@
 ///   fails ·
 ///                     EIO: call k fails · VANISH: before call k the folder is renamed to FOLDER.gone ·
 ///                     KILL: before call k the process kills itself · EINTR: every other call fails with it ·
-///                     SHORT: every write takes half of its bytes · COUNT: nothing fails
+///                     SHORT: every write takes half of its bytes · COUNT: nothing fails ·
+///                     NFS: exclusive locks need a file open for writing · RONFS: the same, and files that
+///                     are there open for reading only · NOLOCKS: there are no locks
 ///   GNC_FAULT_CALL    k, from 1
 ///   GNC_FAULT_LOG     file that receives a line with the name of each call that met the fault (COUNT: of
 ///   each call)
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,7 +28,20 @@
 
 namespace {
 
-enum class Kind { kNone, kNoSpace, kReadOnly, kIo, kVanish, kKill, kInterrupt, kShort, kCount };
+enum class Kind {
+  kNone,
+  kNoSpace,
+  kReadOnly,
+  kIo,
+  kVanish,
+  kKill,
+  kInterrupt,
+  kShort,
+  kCount,
+  kNfs,
+  kReadOnlyNfs,
+  kNoLocks
+};
 /// What a call needs: the full disk still removes, renames and closes.
 enum class Needs { kSpace, kNothing };
 
@@ -43,6 +59,9 @@ Kind kind() {
     if (name == "VANISH") return Kind::kVanish;
     if (name == "KILL") return Kind::kKill;
     if (name == "COUNT") return Kind::kCount;
+    if (name == "NFS") return Kind::kNfs;
+    if (name == "RONFS") return Kind::kReadOnlyNfs;
+    if (name == "NOLOCKS") return Kind::kNoLocks;
     if (name == "EINTR") return Kind::kInterrupt;
     return name == "SHORT" ? Kind::kShort : Kind::kNone;
   }();
@@ -150,6 +169,9 @@ int open(const char* path, int flags, ...) {
         code != 0)
       return failed(code);
   }
+  if (kind() == Kind::kReadOnlyNfs && is_watched(path) && (flags & O_ACCMODE) == O_RDWR &&
+      (flags & O_CREAT) == 0)
+    return failed(EROFS);
   const int descriptor = real(path, flags, mode);
   // A folder is opened to be synced.
   const bool counts = is_watched(path) && (changes || (flags & O_DIRECTORY) != 0);
@@ -228,6 +250,15 @@ int ftruncate(int descriptor, off_t length) noexcept {
     if (const int code = fault_of("ftruncate", Needs::kNothing); code != 0) return failed(code);
   }
   return real(descriptor, length);
+}
+
+int flock(int descriptor, int operation) noexcept {
+  static const auto real = next<int (*)(int, int)>("flock");
+  if (kind() == Kind::kNoLocks) return failed(ENOLCK);
+  const bool is_nfs = kind() == Kind::kNfs || kind() == Kind::kReadOnlyNfs;
+  const bool is_read_only = (::fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDONLY;
+  if (is_nfs && is_read_only && (operation & LOCK_EX) != 0) return failed(EBADF);
+  return real(descriptor, operation);
 }
 
 }  // extern "C"

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine/error.h"
+#include "engine/file.h"
 #include "engine/folder_lock.h"
 #include "tests/faults/faulty_disk.h"
 #include "tests/support/expect_error.h"
@@ -71,6 +72,38 @@ TEST(Locks, AKilledSweepHoldsNothing) {
   std::filesystem::remove(folder / "sweep/run-00/checkpoint.safetensors");
   Program second(GNC_PROGRAM, long_sweep(folder / "sweep", {}));
   wait_for(folder / "sweep/run-00/metrics.csv", second);
+}
+
+/// `kind`: how locks behave, as interposer.cpp has it.
+ProgramResult train_with_locks(const std::string& kind, const std::filesystem::path& out) {
+  return run_program(GNC_PROGRAM, with(tiny_training("train", out), {"--resume"}),
+                     {{"LD_PRELOAD", GNC_FAULT_INTERPOSER},
+                      {"OMP_WAIT_POLICY", "passive"},  // else gnc starts itself again with it
+                      {"GNC_FAULT_FOLDER", out},
+                      {"GNC_FAULT_KIND", kind}});
+}
+
+TEST(Locks, AreTakenOnNetworkFileSystems) {
+  for (const std::string kind : {"NFS", "RONFS"}) {
+    SCOPED_TRACE(kind);
+    const TempDir folder;
+    write_atomically(folder / ".lock", "left by a killed process\n");
+    const ProgramResult trained = train_with_locks(kind, folder.path());
+    EXPECT_EQ(trained.exit_status, 0) << trained.err;
+    std::filesystem::remove(folder / "result.json");
+    const FolderLock lock(folder.path());
+    const ProgramResult second = train_with_locks(kind, folder.path());
+    EXPECT_EQ(second.exit_status, 1);
+    EXPECT_NE(second.err.find("in use by process"), std::string::npos) << second.err;
+  }
+}
+
+TEST(Locks, NameTheFileSystemThatHasNone) {
+  const TempDir folder;
+  const ProgramResult refused = train_with_locks("NOLOCKS", folder.path());
+  EXPECT_EQ(refused.exit_status, 1);
+  EXPECT_NE(refused.err.find(".lock: cannot lock: "), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("gnc needs a file system with locks"), std::string::npos) << refused.err;
 }
 
 TEST(Locks, HoldAFolderUntilTheirEnd) {
