@@ -110,6 +110,7 @@ void run_train(const TrainCommand& command, const CLI::App& app) {
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
   std::optional<Frame> frame = experiment.classifier(file);
+  start_profile(command, experiment);  // before anything is printed: it may be wrong usage
   print_settings(experiment.description());
   const PlannedRun run{.name = "run",
                        .directory = RunDirectory(command.training.out),
@@ -117,7 +118,6 @@ void run_train(const TrainCommand& command, const CLI::App& app) {
                        .transformation = "identity",
                        .seed = command.common.seed,
                        .config = resolved_config(app)};
-  start_profile(command, experiment);
   nlohmann::ordered_json result;
   try {
     result = experiment.train({&run, 1}, 1).front();
