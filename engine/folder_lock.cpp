@@ -104,8 +104,13 @@ void FolderLock::require_free(const std::filesystem::path& folder) {
     kind = LOCK_SH;
     descriptor = Descriptor(file, O_RDONLY);
   }
-  // What cannot be opened is nobody's yet, or is told of when it is to be taken.
-  if (descriptor.is_open() && !lock(descriptor, file, kind)) refuse(descriptor, folder);
+  if (!descriptor.is_open()) {
+    // What is not there is nobody's, and what may not be read is told of when it is to be taken.
+    require<FileError>(errno == ENOENT || errno == ENOTDIR || errno == EACCES, "{}: cannot open: {}",
+                       file.string(), std::strerror(errno));
+    return;
+  }
+  if (!lock(descriptor, file, kind)) refuse(descriptor, folder);
 }
 
 }  // namespace gnc
