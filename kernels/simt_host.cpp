@@ -185,13 +185,17 @@ DryRun::~DryRun() { dry_run = nullptr; }
 std::uint64_t seed() { return current_seed; }
 void set_seed(std::uint64_t seed) { current_seed = seed; }
 
-void run_grid(const LaunchShape& shape, void (*body)(const void*), const void* closure) {
+void run_grid(const LaunchShape& shape, const void* kernel, void (*body)(const void*), const void* closure) {
   const std::source_location& launcher = shape.launcher;
   if (this_worker != nullptr)
     fail("launches a kernel from a kernel", {launcher.file_name(), static_cast<int>(launcher.line())});
   check_shape(shape);
   if (dry_run != nullptr) {
-    dry_run->count();
+    const dim3 &grid = shape.grid, &block = shape.block;
+    dry_run->add({.kernel = kernel,
+                  .blocks = std::int64_t{grid.x} * grid.y * grid.z,
+                  .threads = static_cast<int>(block.x * block.y * block.z),
+                  .shared_bytes = shape.shared_bytes});
     return;
   }
   static Pool& pool = *new Pool;

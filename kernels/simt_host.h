@@ -130,8 +130,10 @@ class WarpSlots {
 std::uint64_t seed();
 void set_seed(std::uint64_t seed);
 
-/// Runs every block of the grid to its end. Throws LaunchError where the GPU would refuse the shape.
-void run_grid(const kernels::LaunchShape& shape, void (*body)(const void* closure), const void* closure);
+/// Runs every block of the grid to its end: every thread calls body(closure), which is a call of `kernel`.
+/// Throws LaunchError where the GPU would refuse the shape.
+void run_grid(const kernels::LaunchShape& shape, const void* kernel, void (*body)(const void* closure),
+              const void* closure);
 /// Waits for all threads of the block.
 void barrier(Place at);
 /// Deposits `mine`, waits for the lanes of `mask` and gives a look at all slots, until end_collective.
@@ -182,7 +184,8 @@ template <class... Parameters, class... Arguments>
 void launch(const LaunchShape& shape, void (*kernel)(Parameters...), Arguments&&... arguments) {
   const auto body = [&] { kernel(static_cast<Parameters>(arguments)...); };
   emulator::run_grid(
-      shape, [](const void* closure) { (*static_cast<const decltype(body)*>(closure))(); }, &body);
+      shape, reinterpret_cast<const void*>(kernel),
+      [](const void* closure) { (*static_cast<const decltype(body)*>(closure))(); }, &body);
 }
 
 /// The block's dynamic shared memory, 16-byte aligned; NaN (ones in every bit) at the start of every block.

@@ -94,7 +94,7 @@ void print(const Machine& machine, const std::vector<MeasuredDevice>& measured, 
       {"threads", std::to_string(machine.threads)},
       {"features", fmt::format("{}", fmt::join(machine.features, " "))},
       {"memory", gibibytes(machine.memory_bytes)},
-      {"largest cache",
+      {"last-level caches",
        machine.last_cache_bytes == 0
            ? "unknown"
            : fmt::format("{:.1f} MiB", static_cast<double>(machine.last_cache_bytes) / (1 << 20))},

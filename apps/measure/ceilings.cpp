@@ -9,6 +9,7 @@
 
 #include "apps/measure/stopwatch.h"
 #include "engine/backends/device/cuda_device.h"
+#include "engine/random.h"
 
 namespace gnc {
 namespace {
@@ -49,34 +50,45 @@ double host_copy_rate() {
   return 2.0 * kBytes / seconds;
 }
 
-double device_copy_rate(Backend& backend) {
-  constexpr std::size_t kBytes = std::size_t{1} << 30;
-  const Buffer from(backend.memory(), kBytes), to(backend.memory(), kBytes);
-  backend.memory().fill_zero(from.data(), kBytes);
-  const double seconds = shortest([&] {
-    backend.memory().copy(to.data(), from.data(), kBytes);
-    backend.synchronize();
-  });
-  return 2.0 * kBytes / seconds;
+/// Shortest execution of a few on a GPU, by its own clock, after one more to warm up.
+template <class Work>
+double shortest_on_device(Backend& backend, const Work& work) {
+  work();
+  double best = cuda_seconds(backend, work);
+  for (int i = 1; i < kTries; ++i) best = std::min(best, cuda_seconds(backend, work));
+  return best;
 }
 
-DeviceTensor filled(Backend& backend, const TensorSpec& spec) {
+/// Of random numbers: a GPU needs less power, and so runs faster, on bits that do not change.
+DeviceTensor random_tensor(Backend& backend, const TensorSpec& spec) {
+  const RandomStream stream(1, "ceilings");
+  std::vector<float> values(static_cast<std::size_t>(spec.shape.elements()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(stream.uniform(i) - 0.5);
+  const DeviceTensor plain = upload(backend.memory(), HostTensor(spec.shape, values));
   DeviceTensor tensor(backend.memory(), spec);
-  backend.memory().fill_zero(tensor.view().raw(), spec.bytes());
+  backend.run(ConvertLayout{.x = plain.view(), .y = tensor.view()});
+  backend.synchronize();
   return tensor;
 }
 
-double gemm_rate(Backend& backend, int extent) {
+double device_copy_rate(Backend& backend) {
+  constexpr int kMebibyteRows = 256;
+  const TensorSpec spec{.shape = {kMebibyteRows, 1 << 20}};
+  const DeviceTensor from = random_tensor(backend, spec);
+  const DeviceTensor to(backend.memory(), spec);
+  const double seconds = shortest_on_device(
+      backend, [&] { backend.memory().copy(to.view().raw(), from.view().raw(), spec.bytes()); });
+  return 2.0 * static_cast<double>(spec.bytes()) / seconds;
+}
+
+/// C = A·B of [extent,extent] each, as `seconds_of` measures the work.
+template <class Seconds>
+double gemm_rate(Backend& backend, int extent, const Seconds& seconds_of) {
   const TensorSpec spec{.shape = {extent, extent}};
-  std::vector<float> ones(static_cast<std::size_t>(extent) * static_cast<std::size_t>(extent), 1.0F);
-  const DeviceTensor a = upload(backend.memory(), HostTensor(spec.shape, ones));
-  const DeviceTensor b = upload(backend.memory(), HostTensor(spec.shape, ones));
-  const DeviceTensor c = filled(backend, spec);
+  const DeviceTensor a = random_tensor(backend, spec), b = random_tensor(backend, spec);
+  const DeviceTensor c(backend.memory(), spec);
   const Gemm product{.a = a.view(), .b = b.view(), .c = c.view()};
-  const double seconds = shortest([&] {
-    backend.run(product);
-    backend.synchronize();
-  });
+  const double seconds = seconds_of([&] { backend.run(product); });
   return 2.0 * extent * extent * extent / seconds;
 }
 
@@ -88,14 +100,12 @@ double convolution_rate(Backend& backend) {
   const TensorSpec images{
       .shape = {1, kChannels, kExtent, kExtent}, .dtype = dtype, .layout = backend.image_layout()};
   const Shape weights_shape{kChannels, kChannels, 1, 1};
-  const DeviceTensor x = filled(backend, images), y = filled(backend, images);
-  const DeviceTensor weights = filled(
+  const DeviceTensor x = random_tensor(backend, images);
+  const DeviceTensor weights = random_tensor(
       backend, {.shape = weights_shape, .dtype = dtype, .layout = backend.weights_layout(weights_shape)});
+  const DeviceTensor y(backend.memory(), images);
   const Conv2dForward product{.geometry = geometry, .x = x.view(), .weights = weights.view(), .y = y.view()};
-  const double seconds = shortest([&] {
-    backend.run(product);
-    backend.synchronize();
-  });
+  const double seconds = shortest_on_device(backend, [&] { backend.run(product); });
   return 2.0 * kExtent * kExtent * kChannels * kChannels / seconds;
 }
 
@@ -115,8 +125,12 @@ Ceilings measure_ceilings(const std::string& device, Precision precision) {
       device,
       {.precision = precision, .convolution = is_convolution ? Convolution::kCudnn : Convolution::kOwn});
   if (device == "cpu")
-    return {.bytes_per_second = host_copy_rate(), .flops_per_second = gemm_rate(*backend, 768)};
-  const double rate = is_convolution ? convolution_rate(*backend) : gemm_rate(*backend, 8192);
+    return {.bytes_per_second = host_copy_rate(),
+            .flops_per_second = gemm_rate(*backend, 768, [](const auto& work) { return shortest(work); })};
+  const double rate =
+      is_convolution
+          ? convolution_rate(*backend)
+          : gemm_rate(*backend, 8192, [&](const auto& work) { return shortest_on_device(*backend, work); });
   const std::string obstacle = library_obstacle(*backend);
   require<BackendError>(obstacle.empty(), "no library computed the matrix product: {}", obstacle);
   return {.bytes_per_second = device_copy_rate(*backend), .flops_per_second = rate};

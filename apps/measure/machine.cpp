@@ -9,12 +9,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <dnnl.hpp>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string_view>
 
 namespace gnc {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 /// The value of the first line of /proc/cpuinfo with that key.
@@ -89,15 +94,26 @@ std::string clocks(const std::string& bus_id) {
 
 }  // namespace
 
-std::size_t last_cache_bytes() {
-  // Not sysconf: of some processors it gives the sum over all cores' caches.
-  std::size_t largest = 0;
-  for (int index = 0;; ++index) {
-    std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/size", index));
-    std::size_t kibibytes = 0;
-    if (!(file >> kibibytes)) return largest;
-    largest = std::max(largest, kibibytes << 10);
+std::size_t last_cache_bytes(const fs::path& processors) {
+  // Not sysconf: of some processors it gives the sum over all cores' caches, of others that of one.
+  std::map<std::string, std::size_t> caches;  // by the processors that share them
+  std::error_code none;
+  for (const fs::directory_entry& processor : fs::directory_iterator(processors, none)) {
+    std::string shared_by = processor.path().filename();
+    std::size_t largest = 0;
+    for (int index = 0;; ++index) {
+      const fs::path cache = processor.path() / "cache" / fmt::format("index{}", index);
+      std::size_t kibibytes = 0;
+      if (!(std::ifstream(cache / "size") >> kibibytes)) break;
+      if (kibibytes << 10 <= largest) continue;
+      largest = kibibytes << 10;
+      std::ifstream(cache / "shared_cpu_list") >> shared_by;
+    }
+    if (largest > 0) caches[shared_by] = largest;
   }
+  std::size_t sum = 0;
+  for (const auto& [processors_of_it, bytes] : caches) sum += bytes;
+  return sum;
 }
 
 Machine inspect_machine() {

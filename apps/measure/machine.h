@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ struct Machine {
   std::string commit;  ///< what the environment says in GNC_COMMIT; "unknown" without
 };
 
-/// Bytes of the largest cache that a core can use; 0 where Linux does not say.
-std::size_t last_cache_bytes();
+/// Bytes of the last-level caches of all processors together (many have one for every few cores), as Linux
+/// describes them in `processors`; 0 where it does not.
+std::size_t last_cache_bytes(const std::filesystem::path& processors = "/sys/devices/system/cpu");
 
 /// Asks the system; never throws for what is not there.
 Machine inspect_machine();

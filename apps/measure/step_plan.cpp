@@ -7,7 +7,6 @@
 #include "data/loader.h"
 #include "data/synthetic.h"
 #include "data/transforms.h"
-#include "engine/backends/device/dry_device.h"
 #include "engine/layer_path.h"
 #include "engine/observing_backend.h"
 #include "engine/trainer.h"
@@ -38,7 +37,8 @@ class Recorder {
 
   template <class Op>
   void run(Backend& backend, const Op& op) {
-    const std::int64_t launches = device_.launches(), scratch = device_.scratch_bytes();
+    const std::size_t launched = device_.launches().size();
+    const std::int64_t scratch = device_.scratch_bytes();
     backend.run(op);
     if (!is_recording_) return;
     const OpCost cost = cost_of(op);
@@ -48,7 +48,8 @@ class Recorder {
          .name = Op::kName,
          .op = op,
          .cost = cost,
-         .kernels = static_cast<int>(device_.launches() - launches),
+         .launches = {device_.launches().begin() + static_cast<std::ptrdiff_t>(launched),
+                      device_.launches().end()},
          .moved_bytes = cost.bytes + again + 2 * static_cast<double>(device_.scratch_bytes() - scratch),
          .moved_activation_bytes = cost.activation_bytes + again});
   }
@@ -64,7 +65,7 @@ class Recorder {
 
 void add(PlanTotals& totals, const PlannedOp& op) {
   ++totals.calls;
-  totals.kernels += op.kernels;
+  totals.kernels += static_cast<int>(op.launches.size());
   totals.flops += op.cost.flops;
   totals.bytes += op.cost.bytes;
   totals.moved_bytes += op.moved_bytes;

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/backends/device/dry_device.h"
 #include "engine/ops/op_cost.h"
 #include "engine/precision.h"
 
@@ -41,8 +42,8 @@ struct PlannedOp {
   std::string_view name;
   AnyOp op;
   OpCost cost;
-  int kernels =
-      0;  ///< that `cuda` launches with its own kernels (a product that cuBLAS takes counts as gnc's)
+  /// What `cuda` launches with its own kernels (a product that cuBLAS takes counts as gnc's).
+  std::vector<DryLaunch> launches;
   /// Bytes that those kernels move: every array as often as they read and write it from end to end, partial
   /// results included; what a tile reads again is left aside, as are caches.
   double moved_bytes = 0;

@@ -29,7 +29,7 @@ DryDevice::~DryDevice() = default;
 
 Backend& DryDevice::backend() { return state_->backend; }
 
-std::int64_t DryDevice::launches() const { return state_->launches.launches(); }
+const std::vector<DryLaunch>& DryDevice::launches() const { return state_->launches.launches(); }
 
 std::int64_t DryDevice::scratch_bytes() const {
   return static_cast<std::int64_t>(state_->backend.scratch_bytes());

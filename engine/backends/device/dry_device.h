@@ -3,13 +3,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/backend.h"
+#include "kernels/dry_run.h"
 
 namespace gnc {
 
+using emulator::DryLaunch;
+
 /// The backend `simt` on memory that is only addresses: every op goes as far as its launches, which are
-/// checked and counted and run nothing. One at a time and a thread; its ops run on the thread that made it.
+/// checked and written down and run nothing. One at a time and a thread; its ops run on the thread that made
+/// it.
 class DryDevice {
  public:
   explicit DryDevice(Precision precision);
@@ -18,8 +23,8 @@ class DryDevice {
   ~DryDevice();
 
   Backend& backend();
-  /// Kernels launched so far.
-  std::int64_t launches() const;
+  /// All kernels so far, in their order.
+  const std::vector<DryLaunch>& launches() const;
   /// Bytes of partial results, written by one kernel and read by the next, so far.
   std::int64_t scratch_bytes() const;
 
