@@ -43,11 +43,6 @@ bool is_worse(const BudgetColumn& column, double before, double now) {
   return true;
 }
 
-/// Whether a change is more than its column's tolerance.
-bool has_moved(const BudgetColumn& column, double before, double now) {
-  return std::fabs(now - before) > std::fabs(before) * column.tolerance;
-}
-
 bool is_recording() {
   const char* const record = std::getenv("GNC_RECORD_BUDGETS");
   return record != nullptr && std::string(record) == "1";
@@ -137,10 +132,10 @@ Moves moves_between(const Budget& committed, const Budget& present) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const BudgetColumn& column = present.columns[i];
       const double before = found->second[i], now = values[i];
-      if (!has_moved(column, before, now)) continue;
+      if (now == before) continue;
       std::string line = fmt::format("{}: {} {} -> {}", name, column.name, before, now);
       if (before != 0) line += fmt::format(" ({:+.2f} %)", 100 * (now - before) / before);
-      (is_worse(column, before, now) ? moves.worse : moves.better).push_back(std::move(line));
+      (is_worse(column, before, now) ? moves.worse : moves.others).push_back(std::move(line));
     }
   }
   for (const auto& [name, values] : committed.rows)
@@ -169,7 +164,7 @@ void expect_within(const std::string& name, const std::filesystem::path& committ
   const Moves moves = moves_between(before, present);
   std::string text;
   for (const std::string& line : moves.worse) text += fmt::format("{}: worse: {}\n", name, line);
-  for (const std::string& line : moves.better) text += fmt::format("{}: {}\n", name, line);
+  for (const std::string& line : moves.others) text += fmt::format("{}: {}\n", name, line);
   if (!text.empty()) write_atomically(report, text);
   EXPECT_TRUE(moves.worse.empty()) << committed.filename().string() << " allows less:\n"
                                    << joined(moves.worse)

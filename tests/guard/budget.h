@@ -15,7 +15,7 @@ enum class Worse : std::uint8_t { kMore, kLess, kNeither };
 struct BudgetColumn {
   std::string name;
   Worse worse = Worse::kMore;
-  double tolerance = 0;  ///< share by which a value may be worse
+  double tolerance = 0;  ///< share by which a value may be worse: told, but no failure
 };
 
 /// A table of named rows; and what it depends on besides the code ("compiler" → "12.2.0"): of other pins the
@@ -37,7 +37,7 @@ std::string pin_that_differs(const Budget& committed, const Budget& present);
 /// What has moved.
 struct Moves {
   std::vector<std::string> worse;   ///< one line each: row, column, from, to, per cent; rows new or gone
-  std::vector<std::string> better;  ///< or neither
+  std::vector<std::string> others;  ///< better, neither, or worse within the tolerance
 };
 Moves moves_between(const Budget& committed, const Budget& present);
 

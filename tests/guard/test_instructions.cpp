@@ -15,9 +15,10 @@
 namespace gnc::tests {
 namespace {
 
-/// Six runs of one binary, with environments of other sizes, gave the same counts to the instruction. Another
-/// build moves them by up to 0.49 % (seen when unrelated ops were added), presumably because where an array
-/// begins decides how many elements a SIMD loop takes one by one.
+/// No noise: two builds in folders of other names, heaps shifted by other allocations and environments of
+/// other sizes gave the same counts to the instruction. It is for compilers, whose inlining hangs on what
+/// else is in a file (0.49 % seen when ops were added beside the counted ones): so much is told and is no
+/// failure.
 constexpr double kTolerance = 0.01;
 
 std::string read(const std::filesystem::path& path) {
