@@ -76,6 +76,7 @@ class Experiment {
   TrainingOptions training_;
   TrainerSettings trainer_settings_;
   LoadedData data_;
+  BoundedPictures bounded_;
   std::unique_ptr<Loader> attacked_;  // the pictures of --robustness; null: none
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ProfilingBackend> profiling_;  // null: no profile is wanted
