@@ -101,9 +101,8 @@ std::string sweep_bounds_text(std::span<const Json> results, int classes) {
                    std::to_string(static_cast<int>(results.size()) - none - vacuous)});
   }
   return table.to_string() +
-         "runs by what a bound says: none where classes are not separated, which it presumes; vacuous where "
-         "it is "
-         "above 1, or pictures suffice in no class: it can then only be compared\n";
+         "none: classes are not separated, which the theorems presume\n"
+         "vacuous: above 1, or the pictures suffice in no class; says nothing of an error, compares runs\n";
 }
 
 }  // namespace gnc
