@@ -322,6 +322,7 @@ TEST(DeepFool, In_Bf16_Is_Within_The_Rounding_Of_What_The_Network_Sees) {
     SCOPED_TRACE(choice.to_string());
     LinearProblem problem(backend_named(choice.device, choice.precision), DType::kF32, kClasses, 0, 1);
     const double u = problem.image_rounding();
+    int telling = 0;  // pictures that are not next to a boundary
     const std::vector<double> found = deepfool_distances(problem.target(), {.iterations = kIterations});
     for (int run = 0; run < kRuns; ++run)
       for (int b = 0; b < kBatch; ++b) {
@@ -341,8 +342,9 @@ TEST(DeepFool, In_Bf16_Is_Within_The_Rounding_Of_What_The_Network_Sees) {
         const double distance = found[static_cast<std::size_t>(run * kBatch + b)];
         EXPECT_NEAR(distance, expected, 2 * u * expected + (kIterations + 1) * farthest)
             << "run " << run << ", picture " << b;
-        EXPECT_LT((kIterations + 1) * farthest, 0.5 * expected) << "the bound says nothing";
+        telling += (kIterations + 1) * farthest < 0.5 * expected ? 1 : 0;
       }
+    EXPECT_GE(telling, kRuns * kBatch / 2) << "the bound says nothing";
   }
 }
 

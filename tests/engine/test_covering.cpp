@@ -105,7 +105,8 @@ TEST(GreedyNet, OfPointsThatCoincideIsOnePoint) {
 /// The estimate is the inverse of the mean of n(k−1) such terms (MacKay and Ghahramani's average), so that,
 /// for independent terms, its asymptotic standard error is m/√(n(k−1)). They are not independent: a distance
 /// is among the neighbours of both its ends, so that at most every term counts twice, and the variance
-/// doubles. Four such standard errors are allowed, and below what the slope falls to at the largest T_k.
+/// doubles (300 clouds of 400 points deviate by 1.36, 1.29 and 1.33 times it, m = 1, 2, 4). Four such
+/// standard errors are allowed, and below what the slope falls to at the largest T_k.
 TEST(IntrinsicDimension, IsThatOfTheSphere) {
   constexpr int kPoints = 1200, kNeighbours = 10, kAmbient = 10;
   for (const int dim : {1, 2, 4}) {

@@ -167,9 +167,9 @@ TEST_P(LayerOutputsOn, OfADenseNetAreItsBlocks) {
       // Six roundings of the product, and of the means of 16 pixels in another order.
       ASSERT_NEAR(evaluation.features[n * 2 + o], sum, 24 * 6e-8 * size_of_terms) << "picture " << n;
     }
-  tests::expect_error<UsageError>(
-      [&] { Trainer(*backend, *network, train, test, settings_with({"features.conv0"}), {1}); },
-      {"--layers", "'features.conv0'", "features.denseblock1"});
+  settings.layers = {"features.conv0"};
+  tests::expect_error<UsageError>([&] { Trainer(*backend, *network, train, test, settings, {1}); },
+                                  {"--layers", "'features.conv0'", "features.denseblock1"});
 }
 
 /// So that a name is found wrong before there are pictures.
