@@ -20,6 +20,8 @@ std::string shown(const std::string& name, double value) {
   return is_share(name) ? fmt::format("{:.3f} %", 100 * value) : fmt::format("{:.6g}", value);
 }
 
+std::string epochs_text(int epochs) { return fmt::format("{} {}", epochs, epochs == 1 ? "epoch" : "epochs"); }
+
 std::string scores(const Json& result) {
   TextTable table({{"pictures", Align::kLeft}, {"cross-entropy"}, {"accuracy %"}});
   for (const char* split : {"train", "test"})
@@ -33,9 +35,9 @@ std::string scores(const Json& result) {
 std::string eval_text(const Json& result, const std::vector<NumberSection>& sections,
                       const std::vector<MeasuredLayer>& layers, int classes) {
   std::string text =
-      fmt::format("{}: {} parameters, {} epochs; on {} in {}, {:.1f} s, {:.0f} images/s\n\n{}",
+      fmt::format("{}: {} parameters, {} of training; on {} in {}, {:.1f} s, {:.0f} images/s\n\n{}",
                   result.at("model").get<std::string>(), result.at("parameters").get<std::int64_t>(),
-                  result.at("epochs").get<int>(), result.at("device").get<std::string>(),
+                  epochs_text(result.at("epochs").get<int>()), result.at("device").get<std::string>(),
                   result.at("precision").get<std::string>(), result.at("seconds").get<double>(),
                   result.at("images_per_second").get<double>(), scores(result));
   for (const NumberSection& section : sections) {

@@ -1,7 +1,6 @@
 #pragma once
 /// Trains runs that differ in their frame (or their seed) and in nothing else, each into its own folder.
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>

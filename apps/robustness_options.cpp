@@ -1,7 +1,6 @@
 #include "apps/robustness_options.h"
 
 #include <charconv>
-#include <cmath>
 #include <limits>
 
 #include "apps/options.h"

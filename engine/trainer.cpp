@@ -6,10 +6,12 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <span>
 
 #include "engine/checking_backend.h"
 #include "engine/planning_backend.h"
 #include "engine/run_divergence.h"
+#include "engine/steepest_gradient.h"
 
 namespace gnc {
 namespace {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,6 @@
 #include "engine/network.h"
 #include "engine/parameter_arena.h"
 #include "engine/schedule.h"
-#include "engine/steepest_gradient.h"
 
 namespace gnc {
 

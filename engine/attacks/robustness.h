@@ -2,7 +2,6 @@
 /// How robust networks are against small changes of their inputs, on some pictures.
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "engine/arena_guest.h"
