@@ -250,7 +250,7 @@ void check_layers(const TrainingOptions& options, const std::optional<Frame>& fr
   const int dim = frame ? frame->dim() : feature_dim_of(options, pictures);
   const std::unique_ptr<Network> network =
       build_classification_network(backbone, pictures, head_options(options, dim, 2));
-  check_layers(options.layers, layer_names(*network, pictures));
+  check_layer_names(options.layers, layer_names(*network, pictures));
 }
 
 nlohmann::ordered_json result_settings(const TrainingOptions& options) {

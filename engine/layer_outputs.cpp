@@ -50,7 +50,7 @@ std::vector<std::string> observable_layers(Network& network, LeasedTensor x, Pas
   return names;
 }
 
-void check_layers(std::span<const std::string> wanted, const std::vector<std::string>& known) {
+void check_layer_names(std::span<const std::string> wanted, const std::vector<std::string>& known) {
   const bool takes_all = std::ranges::find(wanted, kAllLayers) != wanted.end();
   require<UsageError>(!takes_all || wanted.size() == 1, "--layers {}: {} takes every layer; give it alone",
                       fmt::join(wanted, ","), kAllLayers);

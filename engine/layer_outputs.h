@@ -38,6 +38,6 @@ inline constexpr const char* kAllLayers = "all";
 std::vector<std::string> observable_layers(Network& network, LeasedTensor x, Pass& pass);
 
 /// Throws UsageError unless `wanted` is "all" alone, or each of it among `known`; names the nearest.
-void check_layers(std::span<const std::string> wanted, const std::vector<std::string>& known);
+void check_layer_names(std::span<const std::string> wanted, const std::vector<std::string>& known);
 
 }  // namespace gnc

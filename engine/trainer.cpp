@@ -175,7 +175,7 @@ void Trainer::check_layers() {
   PlanningBackend planning(backend_);
   Arena arena = Arena::unbacked(backend_.memory());
   Pass pass(planning, arena, Mode::kEvaluate);
-  gnc::check_layers(settings_.layers,
+  check_layer_names(settings_.layers,
                     observable_layers(network_, train_.batch(1, runs(), pass).images, pass));
 }
 

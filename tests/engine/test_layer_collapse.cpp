@@ -192,10 +192,10 @@ TEST(LayerNames, DependNeitherOnThePicturesNorOnTheClasses) {
 TEST(LayerOutputs, OfAllAndOneMoreAreAnError) {
   const std::vector<std::string> known = {"conv1", "layer1.0"}, both = {"all", "conv1"}, all = {"all"},
                                  some = {"layer1.0", "conv1"};
-  tests::expect_error<UsageError>([&] { check_layers(both, known); },
+  tests::expect_error<UsageError>([&] { check_layer_names(both, known); },
                                   {"--layers all,conv1", "give it alone"});
-  EXPECT_NO_THROW(check_layers(all, known));
-  EXPECT_NO_THROW(check_layers(some, known));
+  EXPECT_NO_THROW(check_layer_names(all, known));
+  EXPECT_NO_THROW(check_layer_names(some, known));
 }
 
 TEST(LayerOutputs, LeaveTheFeaturesAsTheyAre) {
