@@ -95,15 +95,14 @@ int padded_size(const PictureShape& shape, const DataOptions& options, int minim
 }  // namespace
 
 void add_subset_options(CLI::App& app, DataOptions& options) {
-  app.add_option("--train-limit", options.train_limit,
-                 "Training pictures to use, the same number of each class, the first ones; 0: all")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--test-limit", options.test_limit, "The same for the test pictures")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+  restrict_to_count(
+      app.add_option("--train-limit", options.train_limit,
+                     "Training pictures to use, the same number of each class, the first ones; 0: all")
+          ->capture_default_str()
+          ->type_name("N"));
+  restrict_to_count(app.add_option("--test-limit", options.test_limit, "The same for the test pictures")
+                        ->capture_default_str()
+                        ->type_name("N"));
   app.add_option(
          "--imbalance", options.imbalance,
          "Step imbalance of the training set: the first C1 classes (default: half) keep their pictures, the "

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "apps/report/terminal_phase.h"
 #include "apps/stop_signal.h"
 
 namespace gnc {
@@ -78,9 +79,8 @@ std::string attacks_text(const std::optional<Robustness>& robustness) {
 /// The first epoch, counted from 1, after which every training picture is classified rightly: the terminal
 /// phase begins (Papyan, Han, Donoho 2020). Null: there is none.
 nlohmann::ordered_json terminal_phase_epoch(const CsvTable& epochs) {
-  for (int row = 0; row < epochs.size(); ++row)
-    if (epochs.number(row, "train_accuracy") == 1) return epochs.integer(row, "epoch");
-  return nullptr;
+  const int row = terminal_row(epochs);
+  return row < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(epochs.integer(row, "epoch"));
 }
 
 }  // namespace
@@ -219,20 +219,18 @@ void Ensemble::attack(std::vector<EpochRow>& rows) {
 
 /// Once everything else is on disk: it takes memory and time of its own.
 void Ensemble::add_bounds(std::vector<EpochRow>& rows) {
-  const Loader& source = *shared_.data.train;
-  const std::vector<double> steepest = steepest_gradients(trainer_, source);
+  const std::vector<double> steepest = sampled_gradients(trainer_, *shared_.data.train);
   const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Eigen::MatrixXd classifier = classifier_of(i);
     // Every training set has every class (Dataset), so there is a report.
     rows[i].bounds = bounds_of({.trainer = trainer_,
                                 .run = static_cast<int>(i),
-                                .source = source,
                                 .evaluation = train[i],
                                 .classifier = classifier,
                                 .collapse = rows[i].train_metrics.collapse.value(),
                                 .steepest_gradient = steepest[i]},
-                               shared_.options.bounds);
+                               shared_.bounded);
   }
 }
 

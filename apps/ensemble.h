@@ -62,6 +62,7 @@ class Ensemble {
     const LoadedData& data;
     const Backend& backend;
     std::string precision;
+    BoundedPictures& bounded;               ///< for --bounds
     RobustnessMeter* robustness = nullptr;  ///< of the trainer's runs; null: no attacks
   };
 

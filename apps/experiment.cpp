@@ -99,6 +99,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
       training_(training),
       trainer_settings_(trainer_settings(training)),
       data_(load_data(data, find_backbone(training.model).minimum_image_size)),
+      bounded_(*data_.train, training.bounds),
       backend_(open_backend(common)) {
   require<UsageError>(data_.num_classes >= 2, "--data {}: one class; expected at least 2", data.spec);
   require<UsageError>(training.batch_size <= data_.train->images().size(),
@@ -249,6 +250,7 @@ void Experiment::train_together(std::span<const PlannedRun* const> runs, Positio
                                 .data = data_,
                                 .backend = training_backend(),
                                 .precision = common_.precision,
+                                .bounded = bounded_,
                                 .robustness = robustness ? &*robustness : nullptr};
   Ensemble ensemble(shared, trainer, runs, std::move(settings));
   ensemble.begin_or_resume(start);

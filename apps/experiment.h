@@ -1,7 +1,6 @@
 #pragma once
 /// Trains runs that differ in their frame (or their seed) and in nothing else, each into its own folder.
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -76,6 +75,7 @@ class Experiment {
   TrainingOptions training_;
   TrainerSettings trainer_settings_;
   LoadedData data_;
+  BoundedPictures bounded_;
   std::unique_ptr<Loader> attacked_;  // the pictures of --robustness; null: none
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ProfilingBackend> profiling_;  // null: no profile is wanted

@@ -32,12 +32,4 @@ std::vector<float> network_inputs(const BatchSource& source) {
   return network_inputs(source, indices);
 }
 
-std::vector<int> first_of_each_class(const ImageSet& images, int most) {
-  std::vector<int> seen(static_cast<std::size_t>(images.num_classes), 0), indices;
-  for (int n = 0; n < images.size(); ++n)
-    if (seen[static_cast<std::size_t>(images.labels[static_cast<std::size_t>(n)])]++ < most)
-      indices.push_back(n);
-  return indices;
-}
-
 }  // namespace gnc

@@ -14,7 +14,4 @@ std::vector<float> network_inputs(const BatchSource& source, std::span<const int
 /// All of them.
 std::vector<float> network_inputs(const BatchSource& source);
 
-/// The first `most` pictures of every class, in the order they are stored in.
-std::vector<int> first_of_each_class(const ImageSet& images, int most);
-
 }  // namespace gnc

@@ -32,6 +32,19 @@ CLI::Option* restrict_to_natural(CLI::Option* option) {
   });
 }
 
+CLI::Option* restrict_to_count(CLI::Option* option, int least) {
+  return option->check([least](const std::string& given) {
+    std::int32_t value = 0;
+    const char* end = given.data() + given.size();
+    const auto [rest, error] = std::from_chars(given.data(), end, value);
+    if (rest == end && error == std::errc::result_out_of_range && !given.starts_with('-'))
+      return fmt::format("{} is too large; expected at most {}", given,
+                         std::numeric_limits<std::int32_t>::max());
+    if (rest == end && error == std::errc() && value >= least) return std::string();
+    return fmt::format("'{}'; expected a whole number, {} or more", given, least);
+  });
+}
+
 CLI::Option* add_choice_option(CLI::App& app, const std::string& flag, std::string& value,
                                std::vector<std::string> names, const std::string& description) {
   return restrict_to(app.add_option(flag, value, description)->capture_default_str(), std::move(names));

@@ -54,6 +54,9 @@ void print_json(const nlohmann::ordered_json& result);
 /// is too large.
 CLI::Option* restrict_to_natural(CLI::Option* option);
 
+/// Makes a value that is not a whole number from `least` to 2^31 - 1 a usage error that says so.
+CLI::Option* restrict_to_count(CLI::Option* option, int least = 0);
+
 /// Makes every value of `option` that is not among `names` a usage error that names the nearest one.
 CLI::Option* restrict_to(CLI::Option* option, std::vector<std::string> names);
 

@@ -1,9 +1,9 @@
 #include "apps/robustness_options.h"
 
 #include <charconv>
-#include <cmath>
 #include <limits>
 
+#include "apps/options.h"
 #include "data/subset.h"
 #include "engine/error.h"
 
@@ -34,28 +34,58 @@ double parse_epsilon(const std::string& text) {
 }  // namespace
 
 void add_robustness_options(CLI::App& app, RobustnessOptions& options) {
-  app.add_option("--robustness", options.pictures,
-                 "Test pictures to attack (FGSM, PGD, DeepFool), the same number of each class, the first "
-                 "ones; 0: none")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+  CLI::Option* pictures = restrict_to_count(
+      app.add_option(
+             "--robustness", options.pictures,
+             "Test pictures to attack (FGSM, PGD, DeepFool), a multiple of the classes: the first ones "
+             "of each; 0: none")
+          ->capture_default_str()
+          ->type_name("N"));
   app.add_option_function<std::string>(
-         kFlag, [&options](const std::string& text) { options.epsilon = parse_epsilon(text); },
+         kFlag,
+         [&options](const std::string& text) {
+           options.epsilon = parse_epsilon(text);
+           options.given = text;
+         },
          "Most that FGSM and PGD change a pixel by, in pixel values of [0,1], as a number or a fraction")
-      ->default_str("2/255")
-      ->type_name("E");
+      ->default_str(options.given)
+      ->type_name("E")
+      ->needs(pictures);
+}
+
+std::string epsilon_text(const RobustnessOptions& options) {
+  const std::string number = fmt::format("{:.3g}", options.epsilon);
+  return options.given.find('/') == std::string::npos ? number
+                                                      : fmt::format("{} ({})", options.given, number);
+}
+
+void check_robustness(const RobustnessOptions& options) {
+  if (options.is_wanted()) return;
+  const RobustnessOptions none;
+  require<UsageError>(options.epsilon == none.epsilon,
+                      "{} {} needs --robustness, the number of pictures to attack", kFlag, options.given);
+  require<UsageError>(options.every == none.every,
+                      "--robustness-every {} needs --robustness, the number of pictures to attack",
+                      options.every);
 }
 
 void add_robustness_schedule_option(CLI::App& app, RobustnessOptions& options) {
-  app.add_option("--robustness-every", options.every,
-                 "Epochs between attacks; 0: only after the last one, which always has them")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+  restrict_to_count(
+      app.add_option("--robustness-every", options.every,
+                     "Epochs between attacks; 0: only after the last one, which always has them")
+          ->capture_default_str()
+          ->type_name("N"))
+      ->needs(app.get_option("--robustness"));
 }
 
 std::unique_ptr<Loader> attacked_pictures(const RobustnessOptions& options, const LoadedData& data) {
+  const int below = options.pictures / data.num_classes * data.num_classes;
+  require<UsageError>(
+      options.pictures == below,
+      "--robustness {}: expected a multiple of the {} classes, so that each has the same number "
+      "of pictures: {}{}",
+      options.pictures, data.num_classes, below > 0 ? fmt::format("{} or ", below) : "",
+      below + data.num_classes);
   return std::make_unique<Loader>(
       std::make_shared<const ImageSet>(
           balanced_subset(data.test->images(), options.pictures, data.class_names, "--robustness")),

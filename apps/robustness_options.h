@@ -16,9 +16,10 @@ namespace gnc {
 
 /// What the flags say.
 struct RobustnessOptions {
-  int pictures = 0;            ///< of the test set, the same number of each class; 0: no attacks
-  double epsilon = 2.0 / 255;  ///< radius of FGSM and PGD in the maximum norm, in pixel values of [0,1]
-  int every = 10;              ///< epochs between attacks while training; the last epoch always
+  int pictures = 0;             ///< of the test set, the same number of each class; 0: no attacks
+  double epsilon = 2.0 / 255;   ///< radius of FGSM and PGD in the maximum norm, in pixel values of [0,1]
+  std::string given = "2/255";  ///< the same as it was given
+  int every = 10;               ///< epochs between attacks while training; the last epoch always
 
   bool is_wanted() const { return pictures > 0; }
   /// Whether attacks are due when `done` of `epochs` epochs are.
@@ -29,11 +30,16 @@ struct RobustnessOptions {
 
 /// --robustness --robustness-epsilon.
 void add_robustness_options(CLI::App& app, RobustnessOptions& options);
+/// "2/255 (0.00784)", or the number alone where none but it was given.
+std::string epsilon_text(const RobustnessOptions& options);
+/// Throws UsageError for an epsilon or a schedule of attacks without any: the parse catches a flag without
+/// --robustness, this one with --robustness 0 (a settings file may have that).
+void check_robustness(const RobustnessOptions& options);
 /// --robustness-every beside them, for training.
 void add_robustness_schedule_option(CLI::App& app, RobustnessOptions& options);
 
-/// The pictures that are attacked: the first of each class, normalised as the test set. Throws UsageError for
-/// more than there are.
+/// The pictures that are attacked, as many as the options say: the first of each class, normalised as the
+/// test set. Throws UsageError for a number that is no multiple of the classes, and for more than there are.
 std::unique_ptr<Loader> attacked_pictures(const RobustnessOptions& options, const LoadedData& data);
 
 /// What the meter takes of them.

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <vector>
 
 #include "engine/metrics/covering_bound.h"
@@ -15,24 +16,46 @@ struct BoundsOptions {
   int pictures = 1000;  ///< of each class, whose distances are taken; the first ones
 };
 
+/// --bounds --bounds-pictures.
 void add_bounds_options(CLI::App& app, BoundsOptions& options);
+/// Throws UsageError for a number of pictures without --bounds, where the parse did not: a settings file may
+/// say that there are none.
+void check_bounds(const BoundsOptions& options);
+
+/// The training pictures whose distances the bounds take: the first of each class, as many as the options
+/// say. The same for all runs, so that what is measured of them is measured once, when it is first wanted.
+class BoundedPictures {
+ public:
+  /// `source` must outlive it.
+  BoundedPictures(const BatchSource& source, const BoundsOptions& options);
+
+  const BatchSource& source() const { return source_; }
+  const std::vector<int>& indices() const { return indices_; }
+  /// Of them, in that order.
+  const std::vector<std::int32_t>& labels() const { return labels_; }
+  const std::vector<ClassSupport>& supports();
+
+ private:
+  const BatchSource& source_;
+  std::vector<int> indices_;
+  std::vector<std::int32_t> labels_;
+  std::vector<ClassSupport> supports_;  // empty before they are wanted
+};
 
 /// What the bounds are of.
 struct BoundedRun {
   Trainer& trainer;
   int run = 0;
-  const BatchSource& source;          ///< of the training pictures
-  const Evaluation& evaluation;       ///< of all of them, with features
+  const Evaluation& evaluation;       ///< of all training pictures, with features
   const Eigen::MatrixXd& classifier;  ///< [d,C]
   const CollapseReport& collapse;
-  double steepest_gradient = 0;  ///< of steepest_gradients()
+  double steepest_gradient = 0;  ///< of sampled_gradients()
 };
 
-/// Trainer::steepest_gradients() of every run at 64 training pictures, spread over the set (all of them,
-/// where it has no more).
-std::vector<double> steepest_gradients(Trainer& trainer, const BatchSource& source);
+/// Trainer::feature_gradients() at 64 training pictures, spread over the set (all of them, where it has no
+/// more).
+std::vector<double> sampled_gradients(Trainer& trainer, const BatchSource& source);
 
-/// Of the first pictures of each class, as many as the options say (at least 2).
-CoveringBound bounds_of(const BoundedRun& run, const BoundsOptions& options);
+CoveringBound bounds_of(const BoundedRun& run, BoundedPictures& pictures);
 
 }  // namespace gnc

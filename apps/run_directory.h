@@ -5,7 +5,6 @@
 /// until then seconds.json beside the checkpoint.
 
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>

@@ -91,12 +91,14 @@ TrainedRun::TrainedRun(const OpenOptions& options, const CommonOptions& common) 
   training_ = stored.training;
   precision_ = options.precision.empty() ? stored.common.precision : options.precision;
   const BackboneEntry& backbone = find_backbone(training_.model);
+  std::optional<Frame> frame;  // none: the classifier is learned, and lies in the checkpoint
+  if (!is_learned(training_)) frame = read_frame(options.directory / "frame.npy");
+  training_.layers = options.layers;
+  check_layers(training_, frame);
   data_ = load_data(stored.data, backbone.minimum_image_size);
   if (!options.data.empty() && options.data != stored.data.spec)
     replace_pictures(options.data, stored.data, data_);
 
-  std::optional<Frame> frame;  // none: the classifier is learned, and lies in the checkpoint
-  if (!is_learned(training_)) frame = read_frame(options.directory / "frame.npy");
   const Shape& images = data_.train->images().pixels.shape();
   const BackboneOptions backbone_options{
       .image_channels = images[1], .image_size = images[2], .width = training_.width};
@@ -109,7 +111,6 @@ TrainedRun::TrainedRun(const OpenOptions& options, const CommonOptions& common) 
 
   TrainerSettings settings = trainer_settings(training_);
   settings.batch_size = std::min(settings.batch_size, images[0]);  // other pictures may be few
-  settings.layers = options.layers;
   const std::filesystem::path checkpoint = options.directory / "checkpoint.safetensors";
   if (options.robustness.is_wanted()) {
     attacked_ = attacked_pictures(options.robustness, data_);

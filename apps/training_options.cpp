@@ -7,11 +7,13 @@
 #include "apps/epoch_metrics.h"
 #include "apps/layer_metrics.h"
 #include "apps/options.h"
+#include "engine/layer_outputs.h"
 #include "engine/linalg.h"
 #include "engine/random.h"
 #include "models/backbone.h"
 #include "models/frame_generate.h"
 #include "models/frame_io.h"
+#include "models/network_summary.h"
 
 namespace gnc {
 namespace {
@@ -75,6 +77,10 @@ void check_classifier(const TrainingOptions& options) {
                       "--temperature {} takes --normalize-features; without it a temperature only rescales "
                       "the classifier (gnc frame generate --norm)",
                       options.temperature);
+}
+
+void check_width(double width) {
+  require<UsageError>(is_positive(width) && width <= 16, "--width {}; expected a number in (0,16]", width);
 }
 
 }  // namespace
@@ -199,8 +205,7 @@ HeadOptions head_options(const TrainingOptions& options, int feature_dim, int nu
 }
 
 TrainerSettings trainer_settings(const TrainingOptions& options) {
-  require<UsageError>(is_positive(options.width) && options.width <= 16,
-                      "--width {}; expected a number in (0,16]", options.width);
+  check_width(options.width);
   require<UsageError>(options.epochs >= 1, "--epochs {}; expected at least 1", options.epochs);
   require<UsageError>(options.batch_size >= 1, "--batch-size {}; expected at least 1", options.batch_size);
   check_loss(options);
@@ -212,8 +217,8 @@ TrainerSettings trainer_settings(const TrainingOptions& options) {
                       "--nesterov takes a --momentum above 0, not {}", options.momentum);
   require<UsageError>(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
                       "--weight-decay {}; expected a number from 0", options.weight_decay);
-  require<UsageError>(options.bounds.pictures >= 2, "--bounds-pictures {}; expected at least 2",
-                      options.bounds.pictures);
+  check_bounds(options.bounds);
+  check_robustness(options.robustness);
   require<UsageError>(options.checkpoint_every >= 0,
                       "--checkpoint-every {}; expected a number of epochs from 0", options.checkpoint_every);
   return {.epochs = options.epochs,
@@ -233,6 +238,19 @@ TrainerSettings trainer_settings(const TrainingOptions& options) {
                    .focusing = static_cast<float>(options.focal_gamma)},
           .last_batch = options.drops_last ? LastBatch::kDrop : LastBatch::kKeep,
           .layers = options.layers};
+}
+
+void check_layers(const TrainingOptions& options, const std::optional<Frame>& frame) {
+  if (options.layers.empty()) return;
+  check_width(options.width);
+  check_classifier(options);
+  const BackboneEntry& backbone = find_backbone(options.model);
+  // Names depend neither on the pictures nor on the number of classes.
+  const BackboneOptions pictures{.image_size = backbone.minimum_image_size, .width = options.width};
+  const int dim = frame ? frame->dim() : feature_dim_of(options, pictures);
+  const std::unique_ptr<Network> network =
+      build_classification_network(backbone, pictures, head_options(options, dim, 2));
+  check_layer_names(options.layers, layer_names(*network, pictures));
 }
 
 nlohmann::ordered_json result_settings(const TrainingOptions& options) {
@@ -294,12 +312,22 @@ std::vector<std::pair<std::string, std::string>> described(const TrainingOptions
                    options.decay == Decay::kWeights ? " of weights alone" : "")},
       {"epochs", fmt::format("{} of batches of {}{}", options.epochs, options.batch_size,
                              options.drops_last ? ", what is left over dropped" : "")}};
+  if (!options.metrics.empty())
+    rows.emplace_back("metrics", fmt::format("the paper's, {}", fmt::join(options.metrics, ", ")));
+  if (!options.layers.empty())
+    rows.emplace_back("layers", fmt::format("collapse of {}, every epoch", fmt::join(options.layers, ", ")));
+  if (options.bounds.is_wanted)
+    rows.emplace_back("bounds",
+                      fmt::format("Theorems 3.8 and 4.2 of the trained network, by {} pictures of each "
+                                  "class at most",
+                                  options.bounds.pictures));
   if (const RobustnessOptions& attacks = options.robustness; attacks.is_wanted())
-    rows.emplace_back("robustness",
-                      fmt::format("FGSM, PGD (epsilon {:.4g}) and DeepFool on {} test pictures, {}",
-                                  attacks.epsilon, attacks.pictures,
-                                  attacks.every == 0 ? std::string("after the last epoch")
-                                                     : fmt::format("every {} epochs", attacks.every)));
+    rows.emplace_back(
+        "robustness",
+        fmt::format("FGSM, PGD (epsilon {}) and DeepFool on {} test pictures, {}", epsilon_text(attacks),
+                    attacks.pictures,
+                    attacks.every == 0 ? std::string("after the last epoch")
+                                       : fmt::format("every {} epochs and after the last", attacks.every)));
   return rows;
 }
 

@@ -75,6 +75,10 @@ HeadOptions head_options(const TrainingOptions& options, int feature_dim, int nu
 /// What the trainer takes of them. Throws UsageError naming the flag for a value that makes no sense.
 TrainerSettings trainer_settings(const TrainingOptions& options);
 
+/// Throws UsageError for --layers that the network has not; `frame` is what read_classifier() gave. Looks at
+/// the network alone, so that a misspelt name costs no loading of data.
+void check_layers(const TrainingOptions& options, const std::optional<Frame>& frame);
+
 /// What decides the result, name by flag: two runs with equal settings (and equal frames and equal files of
 /// --init) are the same run. Operational flags (out, resume, checkpoint-every) are not part of it.
 nlohmann::ordered_json result_settings(const TrainingOptions& options);

@@ -9,8 +9,20 @@
 
 namespace gnc {
 
-ImageSet first_of_each_class(const ImageSet& images, std::span<const std::int64_t> per_class,
-                             std::span<const std::string> class_names, std::string_view flag) {
+std::vector<int> first_of_each_class(const ImageSet& images, std::span<const std::int64_t> per_class) {
+  std::vector<std::int64_t> taken(per_class.size());
+  std::vector<int> indices;
+  for (int i = 0; i < images.size(); ++i) {
+    const auto c = static_cast<std::size_t>(images.labels[static_cast<std::size_t>(i)]);
+    if (taken[c] == per_class[c]) continue;
+    ++taken[c];
+    indices.push_back(i);
+  }
+  return indices;
+}
+
+ImageSet class_subset(const ImageSet& images, std::span<const std::int64_t> per_class,
+                      std::span<const std::string> class_names, std::string_view flag) {
   const std::vector<std::int64_t> available = class_counts(images);
   std::int64_t total = 0;
   for (std::size_t c = 0; c < available.size(); ++c) {
@@ -19,16 +31,11 @@ ImageSet first_of_each_class(const ImageSet& images, std::span<const std::int64_
     total += per_class[c];
   }
   ImageSet subset = make_image_set(total, shape_of(images), images.num_classes, std::string(flag));
-  std::vector<std::int64_t> taken(available.size());
   std::int64_t next = 0;
-  for (int i = 0; i < images.size(); ++i) {
-    const std::int32_t label = images.labels[static_cast<std::size_t>(i)];
-    const auto c = static_cast<std::size_t>(label);
-    if (taken[c] == per_class[c]) continue;
-    ++taken[c];
+  for (const int i : first_of_each_class(images, per_class)) {
     const auto source = picture(images, i);
     std::memcpy(picture(subset, next).data(), source.data(), source.size());
-    subset.labels[static_cast<std::size_t>(next++)] = label;
+    subset.labels[static_cast<std::size_t>(next++)] = images.labels[static_cast<std::size_t>(i)];
   }
   return subset;
 }
@@ -39,7 +46,7 @@ ImageSet balanced_subset(const ImageSet& images, std::int64_t limit, std::span<c
                       "{} is {}, expected at least one picture for each of {} classes", flag, limit,
                       images.num_classes);
   const std::vector<std::int64_t> per_class(class_names.size(), limit / images.num_classes);
-  return first_of_each_class(images, per_class, class_names, flag);
+  return class_subset(images, per_class, class_names, flag);
 }
 
 StepImbalance parse_imbalance(std::string_view text) {
@@ -78,7 +85,7 @@ ImageSet imbalanced_subset(const ImageSet& images, const StepImbalance& imbalanc
                       imbalance.ratio, *smallest);
   std::vector<std::int64_t> per_class(available.size(), minority_size);
   std::fill_n(per_class.begin(), majority, *largest);
-  return first_of_each_class(images, per_class, class_names, "--imbalance");
+  return class_subset(images, per_class, class_names, "--imbalance");
 }
 
 }  // namespace gnc

@@ -4,15 +4,19 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/dataset.h"
 
 namespace gnc {
 
-/// The first pictures of every class, `per_class[label]` of them, in the order of the set. Throws UsageError
-/// naming the class, how many there are and how many are wanted; `flag` is what asked for them.
-ImageSet first_of_each_class(const ImageSet& images, std::span<const std::int64_t> per_class,
-                             std::span<const std::string> class_names, std::string_view flag);
+/// The first pictures of every class, at most `per_class[label]` of them, in the order of the set.
+std::vector<int> first_of_each_class(const ImageSet& images, std::span<const std::int64_t> per_class);
+
+/// Those pictures, exactly so many. Throws UsageError naming the class, how many there are and how many are
+/// wanted; `flag` is what asked for them.
+ImageSet class_subset(const ImageSet& images, std::span<const std::int64_t> per_class,
+                      std::span<const std::string> class_names, std::string_view flag);
 
 /// A balanced subset: the first floor(limit/C) pictures of every class, in file order (no seed: everybody's
 /// `--train-limit 2000` is the same 2000 pictures). Throws as above, and UsageError for a limit below C.

@@ -153,4 +153,15 @@ std::size_t DeviceImages::bytes() const {
          epoch_.bytes() + current_.bytes();
 }
 
+int distinct_orders(std::span<const std::uint64_t> seeds) {
+  const bool is_shared = std::ranges::all_of(seeds, [&](auto seed) { return seed == seeds.front(); });
+  return is_shared ? 1 : static_cast<int>(seeds.size());
+}
+
+std::vector<int> batch_sizes(int size, int batch_size) {
+  std::vector<int> sizes = {std::min(size, batch_size)};
+  if (size % batch_size != 0) sizes.push_back(size % batch_size);
+  return sizes;
+}
+
 }  // namespace gnc

@@ -2,6 +2,7 @@
 /// A split of a data set on the device, and the batches made from it.
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/backend.h"
@@ -73,5 +74,11 @@ class DeviceImages {
   Samples epoch_;    // [M]
   Samples current_;  // [batch_size]
 };
+
+/// Orders that runs with these seeds need: one where all have the same.
+int distinct_orders(std::span<const std::uint64_t> seeds);
+
+/// Sizes of the batches that `size` samples make: the full one and, where they do not divide, the last.
+std::vector<int> batch_sizes(int size, int batch_size);
 
 }  // namespace gnc

@@ -1,7 +1,10 @@
 #include "engine/layer_outputs.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
+#include "engine/nearest_name.h"
 #include "engine/ops/pointwise.h"
 #include "engine/ops/pooling.h"
 
@@ -35,6 +38,27 @@ void LayerOutputs::observe(const std::string& name, const Tensor& y, Pass& pass)
       .x = source,
       .y = Tensor(spec, values.tensor().raw(), *values.tensor().memory(), values.tensor().run_stride())});
   outputs_.push_back({.name = name, .values = std::move(values)});
+}
+
+std::vector<std::string> observable_layers(Network& network, LeasedTensor x, Pass& pass) {
+  const std::vector<std::string> all = {kAllLayers};
+  LayerOutputs outputs(all);
+  pass.observe_with(outputs);
+  network.forward_with_features(std::move(x), pass);
+  std::vector<std::string> names;
+  for (const LayerOutput& output : outputs.outputs()) names.push_back(output.name);
+  return names;
+}
+
+void check_layer_names(std::span<const std::string> wanted, const std::vector<std::string>& known) {
+  const bool takes_all = std::ranges::find(wanted, kAllLayers) != wanted.end();
+  require<UsageError>(!takes_all || wanted.size() == 1, "--layers {}: {} takes every layer; give it alone",
+                      fmt::join(wanted, ","), kAllLayers);
+  std::vector<std::string> names = {kAllLayers};
+  names.insert(names.end(), known.begin(), known.end());
+  for (const std::string& layer : wanted)
+    require<UsageError>(std::ranges::find(names, layer) != names.end(), "--layers: {}",
+                        unknown_name(layer, "a layer whose outputs can be measured", names));
 }
 
 }  // namespace gnc

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/modules/module.h"
+#include "engine/network.h"
 
 namespace gnc {
 
@@ -32,5 +32,12 @@ class LayerOutputs final : public LayerObserver {
 };
 
 inline constexpr const char* kAllLayers = "all";
+
+/// The layers whose outputs can be collected, from the first to the last. `x` is a batch for `network` on a
+/// backend that computes nothing; it has parameters there.
+std::vector<std::string> observable_layers(Network& network, LeasedTensor x, Pass& pass);
+
+/// Throws UsageError unless `wanted` is "all" alone, or each of it among `known`; names the nearest.
+void check_layer_names(std::span<const std::string> wanted, const std::vector<std::string>& known);
 
 }  // namespace gnc

@@ -6,10 +6,12 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <span>
 
 #include "engine/checking_backend.h"
 #include "engine/planning_backend.h"
 #include "engine/run_divergence.h"
+#include "engine/steepest_gradient.h"
 
 namespace gnc {
 namespace {
@@ -39,13 +41,6 @@ Tensor range_of(const Tensor& flat, std::int64_t first, std::int64_t end) {
   return Tensor(spec, start, *flat.memory(), flat.run_stride());
 }
 
-/// Orders that an epoch needs: one when all runs have one seed.
-int distinct_orders(const std::vector<std::uint64_t>& seeds) {
-  const bool is_shared =
-      std::all_of(seeds.begin(), seeds.end(), [&](auto seed) { return seed == seeds.front(); });
-  return is_shared ? 1 : static_cast<int>(seeds.size());
-}
-
 TrainerSettings checked(const TrainerSettings& settings, const BatchSource& train) {
   require<UsageError>(settings.batch_size >= 1 && settings.batch_size <= train.images().size(),
                       "--batch-size {} is not in [1,{}], the size of the training set", settings.batch_size,
@@ -67,13 +62,6 @@ auto allocate_for(std::string_view what, std::string_view advice, const Make& ma
   } catch (const OutOfMemoryError& error) {
     throw OutOfMemoryError(error, fmt::format("for {}; {}", what, advice));
   }
-}
-
-/// Sizes of the batches that `size` samples make: the full one and, where they do not divide, the last.
-std::vector<int> batch_sizes(int size, int batch_size) {
-  std::vector<int> sizes = {std::min(size, batch_size)};
-  if (size % batch_size != 0) sizes.push_back(size % batch_size);
-  return sizes;
 }
 
 }  // namespace
@@ -111,7 +99,7 @@ Trainer::Trainer(Backend& backend, Network& network, const BatchSource& train, c
   for (int run = 0; run < runs(); ++run) parameters_.initialize(run, seeds_[static_cast<std::size_t>(run)]);
 }
 
-std::size_t Trainer::planned_activations(int batch_size) {
+std::size_t Trainer::planned_activations(int batch_size, int guest_samples) {
   // The last batch of an epoch may be short; its blocks need not fit where the full batch's do, so both are
   // planned.
   PlanningBackend planning(backend_);
@@ -128,9 +116,9 @@ std::size_t Trainer::planned_activations(int batch_size) {
       capacity = std::max(capacity, arena.peak());
     }
   }
-  if (guest_ != nullptr) {
+  if (guest_samples > 0) {
     Arena arena = Arena::unbacked(backend_.memory());
-    guest_->rehearse(planning, arena);
+    guest_->rehearse(planning, arena, guest_samples);
     capacity = std::max(capacity, arena.peak());
   }
   return capacity;
@@ -141,11 +129,18 @@ void Trainer::explain_out_of_memory(const OutOfMemoryError& error, std::size_t a
   const std::size_t scratch = arena_ ? error.asked_bytes() : 0;
   const std::size_t free = error.free_bytes() + (arena_ ? activations : 0);
   std::vector<std::string> advice;
+  const int guest_batch = guest_batch_size();
   for (int batch_size = settings_.batch_size / 2; batch_size >= 1; batch_size /= 2)
-    if (planned_activations(batch_size) + scratch <= free) {
+    if (planned_activations(batch_size, std::min(batch_size, guest_batch)) + scratch <= free) {
       advice.push_back(fmt::format("--batch-size {}", batch_size));
       break;
     }
+  for (int smaller = guest_batch; smaller > 0;) {
+    smaller /= 2;
+    if (planned_activations(settings_.batch_size, smaller) + scratch > free) continue;
+    advice.push_back(guest_->setting_for(smaller));
+    break;
+  }
   // Fewer runs at a time give back their parameters as well.
   const auto all_runs = static_cast<std::size_t>(runs());
   for (std::size_t fewer = all_runs - 1; fewer >= 1; --fewer)
@@ -172,7 +167,7 @@ void Trainer::warm_up() {
       images->select(0);
       evaluate_batch(backend_, *arena_, *images, samples);
     }
-  if (guest_ != nullptr) guest_->rehearse(backend_, *arena_);
+  if (guest_ != nullptr) guest_->rehearse(backend_, *arena_, guest_batch_size());
 }
 
 void Trainer::check_layers() {
@@ -180,16 +175,8 @@ void Trainer::check_layers() {
   PlanningBackend planning(backend_);
   Arena arena = Arena::unbacked(backend_.memory());
   Pass pass(planning, arena, Mode::kEvaluate);
-  const std::vector<std::string> all = {kAllLayers};
-  LayerOutputs outputs(all);
-  pass.observe_with(outputs);
-  network_.forward_with_features(train_.batch(1, runs(), pass).images, pass);
-  std::vector<std::string> names = all;
-  for (const LayerOutput& output : outputs.outputs()) names.push_back(output.name);
-  for (const std::string& layer : settings_.layers)
-    require<UsageError>(std::ranges::find(names, layer) != names.end(),
-                        "--layers: the network has no layer '{}'; expected {}", layer,
-                        fmt::join(names, ", "));
+  check_layer_names(settings_.layers,
+                    observable_layers(network_, train_.batch(1, runs(), pass).images, pass));
 }
 
 std::size_t Trainer::kept_floats() {
@@ -204,7 +191,7 @@ std::size_t Trainer::kept_floats() {
 void Trainer::plan_and_allocate() {
   set_training_orders(0);
   check_layers();
-  const std::size_t capacity = planned_activations(settings_.batch_size);
+  const std::size_t capacity = planned_activations(settings_.batch_size, guest_batch_size());
   try {
     arena_.emplace(backend_.memory(), capacity);
     warm_up();
@@ -410,8 +397,8 @@ LipschitzBound Trainer::feature_lipschitz(int run) {
   return network_.feature_lipschitz("", image, NormProbe(backend_, run));
 }
 
-std::vector<double> Trainer::steepest_gradients(const HostTensor& pictures) {
-  return gnc::steepest_gradients(network_, backend_, *arena_, runs(), pictures);
+std::vector<double> Trainer::feature_gradients(const HostTensor& pictures) {
+  return steepest_gradients(network_, backend_, *arena_, runs(), pictures);
 }
 
 std::vector<Evaluation> Trainer::evaluate(Split split, Features features) {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,6 @@
 #include "engine/network.h"
 #include "engine/parameter_arena.h"
 #include "engine/schedule.h"
-#include "engine/steepest_gradient.h"
 
 namespace gnc {
 
@@ -148,8 +146,8 @@ class Trainer {
 
   /// How much the features of a run stretch distances of normalised pictures, at most.
   LipschitzBound feature_lipschitz(int run);
-  /// steepest_gradients() of all runs at normalised pictures [N,C,H,W].
-  std::vector<double> steepest_gradients(const HostTensor& pictures);
+  /// The least that they do: steepest_gradients() of every run at normalised pictures [N,C,H,W].
+  std::vector<double> feature_gradients(const HostTensor& pictures);
 
   /// Evaluates every run on a split.
   std::vector<Evaluation> evaluate(Split split, Features features = Features::kKeep);
@@ -176,8 +174,11 @@ class Trainer {
   DeviceImages::Batch load_batch(int samples, Pass& pass);
   /// The update by the gradients at hand.
   void descend(Backend& backend, double learning_rate);
-  /// Bytes of the arena that steps and evaluations of batches of that size need.
-  std::size_t planned_activations(int batch_size);
+  /// Samples of the guest's largest batch; 0 without a guest.
+  int guest_batch_size() const { return guest_ == nullptr ? 0 : guest_->batch_size(); }
+  /// Bytes of the arena that steps and evaluations of batches of that size need, and the guest in batches of
+  /// that size (0: without it).
+  std::size_t planned_activations(int batch_size, int guest_samples);
   /// Says which smaller settings would fit.
   [[noreturn]] void explain_out_of_memory(const OutOfMemoryError& error, std::size_t activations);
   /// Loss, gradients and, where `learning_rate` is given, the update of the current batch of `samples`. The

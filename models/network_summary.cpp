@@ -3,6 +3,7 @@
 #include <map>
 
 #include "engine/imaginary_memory.h"
+#include "engine/layer_outputs.h"
 #include "engine/modules/linear.h"
 #include "engine/modules/sequential.h"
 #include "engine/parameter_arena.h"
@@ -163,6 +164,14 @@ NetworkSummary summarize(const BackboneEntry& backbone, const SummaryOptions& op
   summary.step = {.parameters = parameters.bytes(),
                   .activations = activations_of_step(network, options, backend)};
   return summary;
+}
+
+std::vector<std::string> layer_names(Network& network, const BackboneOptions& options) {
+  CountingBackend backend(Precision::kFp32);
+  const ParameterArena parameters(network, backend, 1, DType::kF32);
+  Arena arena = Arena::unbacked(backend.memory());
+  Pass pass(backend, arena, Mode::kEvaluate);
+  return observable_layers(network, batch(options, 1, backend, pass), pass);
 }
 
 }  // namespace gnc

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/network.h"
 #include "engine/precision.h"
 #include "models/backbone.h"
 
@@ -48,5 +49,9 @@ struct SummaryOptions {
 /// training runs; takes milliseconds and no memory worth the name, whatever the network. Throws what the
 /// backbone throws.
 NetworkSummary summarize(const BackboneEntry& backbone, const SummaryOptions& options);
+
+/// The layers whose outputs an evaluation can keep (engine/layer_outputs.h), from the first to the last: the
+/// same for all pictures and numbers of classes. Takes no memory worth the name.
+std::vector<std::string> layer_names(Network& network, const BackboneOptions& options);
 
 }  // namespace gnc

@@ -1,12 +1,15 @@
 /// gnc eval: loss, accuracy and every collapse metric of a trained run.
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "apps/commands/commands.h"
 #include "apps/ensemble.h"
 #include "apps/epoch_metrics.h"
+#include "apps/eval_text.h"
 #include "apps/layer_metrics.h"
 #include "apps/network_inputs.h"
 #include "apps/options.h"
@@ -15,6 +18,7 @@
 #include "apps/trained_run.h"
 #include "engine/file.h"
 #include "engine/metrics/accuracy.h"
+#include "engine/metrics/margin_bound.h"
 #include "models/npy.h"
 
 namespace gnc {
@@ -67,19 +71,19 @@ CoveringBound covering_bound_of(TrainedRun& run, const Evaluation& evaluation, c
                          .labels = source.images().labels,
                          .feature_dim = run.network().feature_dim(),
                          .num_classes = run.network().num_classes()};
+  BoundedPictures pictures(source, options);
   return bounds_of({.trainer = run.trainer(),
-                    .source = source,
                     .evaluation = evaluation,
                     .classifier = run.classifier(),
                     .collapse = measure_collapse(view, run.classifier()),
-                    .steepest_gradient = steepest_gradients(run.trainer(), source).front()},
-                   options);
+                    .steepest_gradient = sampled_gradients(run.trainer(), source).front()},
+                   pictures);
 }
 
 /// What one run gives: scores of both splits, and what was asked for of one.
 struct Measured {
-  nlohmann::ordered_json scores;    ///< train_ce, …, test_accuracy
-  nlohmann::ordered_json collapse;  ///< all other numbers
+  nlohmann::ordered_json scores;  ///< train_ce, …, test_accuracy
+  std::vector<NumberSection> sections;
   std::vector<MeasuredLayer> layers;
 };
 
@@ -87,10 +91,27 @@ void put(nlohmann::ordered_json& json, const std::vector<std::pair<std::string, 
   for (const auto& [name, value] : columns) json[name] = value;
 }
 
+/// The metrics of a split by subject.
+std::vector<NumberSection> by_subject(const SplitMetrics& metrics, Split split, std::string_view name) {
+  const auto collapse_end =
+      metrics.columns.begin() + static_cast<std::ptrdiff_t>(collapse_column_names().size());
+  const auto margins_end = split == Split::kTrain
+                               ? collapse_end + static_cast<std::ptrdiff_t>(margin_column_names().size())
+                               : collapse_end;
+  std::vector<NumberSection> sections = {
+      {fmt::format("collapse of the {} pictures", name), {metrics.columns.begin(), collapse_end}},
+      {"margin bound (Theorem 3.8) and Lemma 3.7", {collapse_end, margins_end}},
+      {fmt::format("collapse of the {} pictures as other sources define it", name),
+       {margins_end, metrics.columns.end()}}};
+  std::erase_if(sections, [](const NumberSection& section) { return section.numbers.empty(); });
+  return sections;
+}
+
 Measured measure(TrainedRun& run, const EvalCommand& command) {
   Measured measured;
   const EpochMetrics metrics(command.metrics);
   const bool needs_both = !command.layers.empty() || command.bounds.is_wanted;
+  std::optional<CoveringBound> bounds;
   for (const auto& [split, name] : {std::pair(Split::kTrain, "train"), std::pair(Split::kTest, "test")}) {
     const std::vector<std::int32_t>& labels = run.pictures(split).images().labels;
     const Features kept = split == command.split ? Features::kKeepWithLogits
@@ -102,29 +123,53 @@ Measured measure(TrainedRun& run, const EvalCommand& command) {
     put(measured.scores, {{fmt::format("{}_ce", name), sum.score().cross_entropy},
                           {fmt::format("{}_accuracy", name), sum.score().accuracy}});
     if (split == Split::kTrain) {
-      if (command.bounds.is_wanted)
-        put(measured.collapse, columns(covering_bound_of(run, evaluation, command.bounds)));
+      if (command.bounds.is_wanted) bounds = covering_bound_of(run, evaluation, command.bounds);
       measured.layers = measure_layers(evaluation, labels, run.data().num_classes);
     } else {
       add_test_accuracy(evaluation, labels, run.data().num_classes, measured.layers);
     }
     if (split != command.split) continue;
-    put(measured.collapse,
-        metrics.measure(split, evaluation.features, labels, run.classifier(), trained_bias(run.trainer(), 0))
-            .columns);
+    measured.sections = by_subject(
+        metrics.measure(split, evaluation.features, labels, run.classifier(), trained_bias(run.trainer(), 0)),
+        split, name);
     write_rows(command.features, evaluation.features, run.network().feature_dim());
     write_rows(command.logits, evaluation.logits, run.network().num_classes());
   }
+  if (bounds)
+    measured.sections.push_back(
+        {fmt::format("Theorem 4.2 and the layers' norms, by {} training pictures of each "
+                     "class at most",
+                     command.bounds.pictures),
+         columns(*bounds)});
   if (run.robustness() != nullptr)
-    put(measured.collapse, robustness_columns(summarize(
-                               run.robustness()->measure(run.trainer().arena(), run.epochs()).front())));
+    measured.sections.push_back(
+        {fmt::format("robustness of {} test pictures; epsilon {}", run.robustness()->size(),
+                     epsilon_text(command.robustness)),
+         robustness_columns(
+             summarize(run.robustness()->measure(run.trainer().arena(), run.epochs()).front()))});
   return measured;
 }
 
-void run_eval(const EvalCommand& command) {
-  if (is_sweep(command.directory)) return print_sweep(command);
-  require<UsageError>(command.bounds.pictures >= 2, "--bounds-pictures {}; expected at least 2",
-                      command.bounds.pictures);
+/// Throws UsageError for what only a run can be asked for.
+void check_sweep_flags(const CLI::App& eval, const EvalCommand& command) {
+  const std::vector<std::string> taken = {"help", "json", "config", "threads"};
+  for (const CLI::Option* option : eval.get_options()) {
+    if (option->count() == 0 || option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    require<UsageError>(
+        std::ranges::find(taken, name) != taken.end(),
+        "--{}: {} is a sweep, of which eval shows what its runs have written; give a run, e.g. {}", name,
+        command.directory, (std::filesystem::path(command.directory) / "run-00").string());
+  }
+}
+
+void run_eval(const EvalCommand& command, const CLI::App& app) {
+  if (is_sweep(command.directory)) {
+    check_sweep_flags(app, command);
+    return print_sweep(command);
+  }
+  check_bounds(command.bounds);
+  check_robustness(command.robustness);
   check_output_path("--inputs", command.inputs, ".npy");
   check_output_path("--features", command.features, ".npy");
   check_output_path("--logits", command.logits, ".npy");
@@ -153,15 +198,17 @@ void run_eval(const EvalCommand& command) {
   result["device"] = run.backend().name();
   result["precision"] = run.precision();
   result["split"] = command.split == Split::kTrain ? "train" : "test";
-  result.update(measured.collapse);
+  for (const NumberSection& section : measured.sections) put(result, section.numbers);
+  if (run.robustness() != nullptr) {
+    result["robust_pictures"] = run.robustness()->size();
+    result["robust_epsilon"] = command.robustness.epsilon;
+  }
   if (command.common.is_json) {
     for (const MeasuredLayer& layer : measured.layers) result["layers"].push_back(as_json(layer));
     print_json(result);
     return;
   }
-  for (const auto& [name, value] : result.items())
-    fmt::print("{:<26} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
-  if (!measured.layers.empty()) fmt::print("\n{}", layers_text(measured.layers));
+  fmt::print("{}", eval_text(result, measured.sections, measured.layers, run.data().num_classes));
 }
 
 }  // namespace
@@ -200,7 +247,7 @@ void add_eval_command(CLI::App& app) {
   add_convolution_option(*eval, command->common);
   add_threads_option(*eval, command->common);
   add_json_option(*eval, command->common);
-  eval->callback([command] { run_eval(*command); });
+  eval->callback([command, eval] { run_eval(*command, *eval); });
 }
 
 }  // namespace gnc

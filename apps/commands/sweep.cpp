@@ -4,6 +4,7 @@
 #include <charconv>
 #include <memory>
 
+#include "apps/bound_notes.h"
 #include "apps/class_similarity.h"
 #include "apps/commands/commands.h"
 #include "apps/config_file.h"
@@ -82,6 +83,7 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   const Shard shard = parse_shard(command.shard);
   const std::filesystem::path out = command.training.out;
   const std::optional<Frame> file = read_classifier(command.training);
+  check_layers(command.training, file);
   DataOptions data = command.data;
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
@@ -113,9 +115,12 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   experiment.train(ours, command.ensemble);
 
   std::vector<ExperimentRow> rows;
+  std::vector<nlohmann::ordered_json> results;
   for (std::size_t i = 0; i < runs.size(); ++i)
-    if (const auto result = experiment.result(runs[i]))
+    if (auto result = experiment.result(runs[i])) {
       rows.push_back(row_of(static_cast<int>(i), command.vary, runs[i], *result));
+      results.push_back(std::move(*result));
+    }
   if (rows.size() < runs.size()) {
     fmt::print("{} of {} runs are finished; the table comes with the last of them\n", rows.size(),
                runs.size());
@@ -123,6 +128,8 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   }
   write_experiment_table(out / "table.csv", rows);
   print_experiment_table(rows);
+  if (command.training.bounds.is_wanted)
+    fmt::print("\n{}", sweep_bounds_text(results, experiment.num_classes()));
   fmt::print("{}\n", out.string());
   if (command.common.is_json) print_json(experiment_summary(rows));
 }

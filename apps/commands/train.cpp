@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "apps/bound_notes.h"
 #include "apps/commands/commands.h"
 #include "apps/config_file.h"
 #include "apps/experiment.h"
@@ -91,7 +92,7 @@ void report_profile_of_failure(const TrainCommand& command, Experiment& experime
   }
 }
 
-void print_result(const TrainCommand& command, const nlohmann::ordered_json& result) {
+void print_result(const TrainCommand& command, const nlohmann::ordered_json& result, int classes) {
   if (command.common.is_json) {
     print_json(result);
     return;
@@ -100,12 +101,14 @@ void print_result(const TrainCommand& command, const nlohmann::ordered_json& res
              result["train_ce"].get<double>(), 100 * result["train_accuracy"].get<double>(),
              result["test_ce"].get<double>(), 100 * result["test_accuracy"].get<double>(),
              result["seconds"].get<double>(), command.training.out);
+  if (command.training.bounds.is_wanted) fmt::print("{}", bounds_text(result, classes));
 }
 
 void run_train(const TrainCommand& command, const CLI::App& app) {
   use_threads(command.common);
   check_output_path("--profile", command.profile, ".json");
   const std::optional<Frame> file = read_classifier(command.training);
+  check_layers(command.training, file);
   DataOptions data = command.data;
   data.threads = command.common.threads;
   Experiment experiment(command.common, data, command.training);
@@ -126,7 +129,7 @@ void run_train(const TrainCommand& command, const CLI::App& app) {
     report_profile_of_failure(command, experiment);
     throw;
   }
-  print_result(command, result);
+  print_result(command, result, experiment.num_classes());
   if (!command.profile.empty()) report_profile(command, experiment);
 }
 

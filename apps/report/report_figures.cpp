@@ -108,7 +108,7 @@ std::array<Series, 2> terminal_curves(const RunGroup& group, const TerminalQuant
       least = std::min(least, value);
       most = std::max(most, value);
       ++count;
-      const int first = terminal_row(run);
+      const int first = terminal_row(run.metrics);
       if (first < 0 || epoch < first || !marked.insert(&run).second) continue;
       starts.x.push_back(epoch + 1);
       starts.y.push_back(value);

@@ -45,9 +45,9 @@ Interval mean_interval(const std::vector<double>& values) {
 
 }  // namespace
 
-int terminal_row(const RunRecord& run) {
-  for (int row = 0; row < run.metrics.size(); ++row)
-    if (run.metrics.number(row, "train_accuracy") == 1) return row;
+int terminal_row(const CsvTable& epochs) {
+  for (int row = 0; row < epochs.size(); ++row)
+    if (epochs.number(row, "train_accuracy") == 1) return row;
   return -1;
 }
 
@@ -60,7 +60,7 @@ CsvTable terminal_table(std::span<const RunGroup> groups) {
   for (const RunGroup& group : groups)
     for (const RunRecord& run : group.runs) {
       if (run.metrics.size() == 0) continue;
-      const int row = terminal_row(run);
+      const int row = terminal_row(run.metrics);
       table.add_row({group.name, run.name, row < 0 ? csv_number(kNaN) : run.metrics.text(row, "epoch"),
                      run.metrics.text(run.metrics.size() - 1, "epoch")});
     }
@@ -74,7 +74,7 @@ CsvTable terminal_changes_table(std::span<const RunGroup> groups) {
     for (const TerminalQuantity& quantity : kTerminalQuantities) {
       std::vector<double> starts, ends, changes;
       for (const RunRecord& run : group.runs) {
-        const int row = terminal_row(run);
+        const int row = terminal_row(run.metrics);
         if (row < 0) continue;
         const Ends found = ends_of(run.metrics, quantity.column, row);
         if (!found.are_two) continue;

@@ -29,8 +29,8 @@ inline constexpr std::array kTerminalQuantities = {
     TerminalQuantity{"deepfool_distance", "DeepFool distance, mean", 1},
     TerminalQuantity{"deepfool_distance_median", "DeepFool distance, median", 1}};
 
-/// The row of the first epoch with a training accuracy of 1, or -1.
-int terminal_row(const RunRecord& run);
+/// The row of a run's table of epochs (metrics.csv) with the first training accuracy of 1, or -1.
+int terminal_row(const CsvTable& epochs);
 /// Whether the table of epochs has the column.
 bool has_column(const CsvTable& table, std::string_view column);
 

@@ -7,11 +7,6 @@
 namespace gnc {
 namespace {
 
-int distinct(const std::vector<std::uint64_t>& seeds) {
-  const bool is_shared = std::ranges::all_of(seeds, [&](auto seed) { return seed == seeds.front(); });
-  return is_shared ? 1 : static_cast<int>(seeds.size());
-}
-
 RobustnessSettings fitted(RobustnessSettings settings, int size) {
   settings.batch_size = std::min(settings.batch_size, size);
   return settings;
@@ -60,13 +55,13 @@ RobustnessMeter::PlainSource::PlainSource(const BatchSource& source) : source_(s
 }
 
 RobustnessMeter::RobustnessMeter(Backend& backend, Network& network, const BatchSource& pictures,
-                                 const RobustnessSettings& settings, std::vector<std::uint64_t> seeds)
+                                 const RobustnessSettings& settings, std::vector<std::uint64_t> seeds) try
     : backend_(backend),
       network_(network),
       plain_(pictures),
       settings_(fitted(settings, pictures.images().size())),
       seeds_(std::move(seeds)),
-      orders_(distinct(seeds_)),
+      orders_(distinct_orders(seeds_)),
       images_(backend, pictures, {.dtype = backend.image_dtype(), .batch_size = settings_.batch_size}),
       pictures_(backend, plain_, {.dtype = DType::kF32, .batch_size = settings_.batch_size}),
       scale_(upload(backend.memory(), pictures.normalization().scale)),
@@ -75,12 +70,14 @@ RobustnessMeter::RobustnessMeter(Backend& backend, Network& network, const Batch
           backend.memory(),
           {.shape = pictures.images().pixels.shape().with_batch(settings_.batch_size).with_runs(orders_)}) {
   backend.memory().fill_zero(starts_.view().raw(), starts_.view().spec().bytes());
+} catch (const OutOfMemoryError& error) {
+  throw OutOfMemoryError(error, "for the pictures of attacks; a smaller --robustness takes fewer");
 }
 
-std::vector<int> RobustnessMeter::batch_sizes() const {
-  std::vector<int> sizes = {settings_.batch_size};
-  if (size() % settings_.batch_size != 0) sizes.push_back(size() % settings_.batch_size);
-  return sizes;
+std::string RobustnessMeter::setting_for(int batch_size) const {
+  const int classes = plain_.images().num_classes;
+  const int pictures = batch_size / classes * classes;
+  return pictures > 0 ? fmt::format("--robustness {}", pictures) : "training without --robustness";
 }
 
 Tensor RobustnessMeter::starts(int samples) const {
@@ -110,8 +107,8 @@ RobustnessMeter::Batch RobustnessMeter::batch(Backend& backend, Arena& arena, in
       .x = std::move(seen.images), .clean = std::move(clean), .start = std::move(start), .target = target};
 }
 
-void RobustnessMeter::rehearse(Backend& backend, Arena& arena) {
-  for (const int samples : batch_sizes()) {
+void RobustnessMeter::rehearse(Backend& backend, Arena& arena, int batch_size) {
+  for (const int samples : batch_sizes(size(), batch_size)) {
     images_.select(0);
     pictures_.select(0);
     const Batch attacked = batch(backend, arena, samples);

@@ -2,7 +2,6 @@
 /// How robust networks are against small changes of their inputs, on some pictures.
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "engine/arena_guest.h"
@@ -44,14 +43,17 @@ Robustness summarize(const AttackedRun& run);
 class RobustnessMeter final : public ArenaGuest {
  public:
   /// Puts the pictures on the device. Run i's random starts are of seeds[i]: with equal seeds runs share
-  /// them. The source and the network must outlive it.
+  /// them. The source and the network must outlive it. Throws OutOfMemoryError saying that the pictures of
+  /// attacks did not fit.
   RobustnessMeter(Backend& backend, Network& network, const BatchSource& pictures,
                   const RobustnessSettings& settings, std::vector<std::uint64_t> seeds);
 
   int size() const { return images_.size(); }
-  int batch_size() const { return settings_.batch_size; }
-  /// The ops of a batch of every size that measure() has.
-  void rehearse(Backend& backend, Arena& arena) override;
+  int batch_size() const override { return settings_.batch_size; }
+  /// The ops of batches of every size that measure() has.
+  void rehearse(Backend& backend, Arena& arena, int batch_size) override;
+  /// "--robustness 20": as many of each class.
+  std::string setting_for(int batch_size) const override;
   /// Attacks every run as its parameters stand. The starts of the gradient attack are addressed by (seed,
   /// `epoch`, picture), so they are the same for an ensemble, alone, and after a resume.
   std::vector<AttackedRun> measure(Arena& arena, int epoch);
@@ -80,7 +82,6 @@ class RobustnessMeter final : public ArenaGuest {
   };
 
   int runs() const { return static_cast<int>(seeds_.size()); }
-  std::vector<int> batch_sizes() const;
   Batch batch(Backend& backend, Arena& arena, int samples) const;
   /// Random starts of the pictures from `first` on.
   void draw_starts(int epoch, int first, int samples);

@@ -5,48 +5,30 @@
 #include <limits>
 
 #include "engine/error.h"
-#include "engine/metrics/covering.h"
 #include "engine/metrics/margin_bound.h"
+#include "engine/modules/lipschitz.h"
 
 namespace gnc {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Rows of `values` [n,width] that are samples of a class, in double.
-Eigen::MatrixXd rows_of(std::span<const float> values, std::span<const std::int32_t> labels, int label) {
-  const auto width = static_cast<Eigen::Index>(values.size() / labels.size());
-  Eigen::MatrixXd rows(std::ranges::count(labels, label), width);
-  Eigen::Index row = 0;
-  for (std::size_t n = 0; n < labels.size(); ++n)
-    if (labels[n] == label)
-      rows.row(row++) =
-          Eigen::Map<const Eigen::RowVectorXf>(values.data() + static_cast<Eigen::Index>(n) * width, width)
-              .cast<double>();
-  return rows;
-}
-
 /// The larger one; NaN where one of them is.
 double larger(double a, double b) { return std::isnan(b) || b > a ? b : a; }
 
-/// What is known of one class's support.
-struct ClassCover {
-  GreedyNet net;
-  double dimension = 0;
-  double steepest_secant = 0;
-};
-
-ClassCover cover_of(const CoveringInputs& inputs, int label) {
-  const Eigen::MatrixXd features = rows_of(inputs.features, inputs.labels, label);
-  require(features.rows() > 0, "--bounds: class {} has no training picture", label);
-  const Eigen::MatrixXd distances = pairwise_distances(rows_of(inputs.inputs, inputs.labels, label));
-  ClassCover cover{.net = GreedyNet(distances), .dimension = intrinsic_dimension(distances)};
+/// max ‖f(x) − f(x')‖/‖x − x'‖ over pairs of one class.
+double steepest_secant(const CoveringInputs& inputs, int label) {
+  const Eigen::MatrixXd features = rows_of_class(inputs.features, inputs.labels, label);
+  const Eigen::MatrixXd& distances = inputs.supports[static_cast<std::size_t>(label)].distances;
+  require<ShapeError>(features.rows() == distances.rows(),
+                      "covering_bound: {} features of class {}, whose support is of {} pictures",
+                      features.rows(), label, distances.rows());
+  double steepest = 0;
   for (Eigen::Index j = 0; j < distances.cols(); ++j)
     for (Eigen::Index i = 0; i < j; ++i)
       if (distances(i, j) > 0)
-        cover.steepest_secant =
-            larger(cover.steepest_secant, (features.row(i) - features.row(j)).norm() / distances(i, j));
-  return cover;
+        steepest = larger(steepest, (features.row(i) - features.row(j)).norm() / distances(i, j));
+  return steepest;
 }
 
 /// Whether every margin is above 0.
@@ -80,43 +62,23 @@ double total(const CollapseReport& collapse) {
   return sum;
 }
 
-/// ‖x‖² of a class's inputs.
-struct InputSquares {
-  double sum = 0, largest = 0, count = 0;
-};
-
-std::vector<InputSquares> input_squares(const CoveringInputs& inputs, std::size_t width) {
-  std::vector<InputSquares> classes(static_cast<std::size_t>(inputs.classifier.cols()));
-  for (std::size_t n = 0; n < inputs.labels.size(); ++n) {
-    double square = 0;
-    for (const float value : inputs.inputs.subspan(n * width, width)) square += double{value} * double{value};
-    InputSquares& of_class = classes[static_cast<std::size_t>(inputs.labels[n])];
-    of_class.sum += square;
-    of_class.largest = std::max(of_class.largest, square);
-    ++of_class.count;
-  }
-  return classes;
-}
-
 /// Σ_i p(i) Σ_{j≠i} ℜ_{N_i}/γ_ij by the layers' norms.
 double rademacher_term(const CoveringInputs& inputs) {
   const Eigen::MatrixXd& classifier = inputs.classifier;
   const CollapseReport& collapse = inputs.collapse;
-  const std::size_t width = inputs.inputs.size() / inputs.labels.size();
-  const std::vector<InputSquares> squares = input_squares(inputs, width);
   double functional = 0, sum = 0;
   for (Eigen::Index i = 0; i < classifier.cols(); ++i)
     for (Eigen::Index j = 0; j < i; ++j)
       functional = std::max(functional, (classifier.col(i) - classifier.col(j)).norm());
   for (Eigen::Index i = 0; i < classifier.cols(); ++i) {
     const auto count = static_cast<double>(collapse.counts[static_cast<std::size_t>(i)]);
-    const InputSquares& seen = squares[static_cast<std::size_t>(i)];
+    const ClassSupport& seen = inputs.supports[static_cast<std::size_t>(i)];
     const double rademacher =
         spectral_rademacher(inputs.norms, {.functional = functional,
-                                           .data_norm = std::sqrt(count * seen.sum / seen.count),
+                                           .data_norm = std::sqrt(count * seen.mean_square),
                                            .samples = count,
-                                           .largest_norm = std::sqrt(seen.largest),
-                                           .input_values = static_cast<double>(width)});
+                                           .largest_norm = std::sqrt(seen.largest_square),
+                                           .input_values = static_cast<double>(seen.values)});
     for (Eigen::Index j = 0; j < classifier.cols(); ++j)
       if (j != i) sum += count / total(collapse) * rademacher / collapse.margins(i, j);
   }
@@ -124,23 +86,19 @@ double rademacher_term(const CoveringInputs& inputs) {
 }
 
 void check(const CoveringInputs& inputs) {
-  for (const std::int32_t label : inputs.labels)
-    require(label >= 0 && label < inputs.classifier.cols(), "covering_bound: label {} is not in [0,{})",
-            label, inputs.classifier.cols());
   const std::size_t samples = inputs.labels.size();
   const auto dim = static_cast<std::size_t>(inputs.classifier.rows());
+  const auto classes = static_cast<std::size_t>(inputs.classifier.cols());
   require<ShapeError>(
-      samples > 0 && inputs.inputs.size() % samples == 0 && inputs.features.size() == samples * dim &&
+      samples > 0 && inputs.features.size() == samples * dim && inputs.supports.size() == classes &&
           inputs.collapse.margins.cols() == inputs.classifier.cols(),
-      "covering_bound: {} labels, {} input values, {} feature values, a classifier of {}x{} and "
+      "covering_bound: {} labels, {} feature values, {} supports, a classifier of {}x{} and "
       "margins of {} classes do not fit together",
-      samples, inputs.inputs.size(), inputs.features.size(), dim, inputs.classifier.cols(),
-      inputs.collapse.margins.cols());
+      samples, inputs.features.size(), inputs.supports.size(), dim, classes, inputs.collapse.margins.cols());
 }
 
 /// The bounds themselves, where every pair of classes is separated: `scaled` [C] has ε_i·L.
-void add_errors(const CoveringInputs& inputs, const std::vector<ClassCover>& covers,
-                const Eigen::VectorXd& scaled, CoveringBound& bound) {
+void add_errors(const CoveringInputs& inputs, const Eigen::VectorXd& scaled, CoveringBound& bound) {
   const Eigen::Index classes = scaled.size();
   const double samples = total(inputs.collapse);
   const double seen = std::max(bound.lipschitz_secant, inputs.steepest_gradient);
@@ -151,9 +109,9 @@ void add_errors(const CoveringInputs& inputs, const std::vector<ClassCover>& cov
   Eigen::VectorXd below(classes), above(classes), printed(classes);
   bound.radius = scaled.mean() / seen;
   for (Eigen::Index i = 0; i < classes; ++i) {
-    const ClassCover& cover = covers[static_cast<std::size_t>(i)];
+    const ClassSupport& support = inputs.supports[static_cast<std::size_t>(i)];
     const auto log10_number = [&](double radius) {
-      return log10_covering_number(cover.net, cover.dimension, radius);
+      return log10_covering_number(support.net, support.dimension, radius);
     };
     below[i] = log10_number(scaled[i] / seen);
     above[i] = log10_number(scaled[i] / bound.lipschitz_norms);
@@ -161,8 +119,8 @@ void add_errors(const CoveringInputs& inputs, const std::vector<ClassCover>& cov
     const auto count = static_cast<double>(inputs.collapse.counts[static_cast<std::size_t>(i)]);
     if (std::log10(count) > below[i]) ++bound.classes_sampled_enough;
     // The share of the pictures looked at stands for that of all.
-    const double share =
-        static_cast<double>(cover.net.size(scaled[i] / seen)) / static_cast<double>(cover.net.radii().size());
+    const double share = static_cast<double>(support.net.size(scaled[i] / seen)) /
+                         static_cast<double>(support.net.radii().size());
     bound.error_net += share * count / (2 * samples);
   }
   // p(i)/(2N_i) = 1/(2N) for every class.
@@ -192,12 +150,11 @@ CoveringBound covering_bound(const CoveringInputs& inputs) {
   const Eigen::Index classes = inputs.classifier.cols();
   CoveringBound bound{.lipschitz_gradient = inputs.steepest_gradient > 0 ? inputs.steepest_gradient : kNaN,
                       .lipschitz_norms = inputs.norms.constant};
-  std::vector<ClassCover> covers;
   Eigen::VectorXd scaled(classes);
   for (Eigen::Index i = 0; i < classes; ++i) {
-    covers.push_back(cover_of(inputs, static_cast<int>(i)));
-    bound.lipschitz_secant = larger(bound.lipschitz_secant, covers.back().steepest_secant);
-    bound.intrinsic_dimension += covers.back().dimension / static_cast<double>(classes);
+    const ClassSupport& support = inputs.supports[static_cast<std::size_t>(i)];
+    bound.lipschitz_secant = larger(bound.lipschitz_secant, steepest_secant(inputs, static_cast<int>(i)));
+    bound.intrinsic_dimension += support.dimension / static_cast<double>(classes);
     scaled[i] = scaled_radius(inputs.collapse.margins, inputs.classifier, i);
   }
   if (!are_separated(inputs.collapse.margins)) {
@@ -205,7 +162,7 @@ CoveringBound covering_bound(const CoveringInputs& inputs) {
     bound.log10_error_norms = bound.log10_error_collapsed = bound.rademacher_spectral = kNaN;
     return bound;
   }
-  add_errors(inputs, covers, scaled, bound);
+  add_errors(inputs, scaled, bound);
   bound.rademacher_spectral = rademacher_term(inputs);
   return bound;
 }

@@ -9,21 +9,22 @@
 #include <utility>
 #include <vector>
 
-#include "engine/metrics/features.h"
+#include "engine/metrics/class_support.h"
 #include "engine/metrics/neural_collapse.h"
-#include "engine/modules/lipschitz.h"
 
 namespace gnc {
+
+struct LipschitzBound;
 
 /// What the theorem wants to know of a network and its training pictures, of which some of every class are
 /// looked at closely.
 struct CoveringInputs {
-  std::span<const float> inputs;         ///< [n,D] what the network is given for a picture
-  std::span<const float> features;       ///< [n,d]
-  std::span<const std::int32_t> labels;  ///< [n], in [0,C)
-  const Eigen::MatrixXd& classifier;     ///< [d,C]
-  const CollapseReport& collapse;        ///< of all training pictures: margins, and N_i
-  const LipschitzBound& norms;           ///< of the features, by the layers' norms
+  std::span<const ClassSupport> supports;  ///< [C] of what networks are given for the n pictures
+  std::span<const float> features;         ///< [n,d] what this one gives
+  std::span<const std::int32_t> labels;    ///< [n], in [0,C)
+  const Eigen::MatrixXd& classifier;       ///< [d,C]
+  const CollapseReport& collapse;          ///< of all training pictures: margins, and N_i
+  const LipschitzBound& norms;             ///< of the features, by the layers' norms
   double steepest_gradient = 0;  ///< the largest ‖∂f/∂x‖₂ seen at a picture; 0: not looked at
 };
 
@@ -62,8 +63,7 @@ struct CoveringBound {
 };
 
 /// NaN where a pair of classes is not separated: the theorems presume that all are. Throws ShapeError where
-/// the extents do not fit, Error naming the class where one has none of the n pictures. n_i²·D multiply-adds
-/// a class.
+/// the extents do not fit. n_i²·d multiply-adds a class.
 CoveringBound covering_bound(const CoveringInputs& inputs);
 
 /// What the bound is of.

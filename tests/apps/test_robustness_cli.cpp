@@ -1,5 +1,6 @@
 /// Attacks on the command line: columns of the epochs, the result, eval, ensembles, resume, mistakes.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -128,7 +129,8 @@ TEST_F(RobustnessCli, StoppedAndContinuedItGivesTheSameBytes) {
 }
 
 TEST_F(RobustnessCli, WithoutAttacksThereAreNoColumns) {
-  ASSERT_EQ(tests::gnc(command("train", "run", {"--robustness", "0"})).exit_status, 0);
+  ASSERT_EQ(
+      tests::gnc(command("train", "run", {"--robustness", "0", "--robustness-every", "10"})).exit_status, 0);
   EXPECT_EQ(bytes("run/metrics.csv").find("robust"), std::string::npos);
   const auto result = nlohmann::json::parse(bytes("run/result.json"));
   EXPECT_FALSE(result.contains("deepfool_distance"));
@@ -141,7 +143,57 @@ TEST_F(RobustnessCli, MistakesAreOneClearLine) {
   for (const char* epsilon : {"0", "2", "1/0", "x", "2/255/3", "-1/255"})
     tests::expect_failure(command("train", "x", {"--robustness-epsilon", epsilon}), 2,
                           {"--robustness-epsilon", epsilon, "(0,1]"});
+  tests::expect_failure(command("train", "x", {"--robustness", "14"}), 2,
+                        {"--robustness 14", "multiple of the 4 classes", "12 or 16"});
+  tests::expect_failure(command("train", "x", {"--robustness", "3"}), 2,
+                        {"--robustness 3", "multiple of the 4 classes", ": 4"});
+  for (const char* flag : {"--robustness", "--robustness-every"})
+    for (const char* value : {"-1", "x", "1.5", "1e3"})
+      tests::expect_failure(command("train", "x", {flag, value}), 2,
+                            {flag, fmt::format("'{}'; expected a whole number, 0 or more", value)});
+  tests::expect_failure(command("train", "x", {"--robustness", "99999999999"}), 2,
+                        {"--robustness", "99999999999 is too large"});
   EXPECT_FALSE(std::filesystem::exists(path("x")));
+}
+
+TEST_F(RobustnessCli, SettingsOfAttacksWithoutAttacksAreWrongUsage) {
+  const Arguments plain = {"train", "--data", "synthetic:classes=4", "--classifier", "etf",
+                           "--out", path("x")};
+  const auto with = [&](const Arguments& more) {
+    Arguments all = plain;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  for (const Arguments& more :
+       {Arguments{"--robustness-every", "10"}, Arguments{"--robustness-epsilon", "1/255"}}) {
+    tests::expect_failure(with(more), 2, {more[0], "requires --robustness"});
+    // What a settings file with "robustness = 0" comes to.
+    Arguments none = more;
+    none.insert(none.end(), {"--robustness", "0"});
+    if (more[1] != "10") tests::expect_failure(with(none), 2, {more[0] + " 1/255", "needs --robustness"});
+  }
+  tests::expect_failure(with({"--robustness", "0", "--robustness-every", "3"}), 2,
+                        {"--robustness-every 3", "needs --robustness"});
+  tests::expect_failure({"eval", path("x"), "--robustness-epsilon", "1/255"}, 2,
+                        {"--robustness-epsilon", "requires --robustness"});
+  EXPECT_FALSE(std::filesystem::exists(path("x")));
+}
+
+TEST_F(RobustnessCli, SaysHowManyPicturesAreAttackedAndHowFar) {
+  const tests::ProgramResult train =
+      tests::gnc(command("train", "run", {"--epochs", "1", "--robustness-epsilon", "4/255"}));
+  ASSERT_EQ(train.exit_status, 0) << train.err;
+  EXPECT_NE(train.out.find("epsilon 4/255 (0.0157)) and DeepFool on 12 test pictures"), std::string::npos)
+      << train.out;
+  const Arguments eval = {"eval", path("run"), "--robustness", "12", "--robustness-epsilon", "4/255"};
+  const tests::ProgramResult shown = tests::gnc(eval);
+  EXPECT_NE(shown.out.find("\nrobustness of 12 test pictures; epsilon 4/255 (0.0157)\n"), std::string::npos)
+      << shown.out;
+  Arguments json = eval;
+  json.emplace_back("--json");
+  const nlohmann::json numbers = last_line_as_json(tests::gnc(json));
+  EXPECT_EQ(numbers["robust_pictures"], 12);
+  EXPECT_EQ(numbers["robust_epsilon"], 4.0 / 255);
 }
 
 }  // namespace

@@ -223,10 +223,78 @@ TEST_F(TrainingCli, EvaluationOfAFinishedRunRepeatsItsResult) {
 }
 
 TEST_F(TrainingCli, LayersAndBoundsThatAreNotThereAreWrongUsage) {
-  expect_error(run("train", "run", {"--layers", "features.99"}), 2,
-               {"--layers", "'features.99'", "features.0"});
-  expect_error(run("train", "run", {"--bounds", "--bounds-pictures", "1"}), 2, {"--bounds-pictures 1"});
+  // Before the data are looked for.
+  const auto without_data = [&](Arguments more) {
+    more.insert(more.end(), {"--data", "images:" + path("nowhere")});
+    return run("train", "run", more);
+  };
+  expect_error(without_data({"--layers", "featurs.4"}), 2, {"--layers", "did you mean 'features.4'"});
+  expect_error(without_data({"--layers", "all,features.4"}), 2, {"--layers all,features.4", "give it alone"});
+  expect_error(without_data({"--layers", "features.4"}), 1, {"nowhere"});
+  expect_error(run("train", "run", {"--bounds", "--bounds-pictures", "1"}), 2,
+               {"--bounds-pictures", "'1'", "2 or more"});
+  expect_error(run("train", "run", {"--bounds-pictures", "7"}), 2,
+               {"--bounds-pictures", "requires --bounds"});
   EXPECT_FALSE(std::filesystem::exists(path("run/result.json")));
+}
+
+TEST_F(TrainingCli, BoundsThatSayNothingAreSaidToSayNothing) {
+  // After one epoch of it no class is learned.
+  const ProgramResult sweep =
+      run("sweep", "sweep", {"--frames", "2", "--epochs", "1", "--bounds", "--layers", "projection"});
+  ASSERT_EQ(sweep.exit_status, 0) << sweep.err;
+  for (const char* shown : {"Theorems 3.8 and 4.2 of the trained network",
+                            "collapse of projection, every epoch", "says something"})
+    EXPECT_NE(sweep.out.find(shown), std::string::npos) << shown << "\n" << sweep.out;
+  const auto result = nlohmann::json::parse(bytes("sweep/run-00/result.json"));
+  ASSERT_GT(result["unseparated_pairs"].get<double>(), 0) << "all is learned: nothing is shown";
+  ASSERT_TRUE(result["margin_bound"].is_null());
+  EXPECT_NE(sweep.out.find("\nmargin_bound                         2        0               0\n"),
+            std::string::npos)
+      << sweep.out;
+  for (const Arguments& command :
+       {Arguments{"eval", path("sweep/run-00"), "--split", "train", "--bounds"},
+        Arguments{"train", "--config", path("sweep/run-00/config.toml"), "--out", path("again")}}) {
+    const ProgramResult one = gnc(command);
+    ASSERT_EQ(one.exit_status, 0) << one.err;
+    EXPECT_NE(one.out.find("none: "), std::string::npos) << one.out;
+    EXPECT_NE(one.out.find("pairs of classes are not separated"), std::string::npos) << one.out;
+  }
+}
+
+TEST_F(TrainingCli, EvaluationIsGroupedBySubjectInShortNumbers) {
+  ASSERT_EQ(run("train", "run", {"--epochs", "1"}).exit_status, 0);
+  const ProgramResult eval = gnc({"eval", path("run"), "--split", "train", "--bounds", "--metrics", "zhu",
+                                  "--layers", "projection", "--threads", "1"});
+  ASSERT_EQ(eval.exit_status, 0) << eval.err;
+  std::size_t at = 0;
+  for (const char* title :
+       {"cross-entropy", "\ncollapse of the train pictures\n", "\nmargin bound (Theorem 3.8)",
+        "\ncollapse of the train pictures as other sources define it\n", "\nTheorem 4.2",
+        "\ncollapse of layers"}) {
+    at = eval.out.find(title, at);
+    ASSERT_NE(at, std::string::npos) << title << "\n" << eval.out;
+  }
+  int digits = 0;  // without zeros in front
+  for (const char c : eval.out) {
+    const bool is_digit = c >= '0' && c <= '9';
+    if (!is_digit && c != '.') digits = 0;
+    if (is_digit && (digits > 0 || c != '0')) ++digits;
+    ASSERT_LE(digits, 6) << eval.out;
+  }
+}
+
+TEST_F(TrainingCli, ASweepIsEvaluatedRunByRun) {
+  ASSERT_EQ(run("sweep", "sweep", {"--frames", "2", "--epochs", "1"}).exit_status, 0);
+  ASSERT_EQ(gnc({"eval", path("sweep"), "--threads", "1", "--json"}).exit_status, 0);
+  for (const Arguments& flags :
+       {Arguments{"--layers", "all"}, Arguments{"--bounds"}, Arguments{"--robustness", "3"},
+        Arguments{"--split", "train"}, Arguments{"--metrics", "zhu"}, Arguments{"--features", path("z.npy")},
+        Arguments{"--device", "cpu"}}) {
+    Arguments command = {"eval", path("sweep")};
+    command.insert(command.end(), flags.begin(), flags.end());
+    expect_error(gnc(command), 2, {flags[0], "is a sweep", path("sweep/run-00")});
+  }
 }
 
 TEST_F(TrainingCli, TheResultHasTheKeysThatScriptsRelyOn) {

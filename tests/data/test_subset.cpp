@@ -21,6 +21,14 @@ std::vector<int> places(const ImageSet& images) {
   return {values.begin(), values.end()};
 }
 
+TEST(FirstOfEachClass, Takes_All_That_There_Are_Where_They_Are_Few) {
+  const ImageSet images = numbered({2, 0, 0, 1, 0, 2});
+  const std::vector<std::int64_t> most = {2, 5, 0};
+  EXPECT_EQ(first_of_each_class(images, most), (std::vector<int>{1, 2, 3}));
+  expect_error<UsageError>([&] { class_subset(images, most, kNames, "--imbalance"); },
+                           {"--imbalance", "5 pictures of class 'bee'", "has 1"});
+}
+
 TEST(BalancedSubset, Takes_The_First_Of_Each_Class_In_File_Order) {
   const ImageSet images = numbered({2, 0, 0, 1, 0, 1, 2, 2, 1, 0});
   const ImageSet subset = balanced_subset(images, 6, kNames, "--train-limit");

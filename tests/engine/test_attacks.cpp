@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "engine/attacks/robustness.h"
+#include "engine/bfloat16.h"
 #include "engine/modules/flatten.h"
 #include "engine/modules/linear.h"
 #include "engine/parameter_arena.h"
 #include "engine/planning_backend.h"
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
+#include "tests/support/op_case.h"
 #include "tests/support/tiny_training.h"
 
 namespace gnc::tests {
@@ -28,12 +30,15 @@ const Shape kPictures{kBatch, 2, 3, 3};
 constexpr int kPixels = 18;
 
 /// Linear networks z = W·x + b, one per run, on pictures that all runs share; x = u·scale + offset. Channels
-/// lie innermost in memory and outermost in W's rows, so that an index mixed up would show.
+/// lie innermost in memory and outermost in W's rows, so that an index mixed up would show. On a backend in
+/// bf16 what the network sees, x, and gradients in it are rounded to bf16; pictures, W, b and logits are
+/// fp32.
 class LinearProblem {
  public:
   LinearProblem(Backend& backend, DType dtype, int classes, double lowest, double highest)
       : backend_(backend),
         dtype_(dtype),
+        image_dtype_(dtype == DType::kF64 ? dtype : backend.image_dtype()),
         classes_(classes),
         network_(std::make_unique<Flatten>(),
                  std::make_unique<Linear>(Linear::Options{.in_features = kPixels, .out_features = classes}),
@@ -53,13 +58,13 @@ class LinearProblem {
     std::vector<double> x(u_.size());
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = u_[i] * scale_[i % kPixels] + offset_[i % kPixels];
     clean_device_ = put(kPictures, u_);
-    x_device_ = put(kPictures, x);
+    x_device_ = put_image(x);
     scale_device_ = put(one, scale_);
     offset_device_ = put(one, offset_);
     HostTensor labels({.shape = {kBatch}, .dtype = DType::kI32});
     for (int b = 0; b < kBatch; ++b) labels.values<std::int32_t>()[static_cast<std::size_t>(b)] = label(b);
     labels_device_ = upload(backend.memory(), labels);
-    start_device_ = put(kPictures, numbers("start", kPictures, 0, -1, 1));
+    start_device_ = put_image(numbers("start", kPictures, 0, -1, 1));
   }
 
   AttackTarget target() {
@@ -93,9 +98,19 @@ class LinearProblem {
 
   double logit(int run, int b, int k) const {
     double sum = biases_[at(run)][at(k)];
-    for (int i = 0; i < kPixels; ++i) sum += weight(run, k, i) * (u(b, i) * scale_[at(i)] + offset_[at(i)]);
+    for (int i = 0; i < kPixels; ++i) sum += weight(run, k, i) * seen(u(b, i), i);
     return sum;
   }
+  /// x of pixel i of a picture.
+  double seen(double pixel, int i) const { return rounded(pixel * scale_[at(i)] + offset_[at(i)]); }
+  /// By how much x may differ from that where the backend, which has it in fp32 first (a product and a sum of
+  /// at most 5), comes to lie on the other side of the middle between two numbers in bf16.
+  double doubt(double pixel, int i) const {
+    const double x = pixel * scale_[at(i)] + offset_[at(i)], error = 4 * kUnitRoundoff * 5;
+    return rounded(x + error) - rounded(x - error);
+  }
+  /// Of what the network sees, and of gradients in it, relative.
+  double image_rounding() const { return image_dtype_ == DType::kBf16 ? kBf16UnitRoundoff : 0; }
   double u(int b, int i) const { return u_[at(b * kPixels + i)]; }
   double weight(int run, int k, int i) const { return weights_[at(run)][at(k * kPixels + i)]; }
   /// Of z_k − z_j in pixel i of the picture.
@@ -151,6 +166,14 @@ class LinearProblem {
     }
     return tensor;
   }
+  double rounded(double x) const {
+    return image_dtype_ == DType::kBf16 ? double{Bf16::from_double(x).to_float()} : x;
+  }
+  DeviceTensor put_image(const std::vector<double>& values) const {
+    const HostTensor wide = host(kPictures, values);
+    const HostTensor image = image_dtype_ == DType::kBf16 ? as_real(wide, DType::kBf16) : wide;
+    return upload(backend_.memory(), image.in_layout(backend_.image_layout()));
+  }
   DeviceTensor put(const Shape& shape, const std::vector<double>& values) const {
     return upload(backend_.memory(), host(shape, values).in_layout(backend_.image_layout()));
   }
@@ -163,6 +186,7 @@ class LinearProblem {
 
   Backend& backend_;
   DType dtype_;
+  DType image_dtype_;
   int classes_;
   Network network_;
   ParameterArena parameters_;
@@ -181,28 +205,43 @@ void for_each_precision(const std::function<void(Backend&, DType)>& body) {
   });
 }
 
+/// All of them, and the backends that have images in bf16.
+void for_each_image_precision(const std::function<void(Backend&, DType)>& body) {
+  for_each_precision(body);
+  for (const BackendChoice& choice : backend_choices()) {
+    if (choice.precision != Precision::kBf16) continue;
+    SCOPED_TRACE(choice.to_string());
+    body(backend_named(choice.device, choice.precision), DType::kF32);
+  }
+}
+
 /// Of two classes the loss is monotone in one linear function, so one signed step from anywhere reaches its
-/// optimum over ball and box: every pixel goes min(ε, what is left of the box) against its slope.
+/// optimum over ball and box: every pixel goes min(ε, what is left of the box) against its slope. In bf16,
+/// too: rounding a slope keeps its sign, and rounding x is monotone, so that no picture on the way has a
+/// lower margin.
 void expect_optimum(LinearProblem& problem, float epsilon, const Tensor& pictures, const Tensor& margins) {
   const std::vector<double> attacked = problem.read(pictures), margin = problem.read(margins);
   for (int run = 0; run < kRuns; ++run)
     for (int b = 0; b < kBatch; ++b) {
       const int y = problem.label(b), other = 1 - y;
-      double least = problem.logit(run, b, y) - problem.logit(run, b, other);
+      double least = problem.logit(run, b, y) - problem.logit(run, b, other), doubt = 0;
       for (int i = 0; i < kPixels; ++i) {
         const double slope = problem.slope(run, y, other, i), from = problem.u(b, i);
         const double move = std::min(double{epsilon}, slope > 0 ? from : 1 - from);
-        least -= std::abs(slope) * move;
-        EXPECT_NEAR(attacked[static_cast<std::size_t>((run * kBatch + b) * kPixels + i)],
-                    from - (slope > 0 ? move : -move), problem.picture_rounding());
+        const double to = from - (slope > 0 ? move : -move);
+        const double weight = problem.weight(run, y, i) - problem.weight(run, other, i);
+        least += weight * (problem.seen(to, i) - problem.seen(from, i));
+        doubt += std::abs(weight) * problem.doubt(to, i);
+        EXPECT_NEAR(attacked[static_cast<std::size_t>((run * kBatch + b) * kPixels + i)], to,
+                    problem.picture_rounding());
       }
-      EXPECT_NEAR(margin[static_cast<std::size_t>(run * kBatch + b)], least, problem.rounding())
+      EXPECT_NEAR(margin[static_cast<std::size_t>(run * kBatch + b)], least, problem.rounding() + doubt)
           << "run " << run << ", picture " << b;
     }
 }
 
 TEST(FastGradientSign, Reaches_The_Optimum_Of_A_Linear_Network) {
-  for_each_precision([](Backend& backend, DType dtype) {
+  for_each_image_precision([](Backend& backend, DType dtype) {
     for (const float epsilon : {0.0F, 0.03F, 0.3F}) {  // 0.3: many pixels meet the box
       LinearProblem problem(backend, dtype, 2, 0, 1);
       const DeviceTensor margins = problem.margins();
@@ -213,7 +252,7 @@ TEST(FastGradientSign, Reaches_The_Optimum_Of_A_Linear_Network) {
 }
 
 TEST(ProjectedGradient, Reaches_The_Optimum_Of_A_Linear_Network_From_Any_Start) {
-  for_each_precision([](Backend& backend, DType dtype) {
+  for_each_image_precision([](Backend& backend, DType dtype) {
     for (const float epsilon : {0.03F, 0.3F}) {
       LinearProblem problem(backend, dtype, 2, 0, 1);
       const DeviceTensor margins = problem.margins();
@@ -225,7 +264,7 @@ TEST(ProjectedGradient, Reaches_The_Optimum_Of_A_Linear_Network_From_Any_Start) 
 }
 
 TEST(ProjectedGradient, Without_A_Step_Is_The_Start_Within_The_Box) {
-  for_each_precision([](Backend& backend, DType dtype) {
+  for_each_image_precision([](Backend& backend, DType dtype) {
     LinearProblem problem(backend, dtype, 3, 0, 1);
     const DeviceTensor margins = problem.margins();
     const LeasedTensor pictures =
@@ -270,6 +309,43 @@ TEST(DeepFool, Gives_The_Distance_To_The_Nearest_Boundary_Of_A_Linear_Network) {
             << "run " << run << ", picture " << b;
       }
   });
+}
+
+/// The slope w of the boundary is rounded to bf16, so a step is |f|/|w| within u of it, and the nearest
+/// boundary may be one that is farther by 2u. So is x behind the step, which may leave the picture short of
+/// the boundary by Σ|W_k − W_j|·u·|x| at most; each further iteration then moves it by no more than that over
+/// |w|. What fp32 does before x is rounded moves f by at most two such roundings more.
+TEST(DeepFool, In_Bf16_Is_Within_The_Rounding_Of_What_The_Network_Sees) {
+  constexpr int kClasses = 4, kIterations = 4;
+  for (const BackendChoice& choice : backend_choices()) {
+    if (choice.precision != Precision::kBf16) continue;
+    SCOPED_TRACE(choice.to_string());
+    LinearProblem problem(backend_named(choice.device, choice.precision), DType::kF32, kClasses, 0, 1);
+    const double u = problem.image_rounding();
+    int telling = 0;  // pictures that are not next to a boundary
+    const std::vector<double> found = deepfool_distances(problem.target(), {.iterations = kIterations});
+    for (int run = 0; run < kRuns; ++run)
+      for (int b = 0; b < kBatch; ++b) {
+        const double expected = problem.distances(run, b).front();
+        double farthest = 0;
+        for (int k = 1; k < kClasses; ++k)
+          for (int j = 0; j < k; ++j) {
+            double square = 0, shift = 0;
+            for (int i = 0; i < kPixels; ++i) {
+              square += std::pow(problem.slope(run, k, j, i), 2);
+              // Pictures move by less than their distance: |x| at most that much more, times a scale of 4.
+              const double x = std::abs(problem.seen(problem.u(b, i), i)) + 4 * 2 * expected;
+              shift += std::abs(problem.weight(run, k, i) - problem.weight(run, j, i)) * u * x;
+            }
+            farthest = std::max(farthest, shift / std::sqrt(square));
+          }
+        const double distance = found[static_cast<std::size_t>(run * kBatch + b)];
+        EXPECT_NEAR(distance, expected, 2 * u * expected + (kIterations + 1) * farthest)
+            << "run " << run << ", picture " << b;
+        telling += (kIterations + 1) * farthest < 0.5 * expected ? 1 : 0;
+      }
+    EXPECT_GE(telling, kRuns * kBatch / 2) << "the bound says nothing";
+  }
 }
 
 TEST(DeepFool, Says_Where_It_Found_No_Boundary) {
@@ -322,9 +398,9 @@ class Measured {
     }
     PlanningBackend planning(backend);
     Arena plan = Arena::unbacked(backend.memory());
-    meter_.rehearse(planning, plan);
+    meter_.rehearse(planning, plan, meter_.batch_size());
     arena_.emplace(backend.memory(), plan.peak());
-    meter_.rehearse(backend, *arena_);
+    meter_.rehearse(backend, *arena_, meter_.batch_size());
   }
   std::vector<AttackedRun> operator()(int epoch) { return meter_.measure(*arena_, epoch); }
   std::size_t in_use() const { return arena_->in_use(); }

@@ -6,13 +6,17 @@
 
 #include <Eigen/QR>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "engine/metrics/covering_bound.h"
 #include "engine/metrics/margin_bound.h"
+#include "engine/modules/lipschitz.h"
 #include "engine/random.h"
 #include "tests/engine/feature_cloud.h"
+#include "tests/support/expect_error.h"
 
 namespace gnc {
 namespace {
@@ -92,16 +96,44 @@ TEST(GreedyNet, OfPointsThatCoincideIsOnePoint) {
   EXPECT_EQ(GreedyNet(Eigen::MatrixXd::Zero(5, 5)).size(1e-9), 1);
 }
 
-TEST(IntrinsicDimension, IsThatOfTheCube) {
-  // The maximum-likelihood estimate has a relative standard deviation of about 1/√(n(k−1)) = 1.2 % for
-  // independent points; what the border of the cube costs is known only by trial, so the bounds are those of
-  // an estimate, 20 %, and the order must be right.
-  double before = 0;
+/// On a sphere, which has no border, and where P(|x − y| < t) is known. On S^m its logarithm has the slope
+///   s(t) = t^m (1 − t²/4)^{(m−2)/2} / ∫_0^t r^{m−1} (1 − r²/4)^{(m−2)/2} dr
+/// in log t, the dimension at that scale. Given T_k, the k − 1 nearer ones are independent, each log(T_k/T_j)
+/// is exponential of rate m where s = m, and of a rate between s(T_k) and m where s falls; on S² (Archimedes)
+/// s = 2 for all t.
+///
+/// The estimate is the inverse of the mean of n(k−1) such terms (MacKay and Ghahramani's average), so that,
+/// for independent terms, its asymptotic standard error is m/√(n(k−1)). They are not independent: a distance
+/// is among the neighbours of both its ends, so that at most every term counts twice, and the variance
+/// doubles (300 clouds of 400 points deviate by 1.36, 1.29 and 1.33 times it, m = 1, 2, 4). Four such
+/// standard errors are allowed, and below what the slope falls to at the largest T_k.
+TEST(IntrinsicDimension, IsThatOfTheSphere) {
+  constexpr int kPoints = 1200, kNeighbours = 10, kAmbient = 10;
   for (const int dim : {1, 2, 4}) {
-    const double found = intrinsic_dimension(pairwise_distances(uniform_cube(800, dim, 10, 3)));
-    EXPECT_NEAR(found, dim, 0.2 * dim);
-    EXPECT_GT(found, before);
-    before = found;
+    Eigen::MatrixXd points = Eigen::MatrixXd::Zero(kPoints, kAmbient);
+    points.leftCols(dim + 1) = tests::gaussian_matrix(kPoints, dim + 1, 3);
+    points.rowwise().normalize();
+    const Eigen::MatrixXd rotation =
+        tests::gaussian_matrix(kAmbient, kAmbient, 4).householderQr().householderQ();
+    const Eigen::MatrixXd distances = pairwise_distances(points * rotation);
+    double farthest = 0;  // T_k of all points
+    for (Eigen::Index i = 0; i < kPoints; ++i) {
+      std::vector<double> row(distances.col(i).begin(), distances.col(i).end());
+      std::ranges::nth_element(row, row.begin() + kNeighbours);  // the first is the point itself
+      farthest = std::max(farthest, row[kNeighbours]);
+    }
+    const auto density = [&](double r) {
+      return std::pow(r, dim - 1) * std::pow(1 - r * r / 4, (dim - 2) / 2.0);
+    };
+    double mass = 0;  // midpoints: exact to 1e-6 of it
+    constexpr int kCells = 1000;
+    for (int i = 0; i < kCells; ++i) mass += density((i + 0.5) * farthest / kCells) * farthest / kCells;
+    const double slope = farthest * density(farthest) / mass;
+    const double error = 4 * std::sqrt(2) / std::sqrt(kPoints * (kNeighbours - 1.0));
+    const double found = intrinsic_dimension(distances, kNeighbours);
+    EXPECT_LE(found, std::max(slope, 1.0 * dim) * (1 + error)) << farthest;
+    EXPECT_GE(found, std::min(slope, 1.0 * dim) * (1 - error)) << farthest;
+    EXPECT_NEAR(slope, dim, 0.1 * dim) << "the sphere is too small for its points: nothing is shown";
   }
 }
 
@@ -139,7 +171,8 @@ struct Line {
   CoveringBound bound(double gradient = 0) const {
     const FeatureView view{.features = features, .labels = labels, .feature_dim = 1, .num_classes = 2};
     const CollapseReport collapse = measure_collapse(view, classifier);
-    return covering_bound({.inputs = inputs,
+    const std::vector<ClassSupport> supports = class_supports(inputs, labels, 2);
+    return covering_bound({.supports = supports,
                            .features = features,
                            .labels = labels,
                            .classifier = classifier,
@@ -195,6 +228,28 @@ TEST(CoveringBound, SaysNothingWhereClassesAreNotSeparated) {
   EXPECT_GT(bound.lipschitz_secant, 0);
 }
 
+/// One set of supports serves every network that has seen the pictures.
+TEST(ClassSupport, SaysWhatNoNetworkChanges) {
+  const Line line(2);
+  const std::vector<ClassSupport> supports = class_supports(line.inputs, line.labels, 2);
+  ASSERT_EQ(supports.size(), 2U);
+  for (const ClassSupport& support : supports) {
+    EXPECT_EQ(support.values, 1);
+    EXPECT_NEAR(support.mean_square, 16.25 / 4, 1e-15);
+    EXPECT_EQ(support.largest_square, 9);
+    EXPECT_NEAR(support.distances(0, 3), 2, 1e-12);
+    EXPECT_EQ(support.net.radii().size(), 4U);
+  }
+}
+
+TEST(ClassSupport, RefusesWhatIsNoSetOfClasses) {
+  const std::vector<float> inputs = {1, 2, 3};
+  const std::vector<std::int32_t> two = {0, 1}, beyond = {0, 1, 2}, absent = {0, 2, 2};
+  EXPECT_THROW(class_supports(inputs, two, 2), ShapeError);
+  tests::expect_error<Error>([&] { class_supports(inputs, beyond, 2); }, {"label 2", "[0,2)"});
+  tests::expect_error<Error>([&] { class_supports(inputs, absent, 3); }, {"--bounds", "class 1"});
+}
+
 TEST(CoveringBound, RefusesWhatDoesNotFit) {
   Line line(2);
   line.features.pop_back();
@@ -202,7 +257,8 @@ TEST(CoveringBound, RefusesWhatDoesNotFit) {
   const FeatureView view{
       .features = whole.features, .labels = line.labels, .feature_dim = 1, .num_classes = 2};
   const CollapseReport collapse = measure_collapse(view, line.classifier);
-  EXPECT_THROW(covering_bound({.inputs = line.inputs,
+  const std::vector<ClassSupport> supports = class_supports(line.inputs, line.labels, 2);
+  EXPECT_THROW(covering_bound({.supports = supports,
                                .features = line.features,
                                .labels = line.labels,
                                .classifier = line.classifier,

@@ -6,6 +6,8 @@
 
 #include "engine/trainer.h"
 #include "models/classification_network.h"
+#include "models/densenet.h"
+#include "models/network_summary.h"
 #include "tests/engine/feature_cloud.h"
 #include "tests/support/backends.h"
 #include "tests/support/expect_error.h"
@@ -119,6 +121,83 @@ TEST_P(LayerOutputsOn, AreThePixelMeansOfTheNamedLayers) {
 }
 INSTANTIATE_TEST_SUITE_P(Backends, LayerOutputsOn, testing::Values("reference", "cpu", "simt"));
 
+/// A DenseNet's stem and transitions write channels of the block behind them, with room beside: they are seen
+/// as part of it and not alone.
+TEST_P(LayerOutputsOn, OfADenseNetAreItsBlocks) {
+  const std::unique_ptr<Backend> backend = open_backend(GetParam());
+  const tests::TinyImages train(4, 2, 1), test(4, 1, 2);
+  const BackboneEntry dense{.name = "densenet",
+                            .description = "",
+                            .minimum_image_size = 1,
+                            .build = densenet({.growth = 2, .layers = {2, 1}, .stem_channels = 3})};
+  const BackboneOptions pictures{.image_channels = 1, .image_size = 8};
+  const std::unique_ptr<Network> network =
+      build_classification_network(dense, pictures, {.feature_dim = 2, .num_classes = 4});
+  const std::vector<std::string> expected = {"features.denseblock1", "features.denseblock2", "features.norm5",
+                                             "projection"};
+  EXPECT_EQ(layer_names(*network, pictures), expected);
+  TrainerSettings settings = settings_with({"all"});
+  settings.batch_size = 5;
+  Trainer trainer(*backend, *network, train, test, settings, {1});
+  const Evaluation evaluation = trainer.evaluate(Split::kTrain).front();
+  std::vector<std::string> names;
+  std::vector<int> widths;
+  for (const LayerFeatures& layer : evaluation.layers) {
+    names.push_back(layer.name);
+    widths.push_back(layer.width);
+    EXPECT_EQ(layer.values.size(), static_cast<std::size_t>(8 * layer.width)) << layer.name;
+  }
+  EXPECT_EQ(names, expected);
+  // 3 + 2·2 channels; half of them and 2 more.
+  EXPECT_EQ(widths, (std::vector<int>{7, 5, 5, 2}));
+  // The features are the mean over pixels of norm5, projected.
+  const auto read = [&](const char* name) {
+    return trainer.parameters().read(trainer.parameters().find(name).parameter->value, 0);
+  };
+  const HostTensor weights = read("projection.weight"), bias = read("projection.bias");
+  const LayerFeatures& last = evaluation.layers[2];
+  for (std::size_t n = 0; n < 8; ++n)
+    for (std::size_t o = 0; o < 2; ++o) {
+      double sum = bias.values<float>()[o], size_of_terms = std::abs(sum);
+      for (std::size_t k = 0; k < 5; ++k) {
+        const double term = double{last.values[n * 5 + k]} * double{weights.values<float>()[o * 5 + k]};
+        sum += term;
+        size_of_terms += std::abs(term);
+      }
+      // Six roundings of the product, and of the means of 16 pixels in another order.
+      ASSERT_NEAR(evaluation.features[n * 2 + o], sum, 24 * 6e-8 * size_of_terms) << "picture " << n;
+    }
+  settings.layers = {"features.conv0"};
+  tests::expect_error<UsageError>([&] { Trainer(*backend, *network, train, test, settings, {1}); },
+                                  {"--layers", "'features.conv0'", "features.denseblock1"});
+}
+
+/// So that a name is found wrong before there are pictures.
+TEST(LayerNames, DependNeitherOnThePicturesNorOnTheClasses) {
+  for (const BackboneEntry& backbone : backbones()) {
+    SCOPED_TRACE(backbone.name);
+    const auto names = [&](int channels, int size, int classes) {
+      const BackboneOptions pictures{.image_channels = channels, .image_size = size, .width = 0.1};
+      return layer_names(
+          *build_classification_network(backbone, pictures, {.feature_dim = 3, .num_classes = classes}),
+          pictures);
+    };
+    const std::vector<std::string> least = names(3, backbone.minimum_image_size, 2);
+    EXPECT_GE(least.size(), 4U);
+    EXPECT_EQ(least.back(), "projection");
+    EXPECT_EQ(names(1, std::max(64, 2 * backbone.minimum_image_size), 7), least);
+  }
+}
+
+TEST(LayerOutputs, OfAllAndOneMoreAreAnError) {
+  const std::vector<std::string> known = {"conv1", "layer1.0"}, both = {"all", "conv1"}, all = {"all"},
+                                 some = {"layer1.0", "conv1"};
+  tests::expect_error<UsageError>([&] { check_layer_names(both, known); },
+                                  {"--layers all,conv1", "give it alone"});
+  EXPECT_NO_THROW(check_layer_names(all, known));
+  EXPECT_NO_THROW(check_layer_names(some, known));
+}
+
 TEST(LayerOutputs, LeaveTheFeaturesAsTheyAre) {
   const std::unique_ptr<Backend> backend = open_backend("cpu");
   const tests::TinyImages train(4, 3, 1), test(4, 1, 2);
@@ -138,7 +217,7 @@ TEST(LayerOutputs, OfAnUnknownLayerAreAnErrorThatNamesThoseThereAre) {
   const std::unique_ptr<Network> network = tests::tiny_network(2, 4);
   tests::expect_error<UsageError>(
       [&] { Trainer(*backend, *network, train, test, settings_with({"conv9"}), {1}); },
-      {"--layers", "'conv9'", "all, "});
+      {"--layers", "'conv9'", "expected all, "});
 }
 
 }  // namespace

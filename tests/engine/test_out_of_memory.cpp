@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
+#include "engine/attacks/robustness.h"
 #include "engine/trainer.h"
 #include "tests/support/tiny_training.h"
 
@@ -55,6 +58,7 @@ void execute(SmallBackend&, const Op&) {}
 struct Setting {
   int batch_size;
   int runs;
+  int attacked = 0;  ///< pictures, of four classes
 };
 
 /// Trains on a device of that capacity (not for long: ops compute nothing). Returns what it takes.
@@ -64,8 +68,14 @@ std::size_t memory_of(std::size_t capacity, const Setting& setting) {
   const auto network = tiny_network(2, 4);
   TrainerSettings settings = tiny_settings();
   settings.batch_size = setting.batch_size;
-  const Trainer trainer(backend, *network, train, test, settings,
-                        std::vector<std::uint64_t>(static_cast<std::size_t>(setting.runs), 1));
+  const std::vector<std::uint64_t> seeds(static_cast<std::size_t>(setting.runs), 1);
+  const TinyImages attacked(4, std::max(1, setting.attacked / 4), 3);
+  std::optional<RobustnessMeter> robustness;
+  if (setting.attacked > 0)
+    robustness.emplace(backend, *network, attacked,
+                       RobustnessSettings{.gradient = {}, .deepfool = {}, .batch_size = setting.batch_size},
+                       seeds);
+  const Trainer trainer(backend, *network, train, test, settings, seeds, robustness ? &*robustness : nullptr);
   return capacity - *backend.memory().free_bytes();
 }
 
@@ -95,6 +105,48 @@ TEST(OutOfMemory, NamesSettingsThatFit) {
   }
   EXPECT_LE(memory_of(capacity, {.batch_size = 16, .runs = 4}), capacity);
   EXPECT_LE(memory_of(capacity, {.batch_size = 32, .runs = 3}), capacity);
+}
+
+/// The message of a training that does not fit into that capacity.
+std::string message_of(std::size_t capacity, const Setting& setting) {
+  try {
+    memory_of(capacity, setting);
+  } catch (const OutOfMemoryError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "fitted into " << capacity << " bytes";
+  return "";
+}
+
+TEST(OutOfMemory, OffersFewerAttackedPicturesThatFit) {
+  // DeepFool keeps what the layers saved, which a step of training gives back on its way: attacks take most.
+  const Setting wanted{.batch_size = 32, .runs = 4, .attacked = 32}, without{.batch_size = 32, .runs = 4};
+  const std::size_t needed = memory_of(kPlenty, wanted);
+  ASSERT_GT(needed, memory_of(kPlenty, without));
+  const std::string message = message_of(needed - 1, wanted);
+  EXPECT_EQ(number_after(message, "--robustness"), 16) << message;
+  EXPECT_EQ(number_after(message, "--batch-size"), 16) << message;
+  Setting fewer = wanted;
+  fewer.attacked = 16;
+  EXPECT_LE(memory_of(needed - 1, fewer), needed - 1);
+  fewer = {.batch_size = 16, .runs = 4, .attacked = 32};
+  EXPECT_LE(memory_of(needed - 1, fewer), needed - 1);
+}
+
+TEST(OutOfMemory, OffersToTrainWithoutAttacks_WhenFewerThanTheClassesFit) {
+  // One run in batches of four, one of each class.
+  const Setting wanted{.batch_size = 4, .runs = 1, .attacked = 4}, without{.batch_size = 4, .runs = 1};
+  const std::size_t needed = memory_of(kPlenty, wanted);
+  ASSERT_GT(needed, memory_of(kPlenty, without));
+  const std::string message = message_of(needed - 1, wanted);
+  EXPECT_NE(message.find("training without --robustness"), std::string::npos) << message;
+  EXPECT_LE(memory_of(needed - 1, without), needed - 1);
+}
+
+TEST(OutOfMemory, SaysThatThePicturesOfAttacksDoNotFit) {
+  const std::string message = message_of(1000, {.batch_size = 8, .runs = 1, .attacked = 8});
+  for (const char* part : {"small memory", "for the pictures of attacks", "--robustness"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
 }
 
 TEST(OutOfMemory, SaysThatNothingFits_WhenNothingDoes) {
