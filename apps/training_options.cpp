@@ -294,6 +294,16 @@ std::vector<std::pair<std::string, std::string>> described(const TrainingOptions
                    options.decay == Decay::kWeights ? " of weights alone" : "")},
       {"epochs", fmt::format("{} of batches of {}{}", options.epochs, options.batch_size,
                              options.drops_last ? ", what is left over dropped" : "")}};
+  if (!options.metrics.empty())
+    rows.emplace_back("metrics",
+                      fmt::format("the paper's own and those of {}", fmt::join(options.metrics, ", ")));
+  if (!options.layers.empty())
+    rows.emplace_back("layers", fmt::format("collapse of {}, every epoch", fmt::join(options.layers, ", ")));
+  if (options.bounds.is_wanted)
+    rows.emplace_back(
+        "bounds", fmt::format("Theorem 4.2 on up to {} pictures of each class, and the Rademacher term by "
+                              "the layers' norms",
+                              options.bounds.pictures));
   if (const RobustnessOptions& attacks = options.robustness; attacks.is_wanted())
     rows.emplace_back("robustness",
                       fmt::format("FGSM, PGD (epsilon {:.4g}) and DeepFool on {} test pictures, {}",
