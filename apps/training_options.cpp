@@ -313,7 +313,8 @@ std::vector<std::pair<std::string, std::string>> described(const TrainingOptions
       {"epochs", fmt::format("{} of batches of {}{}", options.epochs, options.batch_size,
                              options.drops_last ? ", what is left over dropped" : "")}};
   if (!options.metrics.empty())
-    rows.emplace_back("metrics", fmt::format("the paper's, {}", fmt::join(options.metrics, ", ")));
+    rows.emplace_back("metrics",
+                      fmt::format("the paper's own and those of {}", fmt::join(options.metrics, ", ")));
   if (!options.layers.empty())
     rows.emplace_back("layers", fmt::format("collapse of {}, every epoch", fmt::join(options.layers, ", ")));
   if (options.bounds.is_wanted)

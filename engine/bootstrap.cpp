@@ -62,7 +62,7 @@ Interval bootstrap_interval(std::span<const double> values, const Statistic& sta
   require(options.level > 0 && options.level < 1, "bootstrap: level {}; expected a number in (0,1)",
           options.level);
   require(options.resamples >= 1, "bootstrap: {} resamples; expected at least 1", options.resamples);
-  if (values.size() < 3) return {.lower = kNaN, .upper = kNaN};
+  if (values.size() < kFewestToBootstrap) return {.lower = kNaN, .upper = kNaN};
   const std::vector<double> sorted = resampled(values, statistic, options);
   if (sorted.empty() || sorted.front() == sorted.back()) return {.lower = kNaN, .upper = kNaN};
 

@@ -214,9 +214,16 @@ RankCorrelation rank_correlation(std::span<const double> x, std::span<const doub
   if (std::isnan(result.rho))
     return {.rho = kNaN, .interval = {.lower = kNaN, .upper = kNaN}, .p_value = kNaN};
   result.rho = std::clamp(result.rho, -1.0, 1.0);
-  const double error = std::sqrt((1 + square(result.rho) / 2) / (static_cast<double>(x.size()) - 3));
-  const double half = normal_quantile(0.975) * error, z = std::atanh(result.rho);
-  result.interval = {.lower = std::tanh(z - half), .upper = std::tanh(z + half)};
+  // Ranks in perfect order give 1 but for rounding.
+  const bool is_perfect = std::abs(result.rho) >= kTie;
+  if (is_perfect) result.rho = std::copysign(1, result.rho);
+  if (is_perfect || x.size() < kFewestForRankInterval) {
+    result.interval = {.lower = kNaN, .upper = kNaN};
+  } else {
+    const double error = std::sqrt((1 + square(result.rho) / 2) / (static_cast<double>(x.size()) - 3));
+    const double half = normal_quantile(0.975) * error, z = std::atanh(result.rho);
+    result.interval = {.lower = std::tanh(z - half), .upper = std::tanh(z + half)};
+  }
   result.p_value = correlation_p_value(a, b, result.rho);
   return result;
 }

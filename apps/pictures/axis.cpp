@@ -14,6 +14,21 @@ namespace {
 /// Decimals that tell multiples of the step apart.
 int decimals_of(double step) { return std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9))); }
 
+/// Significant digits that tell them apart up to `largest`.
+int digits_of(double largest, double step) {
+  constexpr int kMostDigits = 15;
+  const int digits = static_cast<int>(std::floor(std::log10(largest)) - std::floor(std::log10(step))) + 1;
+  return std::clamp(digits, 3, kMostDigits);
+}
+
+/// The multiples of the step in [low, high].
+std::vector<double> multiples(double low, double high, double step) {
+  std::vector<double> values;
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i)
+    values.push_back(i * step);
+  return values;
+}
+
 /// Decades from label to label: 1, 2, 3 or 5 times a power of ten, so that there are about `wanted` labels.
 int decade_stride(int decades, int wanted) {
   for (int power = 1;; power *= 10) {
@@ -32,6 +47,14 @@ double round_step(double range, int wanted) {
     if (factor * power >= rough * (1 - 1e-9)) return factor * power;
   }
   return 10 * power;
+}
+
+double smaller_round_step(double step) {
+  const double power = std::pow(10, std::floor(std::log10(step) + 1e-9));
+  for (const double factor : {5.0, 2.0, 1.0}) {
+    if (factor * power < step * (1 - 1e-9)) return factor * power;
+  }
+  return power / 2;
 }
 
 std::string power_of_ten(int exponent) {
@@ -101,20 +124,22 @@ double Axis::place(double value) const {
   return (at - low_) / (high_ - low_);
 }
 
-std::vector<Tick> Axis::ticks(int wanted) const {
-  return scale_ == AxisScale::kLinear ? linear_ticks(wanted) : logarithmic_ticks(wanted);
+std::vector<Tick> Axis::ticks(int wanted, AxisValues values) const {
+  return scale_ == AxisScale::kLinear ? linear_ticks(wanted, values) : logarithmic_ticks(wanted);
 }
 
-std::vector<Tick> Axis::linear_ticks(int wanted) const {
-  const double step = round_step(high_ - low_, wanted);
+std::vector<Tick> Axis::linear_ticks(int wanted, AxisValues values) const {
+  double step = round_step(high_ - low_, wanted);
+  if (values == AxisValues::kIntegers)
+    step = std::max(step, 1.0);
+  else
+    while (multiples(low_, high_, step).size() < kFewestTicks) step = smaller_round_step(step);
   const double largest = std::max(std::abs(low_), std::abs(high_));
   std::vector<Tick> ticks;
-  const double first = std::ceil(low_ / step - 1e-9);
-  for (double i = first; i * step <= high_ + 1e-9 * step; ++i) {
-    const double value = i * step;
+  for (const double value : multiples(low_, high_, step)) {
     std::string label;
     if (largest >= 1e6 || largest < 1e-3) {
-      label = typeset_number(value, 6);
+      label = typeset_number(value, digits_of(largest, step));
     } else {
       label = fmt::format("{}{:.{}f}", value < 0 ? "−" : "", std::abs(value), decimals_of(step));
     }
@@ -127,26 +152,11 @@ std::vector<Tick> Axis::logarithmic_ticks(int wanted) const {
   const int first = static_cast<int>(std::ceil(low_ - 1e-9));
   const int last = static_cast<int>(std::floor(high_ + 1e-9));
   const int decades = last - first + 1;
-  std::vector<Tick> ticks;
-  if (decades < 2) {
-    // Within a decade or so: 1, 2 and 5 times its power, or even steps where that leaves less than two.
-    for (int exponent = first - 1; exponent <= last + 1; ++exponent) {
-      for (const double factor : {1.0, 2.0, 5.0}) {
-        const double value = factor * std::pow(10, exponent);
-        const double at = std::log10(value);
-        if (at >= low_ - 1e-9 && at <= high_ + 1e-9) ticks.push_back({value, typeset_number(value)});
-      }
-    }
-    if (ticks.size() >= 2) return ticks;
-    ticks.clear();
-    const double step = round_step(high() - low(), wanted);
-    for (double i = std::ceil(low() / step); i * step <= high(); ++i) {
-      ticks.push_back({i * step, typeset_number(i * step, 6)});
-    }
-    return ticks;
-  }
-  const int stride = decade_stride(decades, wanted);
+  if (decades < kFewestTicks) return ticks_within_decades(first, last);
+  int stride = decade_stride(decades, wanted);
+  while (stride > 1 && multiples(first, last, stride).size() < kFewestTicks) --stride;
   const bool is_plain = first >= -3 && last <= 4;
+  std::vector<Tick> ticks;
   for (int exponent = first; exponent <= last; ++exponent) {
     const bool is_labelled = (exponent % stride + stride) % stride == 0;
     const double value = std::pow(10, exponent);
@@ -164,6 +174,27 @@ std::vector<Tick> Axis::logarithmic_ticks(int wanted) const {
       if (std::log10(value) >= low_ && std::log10(value) <= high_) ticks.push_back({value, ""});
     }
   }
+  return ticks;
+}
+
+std::vector<Tick> Axis::ticks_within_decades(int first, int last) const {
+  // Few multiples of the powers of ten, more of them, or even steps where neither are enough.
+  for (const std::vector<double>& factors : {std::vector{1.0, 3.0}, std::vector{1.0, 2.0, 5.0}}) {
+    std::vector<Tick> ticks;
+    for (int exponent = first - 1; exponent <= last + 1; ++exponent) {
+      for (const double factor : factors) {
+        const double value = factor * std::pow(10, exponent);
+        const double at = std::log10(value);
+        if (at >= low_ - 1e-9 && at <= high_ + 1e-9) ticks.push_back({value, typeset_number(value)});
+      }
+    }
+    if (ticks.size() >= kFewestTicks) return ticks;
+  }
+  double step = round_step(high() - low(), kFewestTicks);
+  while (multiples(low(), high(), step).size() < kFewestTicks) step = smaller_round_step(step);
+  std::vector<Tick> ticks;
+  for (const double value : multiples(low(), high(), step))
+    ticks.push_back({value, typeset_number(value, digits_of(high(), step))});
   return ticks;
 }
 

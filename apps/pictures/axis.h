@@ -8,6 +8,12 @@ namespace gnc {
 
 enum class AxisScale : unsigned char { kLinear, kLogarithmic };
 
+/// What an axis counts: any values, or whole things (runs, epochs, classes), between which no tick may stand.
+enum class AxisValues : unsigned char { kReal, kIntegers };
+
+/// Fewest labelled ticks of an axis of kReal values: of one or two nobody reads a curve's values.
+inline constexpr int kFewestTicks = 3;
+
 struct Tick {
   double value = 0;
   std::string label;  ///< empty for a minor tick
@@ -28,12 +34,15 @@ class Axis {
   double high() const;
   /// 0 at low(), 1 at high(); for a value that the axis can show.
   double place(double value) const;
-  /// Round numbers in [low, high], about `wanted` of them labelled.
-  std::vector<Tick> ticks(int wanted) const;
+  /// Round numbers in [low, high], about `wanted` of them labelled, and at least kFewestTicks. Of kIntegers
+  /// on a linear axis integers only, so that there are fewer where [low, high] holds fewer.
+  std::vector<Tick> ticks(int wanted, AxisValues values = AxisValues::kReal) const;
 
  private:
-  std::vector<Tick> linear_ticks(int wanted) const;
+  std::vector<Tick> linear_ticks(int wanted, AxisValues values) const;
   std::vector<Tick> logarithmic_ticks(int wanted) const;
+  /// Of an axis with at most two powers of ten, from 10^first to 10^last.
+  std::vector<Tick> ticks_within_decades(int first, int last) const;
 
   AxisScale scale_;
   double low_ = 0;  // logarithms to base 10 on a logarithmic axis
@@ -42,6 +51,9 @@ class Axis {
 
 /// The multiple of a power of ten by 1, 2 or 5 that divides `range` into at most `wanted` steps.
 double round_step(double range, int wanted);
+
+/// The next smaller one: 5, 2, 1, 0.5, …
+double smaller_round_step(double step);
 
 /// A number as in a text: 0.25, 1500, 2·10⁻⁷.
 std::string typeset_number(double value, int significant_digits = 3);

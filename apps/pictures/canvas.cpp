@@ -318,6 +318,16 @@ void Canvas::text(Point at, std::string_view text, const TextStyle& style) {
   cairo_restore(context);
 }
 
+std::string Canvas::fitted(std::string text, const TextStyle& style, double width) const {
+  if (text_width(text, style) <= width) return text;
+  while (!text.empty() && text_width(text + "…", style) > width) {
+    // A whole character: its continuation bytes (10xxxxxx), then its first byte.
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+    if (!text.empty()) text.pop_back();
+  }
+  return text + "…";
+}
+
 void Canvas::image(const Rectangle& area, int rows, int columns, std::span<const Color> colors) {
   check_finite(area);
   require(rows > 0 && columns > 0 &&

@@ -92,6 +92,8 @@ class Canvas {
   /// UTF-8; `at` is the corner, edge or centre of the text that the style says.
   void text(Point at, std::string_view text, const TextStyle& style = {});
   double text_width(std::string_view text, const TextStyle& style = {}) const;
+  /// The text cut to that width, with "…" for what is missing.
+  std::string fitted(std::string text, const TextStyle& style, double width) const;
   /// An image of rows × columns colours, stretched over `area` with sharp edges.
   void image(const Rectangle& area, int rows, int columns, std::span<const Color> colors);
   /// Nothing is drawn outside `area` until unclip().

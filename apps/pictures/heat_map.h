@@ -1,10 +1,11 @@
 #pragma once
-/// A matrix as colours, blue below zero and red above.
+/// A matrix as colours: blue below zero and red above, or counts from white to red.
 
 #include <Eigen/Dense>
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "apps/pictures/canvas.h"
 
@@ -14,8 +15,13 @@ namespace gnc {
 /// matrix).
 enum class Diagonal : unsigned char { kIsShown, kIsGrey };
 
+/// What the values are: numbers of either sign, or counts, which are written as integers and have a scale
+/// from 0 to the largest that is shown.
+enum class HeatMapValues : unsigned char { kSigned, kCounts };
+
 struct HeatMap {
-  Eigen::MatrixXd values;  ///< [rows,columns]; every one finite
+  Eigen::MatrixXd values;  ///< [rows,columns]; every one finite, and counts not negative
+  HeatMapValues kind = HeatMapValues::kSigned;
   Diagonal diagonal = Diagonal::kIsShown;
   std::string color_label;  ///< what the colour bar measures
 };
@@ -30,11 +36,17 @@ inline constexpr double kColorBarRoom = 84;
 /// Draws the matrix into `area`, its colour bar to the right of it (kColorBarRoom points) and the numbers of
 /// rows and columns to the left (30 points) and below (30 points). The colours span the largest magnitude
 /// that is shown, white at 0; matrices of up to 12 columns have their values written in. Throws Error for a
-/// value that is not finite, naming row and column.
+/// value that is not finite or a negative count, naming row and column.
 void draw_heat_map(Canvas& canvas, const Rectangle& area, const HeatMap& map);
 
-/// A picture of a matrix alone, PNG or by the path's ending SVG, with a title above it. Throws as above, and
+/// What stands above a matrix; what is too long for the picture is cut.
+struct HeatMapTitle {
+  std::string title;
+  std::vector<std::string> notes = {};  ///< smaller, each in a line below
+};
+
+/// A picture of a matrix alone, PNG or by the path's ending SVG, with its title. Throws as above, and
 /// FileError naming the path.
-void write_heat_map(const std::filesystem::path& path, const std::string& title, const HeatMap& map);
+void write_heat_map(const std::filesystem::path& path, const HeatMapTitle& title, const HeatMap& map);
 
 }  // namespace gnc

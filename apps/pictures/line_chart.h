@@ -1,5 +1,6 @@
 #pragma once
-/// Curves over a shared x axis, in panels below each other: metrics over steps, error rates over noise.
+/// Curves over a shared x axis, in panels below or beside each other: metrics over steps, error rates over
+/// noise.
 
 #include <filesystem>
 #include <optional>
@@ -37,15 +38,24 @@ struct Panel {
   std::vector<ReferenceLine> references = {};
 };
 
+/// Where the curves are named: to the right of each panel, or once for all of them below the title. Curves of
+/// one name are one entry of the latter, and what a panel cannot show is told above it.
+enum class LegendPlace : unsigned char { kBesidePanels, kOnce };
+
 struct LineChart {
   std::string title;
   std::string x_label;
   AxisScale x_scale = AxisScale::kLinear;
   std::vector<Panel> panels;
+  AxisValues x_values = AxisValues::kReal;
+  /// Names that stand at x = 0, 1, … instead of numbers, such as those of layers; or empty.
+  std::vector<std::string> x_names = {};
+  LegendPlace legend = LegendPlace::kBesidePanels;
+  int columns = 1;  ///< panels side by side; more than one takes LegendPlace::kOnce
 };
 
-/// Draws the chart as a PNG file, 1800 pixels wide, or by the path's ending as SVG. Legends stand to the
-/// right of their panels. Throws Error for a chart without panels or with series whose lengths differ,
+/// Draws the chart as a PNG file, 1800 pixels wide, or by the path's ending as SVG. Throws Error for a chart
+/// without panels, with series whose lengths differ, or with columns that have no legend of their own,
 /// FileError naming the path.
 void write_line_chart(const std::filesystem::path& path, const LineChart& chart);
 

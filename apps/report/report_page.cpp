@@ -5,6 +5,8 @@
 #include <set>
 
 #include "apps/options.h"
+#include "apps/report/comparison_notes.h"
+#include "apps/report/quantity_names.h"
 #include "apps/report/report_assets.h"
 #include "engine/error.h"
 
@@ -54,6 +56,24 @@ std::string escaped_json(const Json& json) {
   return result;
 }
 
+/// {"column": {"title","unit","factor"}}: of all columns, and of the quantities that rows are of.
+Json names_of(std::span<const ReportTable> tables) {
+  std::set<std::string> columns;
+  for (const ReportTable& table : tables) {
+    for (const std::string& column : table.table.header()) {
+      columns.insert(column);
+      if (column != "metric" && column != "quantity" && column != "outcome") continue;
+      for (int row = 0; row < table.table.size(); ++row) columns.insert(table.table.text(row, column));
+    }
+  }
+  Json names = Json::object();
+  for (const std::string& column : columns) {
+    const QuantityName name = quantity_name(column);
+    names[column] = {{"title", name.title}, {"unit", name.unit}, {"factor", name.factor}};
+  }
+  return names;
+}
+
 bool is_matrix(const ReportTable& table) {
   return table.name == "gram" || table.name == "margins" || table.name == "confusions";
 }
@@ -86,14 +106,19 @@ CsvTable only(const CsvTable& table, const std::set<std::string>& keys) {
 
 std::string report_page(std::span<const RunGroup> groups, std::span<const ReportTable> tables,
                         const PageOptions& options) {
+  const ComparisonNotes notes = comparison_notes(groups);
   Json data = {{"version", options.version},
                {"reload_seconds", options.reload_seconds},
                {"matrices_note", "Grey: the diagonal, which would drown the rest."},
+               {"missing", notes.missing},
+               {"warnings", notes.warnings},
+               {"names", names_of(tables)},
                {"groups", Json::array()},
                {"tables", Json::object()}};
   for (const RunGroup& group : groups)
     data["groups"].push_back({{"name", group.name},
                               {"vary", group.vary},
+                              {"model", group.setting("model")},
                               {"control", group.is_control()},
                               {"planned", group.planned},
                               {"begun", group.runs.size()},

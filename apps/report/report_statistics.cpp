@@ -7,6 +7,7 @@
 
 #include "engine/bootstrap.h"
 #include "engine/comparison.h"
+#include "engine/error.h"
 #include "engine/statistics.h"
 
 namespace gnc {
@@ -17,7 +18,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::array kMetrics = {"train_ce", "train_accuracy", "test_ce", "test_accuracy"};
 constexpr std::array kComparedMetrics = {"test_ce", "test_accuracy"};
 
-constexpr std::size_t kFewestToCompare = 3;
 constexpr std::size_t kFewestToRank = 4;
 
 /// What table 1 of the paper gives (ten permutations, CIFAR-10, VGG11), computed from its ten rows.
@@ -47,6 +47,23 @@ void add_row(CsvTable& table, std::vector<std::string> texts, std::initializer_l
   table.add_row(std::move(texts));
 }
 
+/// The same with a remark behind the numbers.
+void add_row(CsvTable& table, std::vector<std::string> texts, std::initializer_list<double> values,
+             std::string note) {
+  for (std::string& number : numbers(values)) texts.push_back(std::move(number));
+  texts.push_back(std::move(note));
+  table.add_row(std::move(texts));
+}
+
+/// Why there is no interval; empty where there is one.
+std::string no_interval(const Interval& interval, std::size_t runs, std::size_t fewest,
+                        const char* otherwise) {
+  if (!std::isnan(interval.lower)) return {};
+  if (runs < fewest)
+    return fmt::format("no interval: {} run{}, and it takes {}", runs, runs == 1 ? "" : "s", fewest);
+  return fmt::format("no interval: {}", otherwise);
+}
+
 double mean_of(std::span<const double> values) { return summarize(values).mean; }
 double deviation_of(std::span<const double> values) { return summarize(values).sample_deviation; }
 
@@ -72,9 +89,10 @@ std::vector<std::string> quantities(const RunGroup& group) {
 }  // namespace
 
 CsvTable statistics_table(std::span<const RunGroup> groups) {
-  CsvTable table(std::vector<std::string>{
-      "group", "vary", "metric", "runs", "mean", "mean_lower", "mean_upper", "population_deviation",
-      "sample_deviation", "sample_deviation_lower", "sample_deviation_upper", "minimum", "maximum", "range"});
+  CsvTable table(std::vector<std::string>{"group", "vary", "metric", "runs", "mean", "mean_lower",
+                                          "mean_upper", "population_deviation", "sample_deviation",
+                                          "sample_deviation_lower", "sample_deviation_upper", "minimum",
+                                          "maximum", "range", "note"});
   for (const RunGroup& group : groups) {
     for (const std::string metric : kMetrics) {
       const std::vector<double> values = finished_values(group, metric);
@@ -85,13 +103,15 @@ CsvTable statistics_table(std::span<const RunGroup> groups) {
       add_row(table, {group.name, group.vary, metric, std::to_string(values.size())},
               {statistics.mean, mean.lower, mean.upper, statistics.population_deviation,
                statistics.sample_deviation, deviation.lower, deviation.upper, statistics.minimum,
-               statistics.maximum, statistics.range()});
+               statistics.maximum, statistics.range()},
+              no_interval(mean, values.size(), kFewestToBootstrap, "all runs are equal"));
     }
   }
   for (const PublishedRow& row : kPublished)
     add_row(table, {kPublishedName, "permutation", row.metric, "10"},
             {row.mean, kNaN, kNaN, row.population_deviation, row.sample_deviation, kNaN, kNaN, kNaN, kNaN,
-             row.range});
+             row.range},
+            "no interval: of the paper's rows only these numbers are known");
   return table;
 }
 
@@ -124,7 +144,7 @@ CsvTable comparison_table(std::span<const RunGroup> groups) {
 
 CsvTable rank_table(std::span<const RunGroup> groups) {
   CsvTable table(std::vector<std::string>{"group", "outcome", "quantity", "runs", "rho", "rho_lower",
-                                          "rho_upper", "p_value"});
+                                          "rho_upper", "p_value", "note"});
   for (const RunGroup& group : groups) {
     const std::vector<std::string> names = quantities(group);
     for (const std::string outcome : kComparedMetrics) {
@@ -141,7 +161,9 @@ CsvTable rank_table(std::span<const RunGroup> groups) {
         if (std::isnan(correlation.rho)) continue;
         add_row(
             table, {group.name, outcome, quantity, std::to_string(values.size())},
-            {correlation.rho, correlation.interval.lower, correlation.interval.upper, correlation.p_value});
+            {correlation.rho, correlation.interval.lower, correlation.interval.upper, correlation.p_value},
+            no_interval(correlation.interval, values.size(), kFewestForRankInterval,
+                        "the orders are the same or opposite"));
       }
     }
   }

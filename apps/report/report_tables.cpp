@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "apps/report/comparison_notes.h"
 #include "apps/report/report_statistics.h"
 #include "apps/report/terminal_phase.h"
 #include "engine/error.h"
@@ -126,6 +127,7 @@ CsvTable matrix_table(std::span<const RunGroup> groups, std::vector<std::string>
 std::vector<ReportTable> report_tables(std::span<const RunGroup> groups) {
   return {
       {"runs", runs_table(groups)},
+      {"settings", settings_table(groups)},
       {"statistics", statistics_table(groups)},
       {"comparisons", comparison_table(groups)},
       {"ranks", rank_table(groups)},

@@ -19,6 +19,7 @@ struct ReportTable {
 
 /// All of them, in the order of the page; those that the runs have nothing for have no rows.
 ///   runs          a row for each run: table 1
+///   settings      what each group was trained with: group,setting,value
 ///   statistics    table 2 with intervals, beside the paper's
 ///   comparisons   each sweep against each seed control
 ///   ranks         what ranks the runs as their test accuracy or cross-entropy does

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/experiment_table.h"
+#include "apps/report/comparison_notes.h"
 #include "apps/report/report_statistics.h"
 #include "apps/table.h"
 #include "engine/error.h"
@@ -50,13 +51,23 @@ std::string statistics_text(const CsvTable& table) {
     const std::string& metric = table.text(row, "metric");
     const bool is_accuracy = metric.ends_with("accuracy");
     const auto cell = [&](std::string_view column) { return shown(table.number(row, column), is_accuracy); };
-    text.add_row({table.text(row, "group"), metric, table.text(row, "runs"), cell("mean"),
-                  fmt::format("{} … {}", cell("mean_lower"), cell("mean_upper")),
-                  cell("population_deviation"), cell("sample_deviation"),
-                  fmt::format("{} … {}", cell("sample_deviation_lower"), cell("sample_deviation_upper")),
+    const auto interval = [&](const std::string& of) {
+      return std::isnan(table.number(row, of + "_lower"))
+                 ? std::string("n/a")
+                 : fmt::format("{} … {}", cell(of + "_lower"), cell(of + "_upper"));
+    };
+    text.add_row({table.text(row, "group"), metric, table.text(row, "runs"), cell("mean"), interval("mean"),
+                  cell("population_deviation"), cell("sample_deviation"), interval("sample_deviation"),
                   cell("range")});
   }
-  return text.to_string();
+  std::string notes;
+  for (int row = 0; row < table.size(); ++row) {
+    const std::string& note = table.text(row, "note");
+    const bool is_told = row > 0 && table.text(row - 1, "note") == note &&
+                         table.text(row - 1, "group") == table.text(row, "group");
+    if (!note.empty() && !is_told) notes += fmt::format("{}: {}\n", table.text(row, "group"), note);
+  }
+  return text.to_string() + notes;
 }
 
 std::string comparisons_text(const CsvTable& table) {
@@ -101,12 +112,16 @@ std::string report_text(std::span<const RunGroup> groups) {
     if (!rows.empty()) text += experiment_table(rows) + "\n";
   }
   text += statistics_text(statistics_table(groups)) + "\n";
-  const std::string comparisons = comparisons_text(comparison_table(groups));
-  return comparisons.empty() ? text : text + comparisons + "\n";
+  text += comparisons_text(comparison_table(groups));
+  const ComparisonNotes notes = comparison_notes(groups);
+  for (const std::string& warning : notes.warnings) text += fmt::format("warning: {}\n", warning);
+  for (const std::string& missing : notes.missing) text += missing + "\n";
+  return text + "\n";
 }
 
 Json report_summary(std::span<const RunGroup> groups) {
-  const std::vector<std::string> words = {"group", "vary", "metric", "control", "outcome", "quantity"};
+  const std::vector<std::string> words = {"group",   "vary",     "metric", "control",
+                                          "outcome", "quantity", "note"};
   Json summary = {{"groups", Json::array()}};
   for (const RunGroup& group : groups)
     summary["groups"].push_back({{"name", group.name},
@@ -116,6 +131,9 @@ Json report_summary(std::span<const RunGroup> groups) {
   summary["statistics"] = objects(statistics_table(groups), words);
   summary["comparisons"] = objects(comparison_table(groups), words);
   summary["ranks"] = objects(rank_table(groups), words);
+  const ComparisonNotes notes = comparison_notes(groups);
+  summary["missing"] = notes.missing;
+  summary["warnings"] = notes.warnings;
   return summary;
 }
 

@@ -1,5 +1,7 @@
 #include "apps/report/run_records.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -37,11 +39,13 @@ Eigen::MatrixXd read_matrix(const fs::path& file, Eigen::Index classes) {
   return matrix;
 }
 
-/// The value of `name` in a config.toml; empty where it has none.
-std::string setting(const std::vector<Setting>& settings, std::string_view name) {
-  for (const Setting& one : settings)
-    if (one.name == name && !one.values.empty()) return one.values.front();
-  return {};
+/// Those of a config.toml; none where there is no such file.
+std::vector<std::pair<std::string, std::string>> read_group_settings(const fs::path& file) {
+  std::vector<std::pair<std::string, std::string>> settings;
+  if (!fs::exists(file)) return settings;
+  for (const Setting& setting : read_settings(file))
+    settings.emplace_back(setting.name, fmt::format("{}", fmt::join(setting.values, ", ")));
+  return settings;
 }
 
 bool is_run(const fs::path& directory) {
@@ -80,6 +84,8 @@ RunGroup read_group(const fs::path& given) {
   group.directory = given;
   group.name = directory.filename().string();
   if (group.name.empty()) group.name = directory.parent_path().filename().string();
+  const fs::path config = directory / "config.toml";
+  group.settings = read_group_settings(config);
   if (is_run(directory)) {
     group.vary = "single";
     group.planned = 1;
@@ -89,12 +95,10 @@ RunGroup read_group(const fs::path& given) {
   }
   require<FileError>(fs::is_directory(directory),
                      "{}: no such folder; expected one that gnc train or gnc sweep wrote", given.string());
-  const fs::path config = directory / "config.toml";
   require<FileError>(fs::exists(config),
                      "{}: holds neither a run nor a sweep (no metrics.csv, no config.toml)", given.string());
-  const std::vector<Setting> settings = read_settings(config);
-  group.vary = setting(settings, "vary");
-  const std::string frames = setting(settings, "frames");
+  group.vary = group.setting("vary");
+  const std::string frames = group.setting("frames");
   require<FileError>(!group.vary.empty() && !frames.empty() && frames.size() < 7 &&
                          std::ranges::all_of(frames, [](char c) { return c >= '0' && c <= '9'; }),
                      "{}: has no 'vary' and 'frames'; expected the settings of a sweep", config.string());
@@ -127,6 +131,12 @@ void add_similarity_alignment(std::span<RunGroup> groups, const Eigen::MatrixXd&
         for (Eigen::Index i = 0; i < j; ++i) sum += similarity(i, j) * unit.col(i).dot(unit.col(j));
       run.derived["similarity_alignment"] = sum;
     }
+}
+
+std::string RunGroup::setting(std::string_view key) const {
+  for (const auto& [setting_name, value] : settings)
+    if (setting_name == key) return value;
+  return {};
 }
 
 bool RunGroup::is_finished() const {

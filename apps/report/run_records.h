@@ -9,6 +9,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/csv.h"
@@ -39,12 +41,16 @@ struct RunRecord {
 /// Runs that differ in one thing: a sweep, or one run alone.
 struct RunGroup {
   std::filesystem::path directory;
-  std::string name;             ///< the folder's name, made different where two groups have the same
-  std::string vary;             ///< permutation, rotation, both, seed; "single" for a run alone
+  std::string name;  ///< the folder's name, made different where two groups have the same
+  std::string vary;  ///< permutation, rotation, both, seed; "single" for a run alone
+  /// Names and values of its config.toml, in order; arrays joined by ", ".
+  std::vector<std::pair<std::string, std::string>> settings;
   int planned = 0;              ///< runs that the sweep is to have
   std::vector<RunRecord> runs;  ///< those that were begun, in order
 
   bool is_finished() const;
+  /// The value of a setting, empty where it has none.
+  std::string setting(std::string_view key) const;
   /// Whether its runs differ in nothing but the seed: what others are compared with.
   bool is_control() const { return vary == "seed"; }
 };

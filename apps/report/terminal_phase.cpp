@@ -71,12 +71,12 @@ CsvTable terminal_changes_table(std::span<const RunGroup> groups) {
   CsvTable table(std::vector<std::string>{"group", "quantity", "runs", "start", "end", "change",
                                           "change_lower", "change_upper", "rose"});
   for (const RunGroup& group : groups)
-    for (const TerminalQuantity& quantity : kTerminalQuantities) {
+    for (const char* quantity : kTerminalQuantities) {
       std::vector<double> starts, ends, changes;
       for (const RunRecord& run : group.runs) {
         const int row = terminal_row(run.metrics);
         if (row < 0) continue;
-        const Ends found = ends_of(run.metrics, quantity.column, row);
+        const Ends found = ends_of(run.metrics, quantity, row);
         if (!found.are_two) continue;
         starts.push_back(found.start);
         ends.push_back(found.end);
@@ -85,7 +85,7 @@ CsvTable terminal_changes_table(std::span<const RunGroup> groups) {
       if (changes.empty()) continue;
       const Interval interval = mean_interval(changes);
       table.add_row(
-          {group.name, quantity.column, std::to_string(changes.size()), csv_number(mean_of(starts)),
+          {group.name, quantity, std::to_string(changes.size()), csv_number(mean_of(starts)),
            csv_number(mean_of(ends)), csv_number(mean_of(changes)), csv_number(interval.lower),
            csv_number(interval.upper),
            std::to_string(std::ranges::count_if(changes, [](double change) { return change > 0; }))});

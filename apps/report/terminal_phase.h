@@ -10,24 +10,11 @@
 
 namespace gnc {
 
-/// A column of metrics.csv that is followed through the terminal phase, how it is called, and by what it is
-/// multiplied for people.
-struct TerminalQuantity {
-  const char* column;
-  const char* title;
-  double factor;
-};
+/// The columns of metrics.csv that are followed through the terminal phase.
 inline constexpr std::array kTerminalQuantities = {
-    TerminalQuantity{"train_ce", "training cross-entropy", 1},
-    TerminalQuantity{"smallest_margin", "smallest margin", 1},
-    TerminalQuantity{"mean_margin", "mean margin", 1},
-    TerminalQuantity{"test_accuracy", "test accuracy (%)", 100},
-    TerminalQuantity{"test_ce", "test cross-entropy", 1},
-    TerminalQuantity{"robust_clean_accuracy", "accuracy before attacks (%)", 100},
-    TerminalQuantity{"robust_fgsm_accuracy", "accuracy under FGSM (%)", 100},
-    TerminalQuantity{"robust_pgd_accuracy", "accuracy under PGD (%)", 100},
-    TerminalQuantity{"deepfool_distance", "DeepFool distance, mean", 1},
-    TerminalQuantity{"deepfool_distance_median", "DeepFool distance, median", 1}};
+    "train_ce",          "smallest_margin",         "mean_margin",          "test_accuracy",
+    "test_ce",           "robust_clean_accuracy",   "robust_fgsm_accuracy", "robust_pgd_accuracy",
+    "deepfool_distance", "deepfool_distance_median"};
 
 /// The row of a run's table of epochs (metrics.csv) with the first training accuracy of 1, or -1.
 int terminal_row(const CsvTable& epochs);

@@ -14,41 +14,18 @@
 #include "apps/pictures/collapse_animation.h"
 #include "apps/pictures/frame_drawing.h"
 #include "apps/pictures/gif_writer.h"
-#include "apps/pictures/heat_map.h"
-#include "apps/pictures/line_chart.h"
 #include "apps/pictures/palette.h"
-#include "data/picture.h"
 #include "engine/error.h"
 #include "engine/file.h"
+#include "tests/apps/png_pixels.h"
 #include "tests/support/temp_dir.h"
 
 namespace gnc {
 namespace {
 
+using tests::Pixels;
+using tests::read_png;
 using tests::TempDir;
-
-/// Colours row by row.
-struct Pixels {
-  int width = 0;
-  int height = 0;
-  std::vector<Color> colors;
-
-  Color at(int x, int y) const {
-    return colors.at(static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
-                     static_cast<std::size_t>(x));
-  }
-  std::int64_t count(Color color) const { return std::count(colors.begin(), colors.end(), color); }
-};
-
-Pixels read_png(const std::filesystem::path& path) {
-  const Picture picture = decode_picture(read_file(path), path.string());
-  EXPECT_EQ(picture.shape.channels, 3);
-  Pixels pixels = {picture.shape.width, picture.shape.height, {}};
-  for (std::size_t i = 0; i + 2 < picture.pixels.size(); i += 3) {
-    pixels.colors.push_back({picture.pixels[i], picture.pixels[i + 1], picture.pixels[i + 2]});
-  }
-  return pixels;
-}
 
 struct DecodedGif {
   std::vector<Pixels> frames;  // as they are seen: each drawn over the ones before
@@ -147,35 +124,6 @@ TEST(Palette, Tells_Classes_Apart) {
   EXPECT_GT(diverging(-0.7).blue, diverging(-0.7).red);
   EXPECT_GT(diverging(0.7).red, diverging(0.7).blue);
   EXPECT_EQ(diverging(7), diverging(1));
-}
-
-TEST(Axis, Has_Round_Ticks) {
-  const auto labels = [](const Axis& axis, int wanted) {
-    std::vector<std::string> result;
-    for (const Tick& tick : axis.ticks(wanted)) {
-      EXPECT_GE(axis.place(tick.value), -1e-6);
-      EXPECT_LE(axis.place(tick.value), 1 + 1e-6);
-      if (!tick.label.empty()) result.push_back(tick.label);
-    }
-    return result;
-  };
-  using Labels = std::vector<std::string>;
-  EXPECT_EQ(labels(Axis(AxisScale::kLinear, {0, 1000}, 0), 5),
-            (Labels{"0", "200", "400", "600", "800", "1000"}));
-  EXPECT_EQ(labels(Axis(AxisScale::kLinear, {-0.3, 0.31}, 0), 4), (Labels{"−0.2", "0.0", "0.2"}));
-  EXPECT_EQ(labels(Axis(AxisScale::kLogarithmic, {1e-8, 1}, 0), 4), (Labels{"10⁻⁶", "10⁻³", "10⁰"}));
-  EXPECT_EQ(labels(Axis(AxisScale::kLogarithmic, {1, 1000}, 0), 4), (Labels{"1", "10", "100", "1000"}));
-  EXPECT_EQ(labels(Axis(AxisScale::kLogarithmic, {2, 9}, 0), 4), (Labels{"2", "5"}));
-  EXPECT_EQ(labels(Axis(AxisScale::kLinear, {3, 3}, 0), 3), (Labels{"2", "3", "4"})) << "equal values";
-  EXPECT_EQ(labels(Axis(AxisScale::kLinear, {}, 0), 3), (Labels{"0.0", "0.5", "1.0"})) << "no values";
-}
-
-TEST(Axis, Typesets_Numbers) {
-  EXPECT_EQ(typeset_number(0), "0");
-  EXPECT_EQ(typeset_number(0.25), "0.25");
-  EXPECT_EQ(typeset_number(123456), "123456");
-  EXPECT_EQ(typeset_number(-2e-7), "−2·10⁻⁷");
-  EXPECT_EQ(typeset_number(1e12), "10¹²");
 }
 
 TEST(Canvas, Writes_The_Pixels_It_Drew) {
@@ -336,80 +284,6 @@ TEST(CollapseAnimation, Chooses_Key_Frames_By_The_Way_Gone) {
   jump.features[2] = jump.features[3];
   jump.classifiers[2] = jump.classifiers[3];
   EXPECT_EQ(choose_key_frames(jump, 3), (std::vector<int>{0, 2, 3}));
-}
-
-TEST(LineChart, Leaves_A_Gap_Where_There_Is_No_Value) {
-  const TempDir folder;
-  Series series = {.name = "loss", .x = {}, .y = {}};
-  for (int i = 0; i <= 20; ++i) {
-    series.x.push_back(i);
-    series.y.push_back(i >= 8 && i <= 12 ? (i % 2 == 0 ? 0 : std::nan("")) : 1 + (i == 0 ? 1e-3 : 0));
-  }
-  const LineChart chart = {.title = "t",
-                           .x_label = "x",
-                           .panels = {{.title = "p", .scale = AxisScale::kLogarithmic, .series = {series}}}};
-  write_line_chart(folder / "a.png", chart);
-  const Pixels pixels = read_png(folder / "a.png");
-  EXPECT_EQ(pixels.width, 1800);
-  // Columns of the plot, whose frame begins at 66 points, that hold the curve's colour; the legend is beyond.
-  std::vector<int> columns;
-  for (int x = 132; x < 1300; ++x) {
-    for (int y = 0; y < pixels.height; ++y) {
-      if (pixels.at(x, y) == class_color(0, 1)) {
-        columns.push_back(x);
-        break;
-      }
-    }
-  }
-  ASSERT_FALSE(columns.empty());
-  int widest_gap = 0;
-  int gaps = 0;
-  for (std::size_t i = 1; i < columns.size(); ++i) {
-    widest_gap = std::max(widest_gap, columns[i] - columns[i - 1]);
-    gaps += columns[i] - columns[i - 1] > 1 ? 1 : 0;
-  }
-  EXPECT_EQ(gaps, 1);
-  // Six of twenty steps, in a plot that is at least half of the picture.
-  EXPECT_GT(widest_gap, 900 * 6 / 20 - 10);
-}
-
-TEST(LineChart, Draws_What_Has_No_Values_And_Refuses_What_Does_Not_Fit) {
-  const TempDir folder;
-  const double nan = std::nan("");
-  const Series nothing = {.name = "nothing", .x = {0, 1}, .y = {nan, nan}};
-  write_line_chart(folder / "a.png",
-                   {.title = "", .x_label = "", .panels = {{.title = "", .series = {nothing}}}});
-  EXPECT_EQ(read_png(folder / "a.png").width, 1800);
-  EXPECT_THROW(write_line_chart(folder / "b.png", {}), Error);
-  Series uneven = {.name = "uneven", .x = {0, 1}, .y = {1}};
-  const std::string message = message_of<Error>([&] {
-    write_line_chart(folder / "b.png",
-                     {.title = "", .x_label = "", .panels = {{.title = "", .series = {uneven}}}});
-  });
-  EXPECT_NE(message.find("'uneven' has 2 values of x and 1 of y"), std::string::npos) << message;
-  EXPECT_FALSE(std::filesystem::exists(folder / "b.png"));
-}
-
-TEST(HeatMap, Is_White_At_Zero_And_Symmetric_About_It) {
-  const TempDir folder;
-  Canvas canvas({.width = 700, .height = 600, .scale = 2});
-  Eigen::MatrixXd values = Eigen::MatrixXd::Zero(20, 20);
-  values(0, 1) = 0.5;
-  values(3, 2) = -0.5;
-  draw_heat_map(canvas, {50, 50, 400, 400}, {.values = values, .color_label = ""});
-  canvas.write(folder / "a.png");
-  const Pixels pixels = read_png(folder / "a.png");
-  const auto cell = [&](int row, int column) {
-    return pixels.at(100 + 40 * column + 20, 100 + 40 * row + 20);
-  };
-  EXPECT_EQ(cell(0, 1), diverging(1)) << "the largest value has the last colour";
-  EXPECT_EQ(cell(3, 2), diverging(-1));
-  EXPECT_EQ(cell(10, 10), kWhite);
-  values(4, 5) = std::nan("");
-  const std::string message = message_of<Error>([&] {
-    draw_heat_map(canvas, {50, 50, 400, 400}, {.values = values, .color_label = ""});
-  });
-  EXPECT_NE(message.find("row 4, column 5"), std::string::npos) << message;
 }
 
 TEST(FramePicture, Has_A_Pixel_For_Each_Of_A_Million_Inner_Products) {

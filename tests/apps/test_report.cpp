@@ -52,6 +52,7 @@ class Report : public testing::Test {
           {"sweep", "--robustness", "8", "--robustness-every", "1", "--layers", "all", "--bounds", "--frames",
            "4", "--vary", vary, "--classifier", path("frame.npy"), "--out", path(vary)}));
       ASSERT_EQ(result.exit_status, 0) << result.err;
+      printed_ = result.out;
     }
     const tests::ProgramResult result = tests::gnc({"report", path("permutation"), path("seed"), "--out",
                                                     path("page.html"), "--title", "Four & <four>", "--json"});
@@ -63,6 +64,7 @@ class Report : public testing::Test {
   static CsvTable table(const std::string& name) { return read_csv(path("page-csv/" + name + ".csv")); }
 
   static inline std::unique_ptr<tests::TempDir> folder_;
+  static inline std::string printed_;  // by the last sweep
   static inline nlohmann::json summary_;
 };
 
@@ -131,6 +133,11 @@ TEST_F(Report, Tables_Hold_What_The_Runs_Wrote) {
   double sum = 0;
   for (int row = 0; row < confusions.size(); ++row) sum += confusions.number(row, "count");
   EXPECT_EQ(sum, 8 * 40);
+  // What was measured stands in the table of settings that training begins with.
+  for (const char* row :
+       {"\nmetrics       the paper's own and those of jiang\n", "\nlayers        collapse of all,",
+        "\nbounds        Theorem 4.2 on up to 1000 pictures", "\nrobustness    FGSM, PGD"})
+    EXPECT_NE(printed_.find(row), std::string::npos) << row << printed_;
 }
 
 TEST_F(Report, Terminal_Phase_Is_What_The_Epochs_Say) {
@@ -306,8 +313,8 @@ TEST_F(Report, Draws_Its_Figures_For_Papers) {
                           "--format", format})
                   .exit_status,
               0);
-    for (const char* name :
-         {"results", "curves", "terminal-phase", "frame", "class-means", "margins", "confusions"}) {
+    for (const char* name : {"results", "curves", "terminal-phase", "layers-mlp", "frame", "class-means",
+                             "margins", "confusions"}) {
       const std::string bytes = read_file(path("drawn-figures/" + std::string(name) + "." + format));
       EXPECT_GT(bytes.size(), 2000U) << name;
       // The whole file: PNG ends with its IEND chunk, SVG with its root's end.

@@ -112,13 +112,27 @@ TEST(CompareLocations, OfGroupsWithoutSpreadIsCertain) {
 }
 
 TEST(RankCorrelation, IsSciPysWithTies) {
-  const std::vector<double> x(kFirst.begin(), kFirst.begin() + 7), y(kSecond.begin(), kSecond.begin() + 7);
-  const RankCorrelation correlation = rank_correlation(x, y);
-  expect_relative(correlation.rho, 0.432449982093868);
-  expect_relative(correlation.p_value, 0.329365079365079);  // 1660 of 5040 orders
-  // tanh(atanh(ρ) ± 1.96·√((1 + ρ²/2)/4)), written out in the script.
-  expect_relative(correlation.interval.lower, -0.5093630452647688);
-  expect_relative(correlation.interval.upper, 0.9028973131388262);
+  const std::vector<double> x(kFirst.begin(), kFirst.begin() + 8);
+  const RankCorrelation correlation = rank_correlation(x, kSecond);
+  expect_relative(correlation.rho, 0.4910267673844362);
+  expect_relative(correlation.p_value, 0.2226190476190476);  // 8976 of 40 320 orders
+  // tanh(atanh(ρ) ± 1.96·√((1 + ρ²/2)/5)), written out in the script.
+  expect_relative(correlation.interval.lower, -0.3717404251067963);
+  expect_relative(correlation.interval.upper, 0.8986705249317437);
+}
+
+TEST(RankCorrelation, HasNoIntervalOfFewPairsNorOfAPerfectOrder) {
+  const auto correlation_of = [](std::size_t pairs) {
+    return rank_correlation(std::span(kFirst).first(pairs), std::span(kSecond).first(pairs));
+  };
+  const RankCorrelation few = correlation_of(kFewestForRankInterval - 1);
+  EXPECT_TRUE(std::isnan(few.interval.lower) && std::isnan(few.interval.upper));
+  EXPECT_FALSE(std::isnan(few.rho) || std::isnan(few.p_value)) << "ρ and its exact p value need no law";
+  EXPECT_FALSE(std::isnan(correlation_of(kFewestForRankInterval).interval.lower));
+  const std::vector<double> rising = {1, 2, 3, 5, 8, 13, 21, 34, 55};
+  const RankCorrelation perfect = rank_correlation(rising, rising);
+  EXPECT_EQ(perfect.rho, 1);
+  EXPECT_TRUE(std::isnan(perfect.interval.lower) && std::isnan(perfect.interval.upper));
 }
 
 TEST(RankCorrelation, IsOneForWhatRisesTogetherAndNothingForWhatDoesNotChange) {
@@ -169,8 +183,13 @@ TEST(Bootstrap, IsTheSameEveryTimeAndNothingWithoutSpread) {
   const auto mean = [](std::span<const double> values) { return summarize(values).mean; };
   EXPECT_EQ(bootstrap_interval(kFirst, mean).lower, bootstrap_interval(kFirst, mean).lower);
   EXPECT_NE(bootstrap_interval(kFirst, mean).lower, bootstrap_interval(kFirst, mean, {.seed = 2}).lower);
-  EXPECT_TRUE(std::isnan(bootstrap_interval(std::vector<double>{1, 1, 1, 1}, mean).lower));
-  EXPECT_TRUE(std::isnan(bootstrap_interval(std::vector<double>{1, 2}, mean).upper));
+  EXPECT_TRUE(std::isnan(bootstrap_interval(std::vector<double>(8, 1.0), mean).lower));
+  const auto of_first = [&](std::size_t values) {
+    return bootstrap_interval(std::span(kFirst).first(values), mean);
+  };
+  EXPECT_TRUE(std::isnan(of_first(kFewestToBootstrap - 1).lower) &&
+              std::isnan(of_first(kFewestToBootstrap - 1).upper));
+  EXPECT_LT(of_first(kFewestToBootstrap).lower, of_first(kFewestToBootstrap).upper);
   expect_error<Error>([&] { bootstrap_interval(kFirst, mean, {.level = 1}); }, {"level 1"});
   expect_error<Error>([&] { bootstrap_interval(kFirst, mean, {.resamples = 0}); }, {"0 resamples"});
 }

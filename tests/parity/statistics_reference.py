@@ -41,10 +41,10 @@ correction = numpy.exp(gammaln(8) - gammaln(7.5)) / numpy.sqrt(8)
 print("Hedges", f"{correction * (numpy.mean(FIRST) - numpy.mean(SECOND)) / pooled:.15g}")
 print("Cliff", f"{numpy.sign(numpy.subtract.outer(FIRST, SECOND)).mean():.15g}")
 
-spearman = stats.spearmanr(FIRST[:7], SECOND[:7])
-exact = stats.permutation_test((FIRST[:7],), lambda a: numpy.abs(stats.spearmanr(a, SECOND[:7]).statistic),
+spearman = stats.spearmanr(FIRST[:8], SECOND)
+exact = stats.permutation_test((FIRST[:8],), lambda a: numpy.abs(stats.spearmanr(a, SECOND).statistic),
                                permutation_type="pairings", n_resamples=numpy.inf, alternative="greater")
-half = stats.norm.ppf(0.975) * numpy.sqrt((1 + spearman.statistic**2 / 2) / 4)
+half = stats.norm.ppf(0.975) * numpy.sqrt((1 + spearman.statistic**2 / 2) / 5)
 print("Spearman", f"{spearman.statistic:.15g} {exact.pvalue:.15g}",
       *(f"{numpy.tanh(numpy.arctanh(spearman.statistic) + side * half):.16g}" for side in (-1, 1)))
 

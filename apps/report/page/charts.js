@@ -22,21 +22,27 @@ const hasNumbers = (table, column) => table.at[column] !== undefined && table.ro
 const drawn = [];  // functions that draw every figure again, for another theme
 
 const axis = (text, more = {}) => ({
-  title: { display: true, text, color: styleOf("--ink") }, ticks: { color: styleOf("--faint") },
-  grid: { color: styleOf("--line") }, ...more,
+  title: { display: true, text, color: styleOf("--ink") }, grid: { color: styleOf("--line") }, ...more,
+  ticks: { color: styleOf("--faint"), ...more.ticks },
 });
+
+/** Options of an axis of epochs: nothing happens between them. */
+const wholeNumbers = { type: "linear", ticks: { precision: 0 } };
 
 /** A figure with a canvas that `draw(canvas)` turns into a chart. */
 function chartFigure(parent, id, label, csv) {
   const canvas = element("canvas", { id, role: "img", "aria-label": label, tabindex: "0" });
   const controls = element("div", { class: "controls" });
+  const save = csvButton(csv);
   let chart = null;
   const figure = element("figure", {}, controls, element("div", { class: "chart" }, canvas), element("figcaption", {}, label + " "));
-  figure.querySelector("figcaption").append(csvButton(csv), " ", pngButton(id, canvas));
+  figure.querySelector("figcaption").append(save, " ", pngButton(id, canvas));
   parent.append(figure);
   return {
     controls, canvas,
-    show(config) {
+    /** Draws; the button of the CSV file names the column that is drawn. */
+    show(config, column) {
+      save.show(column);
       chart?.destroy();
       config.options = {
         animation: false, responsive: true, maintainAspectRatio: false, ...config.options,
@@ -72,7 +78,7 @@ function curvesFigure(parent, id, name, label, preferred) {
   const hidden = new Set();
   let quantity = quantities[0], scale = "linear";
   const draw = () => {
-    const factor = isAccuracy(quantity) ? 100 : 1;
+    const factor = factorOf(quantity);
     const datasets = [];
     for (const [key, rows] of byRun(table)) {
       const group = rows[0][table.at.group];
@@ -84,26 +90,35 @@ function curvesFigure(parent, id, name, label, preferred) {
     }
     figure.show({ type: "line", data: { datasets }, options: { parsing: false, normalized: true,
       interaction: { mode: "nearest", intersect: false },
-      scales: { x: axis("epoch", { type: "linear" }), y: axis(quantity.replaceAll("_", " ") + (factor === 100 ? " (%)" : ""), { type: scale }) } } });
+      scales: { x: axis("epoch", wholeNumbers), y: axis(withUnit(quantity), { type: scale }) } } }, quantity);
   };
   figure.controls.append(
-    choice(id + " quantity", "Quantity", sortedFirst(quantities, preferred).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice(id + " quantity", "Quantity", sortedFirst(quantities, preferred).map((q) => [q, withUnit(q)]), (value) => { quantity = value; draw(); }),
     choice(id + " scale", "Scale", [["linear", "linear"], ["logarithmic", "logarithmic"]], (value) => { scale = value; draw(); }),
     ...groupLegend(groupsIn(table), hidden, draw));
   drawn.push(draw);
 }
 
-/** Collapse against depth: a line for each run, at one epoch. */
-function layersFigure(parent) {
-  const table = tables.layers;
-  const figure = chartFigure(parent, "layer-chart", "Collapse of the layers' outputs, a line for each run.", "layers");
+/** Collapse against depth, a figure for each architecture: layers of different ones have no common axis. */
+function layersFigures(parent) {
+  const models = [...new Set(groupsIn(tables.layers).map((name) => groupOf[name].model))];
+  for (const model of models) {
+    const rows = tables.layers.rows.filter((row) => groupOf[row[tables.layers.at.group]].model === model);
+    layersFigure(parent, { ...tables.layers, rows }, model, models.length > 1 ? "-" + model : "");
+  }
+}
+
+/** A line for each run of one architecture, at one epoch. */
+function layersFigure(parent, table, model, suffix) {
+  const id = "layer-chart" + suffix;
+  const figure = chartFigure(parent, id, `Collapse of the layers' outputs${model ? ` of ${model}` : ""}, a line for each run.`, "layers");
   const quantities = table.columns.filter((column) => !["group", "run", "epoch", "layer"].includes(column) && hasNumbers(table, column));
   const epochs = [...new Set(table.rows.map((row) => row[table.at.epoch]))].sort((a, b) => b - a);
   const names = [...new Set(table.rows.map((row) => row[table.at.layer]))];
   const hidden = new Set();
   let quantity = quantities[0], epoch = epochs[0], scale = "linear";
   const draw = () => {
-    const factor = isAccuracy(quantity) ? 100 : 1;
+    const factor = factorOf(quantity);
     const datasets = [];
     for (const [key, rows] of byRun(table)) {
       const group = rows[0][table.at.group];
@@ -116,12 +131,12 @@ function layersFigure(parent) {
     }
     figure.show({ type: "line", data: { labels: names, datasets }, options: {
       interaction: { mode: "nearest", intersect: false },
-      scales: { x: axis("layer", { type: "category" }), y: axis(quantity.replaceAll("_", " ") + (factor === 100 ? " (%)" : ""), { type: scale }) } } });
+      scales: { x: axis("layer", { type: "category" }), y: axis(withUnit(quantity), { type: scale }) } } }, quantity);
   };
   figure.controls.append(
-    choice("layers quantity", "Quantity", sortedFirst(quantities, ["nearest_mean_accuracy", "test_nearest_mean_accuracy", "within_between_quotient", "cdnv"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
-    choice("layers epoch", "Epoch", epochs.map((e) => [e, e]), (value) => { epoch = value; draw(); }),
-    choice("layers scale", "Scale", [["linear", "linear"], ["logarithmic", "logarithmic"]], (value) => { scale = value; draw(); }),
+    choice(id + " quantity", "Quantity", sortedFirst(quantities, ["nearest_mean_accuracy", "test_nearest_mean_accuracy", "within_between_quotient", "cdnv"]).map((q) => [q, withUnit(q)]), (value) => { quantity = value; draw(); }),
+    choice(id + " epoch", "Epoch", epochs.map((e) => [e, e]), (value) => { epoch = value; draw(); }),
+    choice(id + " scale", "Scale", [["linear", "linear"], ["logarithmic", "logarithmic"]], (value) => { scale = value; draw(); }),
     ...groupLegend(groupsIn(table), hidden, draw));
   drawn.push(draw);
 }
@@ -130,30 +145,35 @@ const sortedFirst = (names, first) => [...first.filter((name) => names.includes(
 
 /** Every run's result, the groups side by side, with mean and 95 % interval. */
 function spreadFigure(parent) {
-  const figure = chartFigure(parent, "spread", "Results of all runs, group by group; the bar is the mean with its 95 % bootstrap interval.", "statistics");
+  const figure = chartFigure(parent, "spread", "Results of all runs, group by group; lines: the mean, and beside the points its 95 % bootstrap interval.", "runs");
   const runs = tables.runs, statistics = tables.statistics;
   const names = groupsIn(runs);
   let metric = "test_accuracy";
+  // Of few groups one has much room: points, mean and interval stay together.
+  const half = Math.min(0.18, 0.05 * names.length), gap = half + Math.min(0.08, 0.02 * names.length), cap = 0.3 * (gap - half);
   const draw = () => {
-    const factor = isAccuracy(metric) ? 100 : 1;
+    const factor = factorOf(metric);
     const datasets = [];
     names.forEach((name, index) => {
       const rows = runs.rows.filter((row) => row[runs.at.group] === name && row[runs.at.finished] === "yes");
       datasets.push({ label: name, pointStyle: groupShape(name), backgroundColor: groupColor(name), borderColor: groupColor(name), radius: 5,
-        data: rows.map((row, i) => ({ x: index + (rows.length > 1 ? 0.36 * (i / (rows.length - 1) - 0.5) : 0), y: factor * Number(row[runs.at[metric]]), run: row[runs.at.run] + ": " + row[runs.at.transformation].slice(0, 60) })) });
+        data: rows.map((row, i) => ({ x: index + (rows.length > 1 ? 2 * half * (i / (rows.length - 1) - 0.5) : 0), y: factor * Number(row[runs.at[metric]]), run: row[runs.at.run] + ": " + row[runs.at.transformation].slice(0, 60) })) });
       const row = statistics.rows.find((one) => one[statistics.at.group] === name && one[statistics.at.metric] === metric);
       if (!row) return;
       const at = (column) => factor * Number(row[statistics.at[column]]);
-      const line = (y, half) => ({ type: "line", label: name + " mean", data: [{ x: index - half, y }, { x: index + half, y }], borderColor: styleOf("--ink"), borderWidth: 2, pointRadius: 0 });
-      datasets.push(line(at("mean"), 0.3));
-      if (Number.isFinite(at("mean_lower"))) datasets.push({ type: "line", label: name + " interval", data: [{ x: index + 0.3, y: at("mean_lower") }, { x: index + 0.3, y: at("mean_upper") }], borderColor: styleOf("--ink"), borderWidth: 2, pointRadius: 0 });
+      const x = index + gap, lower = at("mean_lower"), upper = at("mean_upper");
+      const line = (label, ...points) => datasets.push({ type: "line", label: `${name} ${label}`, data: points.map(([x, y]) => ({ x, y })), borderColor: groupColor(name), borderWidth: 2, pointRadius: 0 });
+      line("mean", [index - half, at("mean")], [x + cap, at("mean")]);
+      if (!Number.isFinite(lower)) return;
+      line("interval", [x, lower], [x, upper]);
+      for (const y of [lower, upper]) line("interval", [x - cap, y], [x + cap, y]);
     });
     figure.show({ type: "scatter", data: { datasets }, options: { parsing: false,
       plugins: { tooltip: { callbacks: { label: (item) => (item.raw.run ? `${item.raw.run}: ${item.parsed.y.toFixed(4)}` : `${item.dataset.label}: ${item.parsed.y.toFixed(4)}`) } } },
-      scales: { x: axis("", { type: "linear", min: -0.6, max: names.length - 0.4, ticks: { color: styleOf("--faint"), stepSize: 1, autoSkip: false, callback: (value) => names[value] ?? "" }, afterBuildTicks(scale) { scale.ticks = names.map((_, value) => ({ value })); } }),
-        y: axis(metric.replaceAll("_", " ") + (factor === 100 ? " (%)" : "")) } } });
+      scales: { x: axis("", { type: "linear", min: -0.6, max: names.length - 0.4, ticks: { stepSize: 1, autoSkip: false, callback: (value) => names[value] ?? "" }, afterBuildTicks(scale) { scale.ticks = names.map((_, value) => ({ value })); } }),
+        y: axis(withUnit(metric)) } } }, metric);
   };
-  figure.controls.append(choice("spread metric", "Quantity", ["test_accuracy", "test_ce", "train_ce", "train_accuracy"].map((m) => [m, m.replaceAll("_", " ")]), (value) => { metric = value; draw(); }));
+  figure.controls.append(choice("spread metric", "Quantity", ["test_accuracy", "test_ce", "train_ce", "train_accuracy"].map((m) => [m, withUnit(m)]), (value) => { metric = value; draw(); }));
   drawn.push(draw);
 }
 
@@ -168,14 +188,14 @@ function againstAccuracyFigure(parent) {
     const datasets = groupsIn(table).filter((name) => !hidden.has(name)).map((name) => ({
       label: name, pointStyle: groupShape(name), radius: 5, backgroundColor: groupColor(name), borderColor: groupColor(name),
       data: table.rows.filter((row) => row[table.at.group] === name)
-        .map((row) => ({ x: Number(row[table.at[quantity]]), y: 100 * Number(row[table.at.test_accuracy]), run: row[table.at.run] }))
+        .map((row) => ({ x: factorOf(quantity) * Number(row[table.at[quantity]]), y: 100 * Number(row[table.at.test_accuracy]), run: row[table.at.run] }))
         .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)) }));
     figure.show({ type: "scatter", data: { datasets }, options: { parsing: false,
       plugins: { tooltip: { callbacks: { label: (item) => `${item.dataset.label} ${item.raw.run}: ${item.parsed.x.toPrecision(5)}, ${item.parsed.y.toFixed(3)} %` } } },
-      scales: { x: axis(quantity.replaceAll("_", " "), { type: "linear" }), y: axis("test accuracy (%)") } } });
+      scales: { x: axis(withUnit(quantity), { type: "linear" }), y: axis(withUnit("test_accuracy")) } } }, quantity);
   };
   figure.controls.append(
-    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "covering_log10_error", "similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, q.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice("against quantity", "Quantity", sortedFirst(quantities, ["margin_bound", "covering_log10_error", "similarity_alignment", "smallest_margin", "test_ce", "nc1", "nc2", "nc3"]).map((q) => [q, withUnit(q)]), (value) => { quantity = value; draw(); }),
     ...groupLegend(groupsIn(table), hidden, draw));
   drawn.push(draw);
 }
@@ -198,9 +218,9 @@ function featuresFigure(parent) {
     const labels = [...classes.keys()].sort((a, b) => a - b);
     figure.show({ type: "scatter", data: { datasets: labels.map((label, k) => ({ label: "class " + label, data: classes.get(label), radius: 2.5, pointStyle: shapes[k % shapes.length],
       backgroundColor: `hsl(${(360 * k) / labels.length} 75% ${isDark() ? 65 : 40}%)` })) },
-      options: { parsing: false, plugins: { legend: { display: labels.length <= 20, labels: { color: styleOf("--ink"), usePointStyle: true } } }, scales: { x: axis(x, { type: "linear" }), y: axis(y) } } });
+      options: { parsing: false, plugins: { legend: { display: labels.length <= 20, labels: { color: styleOf("--ink"), usePointStyle: true } } }, scales: { x: axis(withUnit(x), { type: "linear" }), y: axis(withUnit(y)) } } });
   };
-  const pairs = table.at.z2 === undefined ? [["z0,z1", "z0 and z1"]] : [["z0,z1", "z0 and z1"], ["z0,z2", "z0 and z2"], ["z1,z2", "z1 and z2"]];
+  const pairs = table.at.z2 === undefined ? [["z0,z1", "z₀ and z₁"]] : [["z0,z1", "z₀ and z₁"], ["z0,z2", "z₀ and z₂"], ["z1,z2", "z₁ and z₂"]];
   figure.controls.append(choice("features run", "Run", [...runs.keys()].map((key) => [key, key]), (value) => { run = value; draw(); }),
     choice("features axes", "Axes", pairs, (value) => { axes = value; draw(); }));
   drawn.push(draw);

@@ -27,26 +27,33 @@ for (const [name, text] of Object.entries(report.tables)) {
   tables[name] = { name, columns, rows, at: Object.fromEntries(columns.map((column, k) => [column, k])) };
 }
 
-const isAccuracy = (name) => name.includes("accuracy");
+/** How a column is called, what it is measured in, and by what it is multiplied to be that. */
+const nameOf = (column) => report.names[column] ?? { title: column.replaceAll("_", " "), unit: "", factor: 1 };
+const titleOf = (column) => nameOf(column).title;
+const withUnit = (column) => titleOf(column) + (nameOf(column).unit ? ` (${nameOf(column).unit})` : "");
+const factorOf = (column) => nameOf(column).factor;
 
-/** A number for people: accuracies in per cent, others with as many digits as they need. */
+/** A number for people: in its unit, with as many digits as it needs. */
 function shown(value, name) {
-  if (value === "nan" || value === "") return "–";
+  if (value === "nan" || value === "") return "n/a";
   const x = Number(value);
   if (!Number.isFinite(x)) return value;
-  if (isAccuracy(name)) return (100 * x).toFixed(3);
+  if (nameOf(name).unit === "%") return (100 * x).toFixed(3);
   if (Math.abs(x) < 1e-14) return "0";
   if (Number.isInteger(x) && Math.abs(x) < 1e7) return String(x);
   return Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? x.toFixed(4) : x.toExponential(2);
 }
 
-const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "outcome", "quantity", "finished", "true", "predicted", "layer"]);
-const plain = new Set(["epoch", "epochs", "begins", "rose", "runs", "seed", "i", "j", "label", "count", "width"]);
+const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "outcome", "quantity", "finished", "true", "predicted", "layer", "note"]);
+const quantityWords = new Set(["metric", "outcome", "quantity"]);
+const plain = new Set(["epoch", "epochs", "rose", "runs", "seed", "i", "j", "label", "count", "width"]);
 
 /** How a cell of a table reads. In the tables of statistics the row says what its numbers measure. */
 function cellText(table, column, row) {
   const value = row[table.at[column]];
+  if (quantityWords.has(column)) return withUnit(value);
   if (words.has(column) || plain.has(column)) return value;
+  if (column === "begins") return value === "nan" ? "not reached" : value;
   const isLevel = /^(mean|population_deviation|sample_deviation|minimum|maximum|range)/.test(column) && column !== "mean_p_value";
   const isChange = table.name === "terminal_changes";
   const measured = isChange ? row[table.at.quantity] : table.at.metric !== undefined && isLevel ? row[table.at.metric] : column;

@@ -9,13 +9,14 @@ function diverging(t) {
   return stops[k].map((from, i) => Math.round(from + f * (stops[k + 1][i] - from)));
 }
 
-/** One map: entries of `column` of the rows of a run, which are i·C + j in order. */
-function heatMap(parent, id, title, describe) {
+/** One map: entries of `column` of the rows of a run, which are i·C + j in order; counts have a scale from 0. */
+function heatMap(parent, id, title, describe, isCount) {
   const canvas = element("canvas", { id, width: 480, height: 480, role: "img", tabindex: "0" });
   const bar = element("p", { class: "bar" });
   const cell = element("p", { class: "bar" }, "Point at a cell, or move with the arrow keys.");
   parent.append(element("figure", {}, element("figcaption", {}, title + " ", pngButton(id, canvas)), canvas, bar, cell));
   let values = [], classes = 0, cursor = [0, 0];
+  const written = (value, digits) => (isCount ? String(value) : value.toPrecision(digits));
   const tell = (i, j, spoken) => {
     if (i < 0 || j < 0 || i >= classes || j >= classes) return;
     cursor = [i, j];
@@ -35,7 +36,8 @@ function heatMap(parent, id, title, describe) {
       values = entries;
       classes = Math.round(Math.sqrt(entries.length));
       const seen = entries.filter((value, k) => Number.isFinite(value) && !(drowned && k % (classes + 1) === 0));
-      const largest = Math.max(...seen.map(Math.abs), Number.MIN_VALUE);
+      // Counts of nothing but zeros have a scale all the same.
+      const largest = Math.max(...seen.map(Math.abs), isCount ? 1 : Number.MIN_VALUE);
       const context = canvas.getContext("2d");
       const pixels = new ImageData(classes, classes);
       entries.forEach((value, k) => {
@@ -46,9 +48,9 @@ function heatMap(parent, id, title, describe) {
       small.getContext("2d").putImageData(pixels, 0, 0);
       context.imageSmoothingEnabled = false;
       context.drawImage(small, 0, 0, canvas.width, canvas.height);
-      canvas.setAttribute("aria-label", `${title}: ${classes} by ${classes}, from ${Math.min(...seen).toPrecision(4)} to ${Math.max(...seen).toPrecision(4)}`);
-      const ramp = [-1, -0.5, 0, 0.5, 1].map((t) => `rgb(${diverging(t).join(" ")})`).join(", ");
-      bar.replaceChildren((-largest).toPrecision(3), element("span", { class: "ramp", style: `background: linear-gradient(to right, ${ramp})` }), largest.toPrecision(3));
+      canvas.setAttribute("aria-label", `${title}: ${classes} by ${classes}, from ${written(Math.min(...seen), 4)} to ${written(Math.max(...seen), 4)}`);
+      const ramp = (isCount ? [0, 0.5, 1] : [-1, -0.5, 0, 0.5, 1]).map((t) => `rgb(${diverging(t).join(" ")})`).join(", ");
+      bar.replaceChildren(isCount ? "0" : written(-largest, 3), element("span", { class: "ramp", style: `background: linear-gradient(to right, ${ramp})` }), written(largest, 3));
     },
   };
 }
@@ -66,12 +68,12 @@ function matricesFigure(parent) {
   parent.append(controls, maps);
   const rowsOf = Object.fromEntries(["gram", "margins", "confusions"].map((name) => [name, byRun(tables[name])]));
   const shownMaps = sources.filter(([name, column]) => tables[name].rows.some((row) => row[tables[name].at[column]] !== "nan"))
-    .map(([name, column, title, drowned, describe]) => ({ name, column, drowned, map: heatMap(maps, `map-${column.replace("_", "-")}`, title, describe) }));
+    .map(([name, column, title, drowned, describe]) => ({ name, column, drowned, map: heatMap(maps, `map-${column.replace("_", "-")}`, title, describe, column === "count") }));
   const runs = [...rowsOf.gram.keys()];
   controls.append(choice("matrix run", "Run", runs.map((key) => [key, key]), (key) => {
     for (const { name, column, drowned, map } of shownMaps) {
       const rows = rowsOf[name].get(key);
       if (rows) map.show(rows.map((row) => Number(row[tables[name].at[column]])), drowned);
     }
-  }), csvButton("gram", "CSV of cosines"), csvButton("margins", "CSV of margins"), csvButton("confusions", "CSV of confusions"));
+  }), csvButton("gram"), csvButton("margins"), csvButton("confusions"));
 }

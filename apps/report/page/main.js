@@ -21,16 +21,22 @@ document.getElementById("state").textContent =
   const part = section("runs", "Runs (table 1)", "Accuracies in per cent, cross-entropies in nats. Unfinished runs show their last epoch.");
   addTable(part, "runs", "Every run with its results", "No run has begun.");
 }
+if (tables.settings.rows.length > 0) {
+  const part = section("settings", "Settings", "As gnc train and gnc sweep wrote them into config.toml; flags have the same names.");
+  part.append(settingsTable(), element("div", { class: "controls" }, csvButton("settings")));
+}
 {
   const part = section("statistics", "Statistics (table 2)",
-    "Standard deviations as population (1/n) and sample (1/(n−1)) values: the paper does not say which one it prints. Brackets (lower, upper) are 95 % BCa bootstrap intervals; of ten values they cover less often than they say.");
+    "Standard deviations as population (1/n) and sample (1/(n−1)) values: the paper does not say which one it prints. Brackets (lower, upper) are 95 % BCa bootstrap intervals; of ten values they cover less often than they say. n/a: the note tells why there is none.");
   addTable(part, "statistics", "Mean, deviation and range by group", "No run is finished.");
   if (finished > 0) spreadFigure(part);
 }
 {
   const part = section("comparisons", "Against the seed control",
     "Does what varied spread the results more than the seed alone does? deviation ratio: sample deviation over the control's, with the interval that is exact for normal values; p value: Brown and Forsythe's test of equal variances, and its permutation version. Below it: do the means differ?");
-  addTable(part, "comparisons", "Each sweep against each seed control", "Nothing to compare: give the folder of a sweep with --vary seed beside the others, at least three finished runs each.");
+  for (const warning of report.warnings) part.append(element("p", { class: "warning" }, "Warning: " + warning));
+  addTable(part, "comparisons", "Each sweep against each seed control", "Nothing to compare.");
+  if (report.missing.length > 0) part.append(element("ul", { class: "missing" }, ...report.missing.map((text) => element("li", {}, text))));
 }
 {
   const part = section("curves", "Curves", "Metrics are taken in evaluation mode on the whole set. Controls are grey and dashed.");
@@ -40,7 +46,7 @@ document.getElementById("state").textContent =
 if (tables.layers.rows.length > 0) {
   const part = section("layers", "Layer by layer",
     "How far each layer's output has collapsed, from the first layer to the features (projection); images are averaged over their pixels.");
-  layersFigure(part);
+  layersFigures(part);
 }
 {
   const part = section("terminal", "The terminal phase",
@@ -53,7 +59,7 @@ if (tables.layers.rows.length > 0) {
 }
 {
   const part = section("theory", "What ranks the runs as their results do?",
-    "Spearman's ρ with test accuracy and with test cross-entropy within a group, with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05.");
+    "Spearman's ρ with test accuracy and with test cross-entropy within a group, with 95 % interval and permutation p value. Many quantities are tested at once: of twenty that mean nothing, one has p < 0.05. Intervals are Fisher's z; of fewer than eight runs, and of a perfect order, there is none.");
   if (tables.final.rows.length > 0) againstAccuracyFigure(part);
   addTable(part, "ranks", "Rank correlations with test accuracy and test cross-entropy", "At least four finished runs of a group are needed.");
 }

@@ -37,7 +37,7 @@ function terminalFigure(parent) {
       pointRadius: points.map((_, k) => (k === first ? 5 : points.length > 1 ? 0 : 3)), pointHitRadius: 6 };
   };
   const draw = () => {
-    const factor = isAccuracy(quantity) ? 100 : 1;
+    const factor = factorOf(quantity);
     const groups = new Map();
     for (const [key, rows] of byRun(curves)) {
       const group = rows[0][curves.at.group];
@@ -51,13 +51,13 @@ function terminalFigure(parent) {
       else for (const run of runs) datasets.push(dataset(run.key, group, run));
     }
     figure.show({ type: "line", data: { datasets }, options: { parsing: false, normalized: true, interaction: { mode: "nearest", intersect: false },
-      scales: { x: axis(origin === "epoch" ? "epoch" : "epochs since the terminal phase began", { type: "linear" }),
-        y: axis(quantity.replaceAll("_", " ") + (factor === 100 ? " (%)" : ""), { type: "linear" }) } } });
+      scales: { x: axis(origin === "epoch" ? "epoch" : "epochs since the terminal phase began", wholeNumbers),
+        y: axis(withUnit(quantity), { type: "linear" }) } } }, quantity);
   };
   const origins = [["epoch", "first epoch"]];
   if (hasNumbers(terminal, "begins")) origins.push(["phase", "terminal phase"]);
   figure.controls.append(
-    choice("terminal quantity", "Quantity", quantities.map((name) => [name, name.replaceAll("_", " ")]), (value) => { quantity = value; draw(); }),
+    choice("terminal quantity", "Quantity", quantities.map((name) => [name, withUnit(name)]), (value) => { quantity = value; draw(); }),
     choice("terminal origin", "Count from", origins, (value) => { origin = value; draw(); }),
     choice("terminal detail", "Show", [["runs", "every run"], ["means", "mean of the runs"]], (value) => { detail = value; draw(); }),
     ...groupLegend(groupsIn(curves), hidden, draw));
