@@ -167,9 +167,11 @@ void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble)
   }
 }
 
-std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble) {
+std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble,
+                                                      const std::function<void()>& when_held) {
   check_startable(runs, ensemble);
   const std::vector<FolderLock> locks = lock_unfinished(runs);
+  if (when_held) when_held();
   // Runs that stand at the same step train together; after an interruption not all of them need to.
   std::vector<std::pair<Position, std::vector<const PlannedRun*>>> groups;
   for (const PlannedRun& run : runs) {
@@ -195,7 +197,12 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
   if (!diverged.empty()) throw DivergenceError(diverged);
 
   std::vector<nlohmann::ordered_json> results;
-  for (const PlannedRun& run : runs) results.push_back(result(run).value());
+  for (const PlannedRun& run : runs) {
+    std::optional<nlohmann::ordered_json> found = result(run);
+    require<FileError>(found.has_value(), "{}: its result.json is gone, which was written when it finished",
+                       run.directory.path().string());
+    results.push_back(*std::move(found));
+  }
   return results;
 }
 

@@ -2,6 +2,7 @@
 /// Trains runs that differ in their frame (or their seed) and in nothing else, each into its own folder.
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -32,9 +33,11 @@ class Experiment {
   /// use without --resume, one made with other settings with it. Nothing is written.
   void check_startable(std::span<const PlannedRun> runs, int ensemble) const;
   /// Trains what is not finished yet, `ensemble` runs at a time, and returns the results (the object of
-  /// result.json) in the order of `runs`. Holds the folders of those runs meanwhile. With --resume finished
-  /// runs are taken as they are and interrupted ones continue.
-  std::vector<nlohmann::ordered_json> train(std::span<const PlannedRun> runs, int ensemble);
+  /// result.json) in the order of `runs`. Holds the folders of those runs meanwhile, and calls `when_held`
+  /// before anything is written. With --resume finished runs are taken as they are and interrupted ones
+  /// continue. Throws FileError where a result is gone at the end.
+  std::vector<nlohmann::ordered_json> train(std::span<const PlannedRun> runs, int ensemble,
+                                            const std::function<void()>& when_held = {});
   /// The result of a finished run, or nothing.
   std::optional<nlohmann::ordered_json> result(const PlannedRun& run) const {
     return run.directory.result(settings_of(run));
