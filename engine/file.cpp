@@ -155,7 +155,8 @@ NewDirectory::NewDirectory(std::filesystem::path path) : path_(std::move(path)) 
 
 NewDirectory::~NewDirectory() {
   std::error_code error;
-  std::filesystem::remove_all(temporary_, error);  // nothing is left there after finish()
+  // After finish() nothing is there.
+  if (std::filesystem::exists(temporary_, error)) std::filesystem::remove_all(temporary_, error);
 }
 
 void NewDirectory::write(const std::filesystem::path& name, std::string_view bytes) const {
