@@ -162,15 +162,18 @@ void print_error(std::string message) {
 
 /// What was printed may still be in the buffer.
 void flush_standard_output() {
-  require<FileError>(std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
-                     "standard output: cannot write all that was printed; is its disk full?");
+  require<FileError>(
+      std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
+      "standard output: cannot write all that was printed; is its disk full, or its reader gone?");
 }
 
 }  // namespace
 
 int run_command_line(CLI::App& app, int argc, const char* const* argv) {
-  // A file that grows past the limit of the shell is an error of that write.
+  // A file that grows past the limit of the shell is an error of that write, and so is a reader of the output
+  // that is gone: a training does not end with the pager that showed its log.
   std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     add_config_options(app);
     const int status = parse_and_run(app, {argv + 1, argv + argc});

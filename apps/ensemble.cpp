@@ -7,6 +7,7 @@
 
 #include "apps/report/terminal_phase.h"
 #include "apps/stop_signal.h"
+#include "engine/run_divergence.h"
 
 namespace gnc {
 namespace {
@@ -235,11 +236,12 @@ void Ensemble::add_bounds(std::vector<EpochRow>& rows) {
 }
 
 void Ensemble::check_finite(const ClassificationScore& score, std::size_t i, std::string_view split) const {
-  require<DivergenceError>(
-      std::isfinite(score.cross_entropy),
-      "{}: training diverged: after epoch {} the cross-entropy of the {} set is {}; a smaller --lr "
-      "may help",
-      runs_[i]->name, trainer_.position().epoch, split, score.cross_entropy);
+  if (std::isfinite(score.cross_entropy)) return;
+  throw RunDivergenceError(
+      fmt::format("training diverged: after epoch {} the cross-entropy of the {} set is {}; a smaller --lr "
+                  "may help",
+                  trainer_.position().epoch, split, score.cross_entropy),
+      static_cast<int>(i));
 }
 
 void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& progress) {

@@ -73,8 +73,8 @@ class Ensemble {
   /// From the very beginning: fills the folders and installs the frozen frames. Otherwise restores the
   /// checkpoints, all at `start`.
   void begin_or_resume(const Position& start);
-  /// Trains to the end. Throws Interrupted after SIGINT or SIGTERM, when the checkpoints are written;
-  /// DivergenceError, when the last good ones are left as they are.
+  /// Trains to the end. Throws Interrupted after a StopSignal, when the checkpoints are written;
+  /// RunDivergenceError, when the last good ones are left as they are.
   void train(Progress& progress);
 
  private:

@@ -8,6 +8,7 @@
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
+#include "engine/run_divergence.h"
 #include "engine/weight_import.h"
 #include "models/classification_network.h"
 
@@ -168,36 +169,58 @@ void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble)
   }
 }
 
-std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble) {
+std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble,
+                                                      const std::function<void()>& when_held) {
   check_startable(runs, ensemble);
   const std::vector<FolderLock> locks = lock_unfinished(runs);
-  // Runs that stand at the same step train together; after an interruption not all of them need to.
-  std::vector<std::pair<Position, std::vector<const PlannedRun*>>> groups;
-  for (const PlannedRun& run : runs) {
-    if (result(run)) continue;
-    const Position position = run.directory.position(settings_of(run));
-    if (groups.empty() || groups.back().first != position ||
-        static_cast<int>(groups.back().second.size()) == ensemble)
-      groups.push_back({position, {}});
-    groups.back().second.push_back(&run);
-  }
+  if (when_held) when_held();
+  std::vector<const PlannedRun*> unfinished;
+  for (const PlannedRun& run : runs)
+    if (!result(run)) unfinished.push_back(&run);
+  std::deque<Group> groups = grouped(unfinished, ensemble);
   const StopSignal stop_signal;
   std::string diverged;
-  for (const auto& [position, members] : groups) {
+  while (!groups.empty()) {
+    Group group = std::move(groups.front());
+    groups.pop_front();
     try {
-      train_together(members, position);
-    } catch (const DivergenceError& error) {
-      // The other runs are none the worse for it; the failure is told when they are done.
-      diverged += fmt::format("{}{}: {}; {}", diverged.empty() ? "" : "; ",
-                              members.front()->directory.path().string(), error.what(),
-                              last_checkpoint_of(*members.front()));
+      train_together(group.members, group.position);
+    } catch (const RunDivergenceError& error) {
+      const auto member = group.members.begin() + error.run();
+      const std::string failure = fmt::format("{}: {}; {}", (*member)->directory.path().string(),
+                                              error.what(), last_checkpoint_of(**member));
+      diverged += (diverged.empty() ? "" : "; ") + failure;
+      // The others are none the worse for it: without it they get the bits that they would have got with it,
+      // from their last checkpoints on. The failure makes the command fail when they are done.
+      group.members.erase(member);
+      const std::deque<Group> rest = grouped(group.members, ensemble);
+      groups.insert(groups.begin(), rest.begin(), rest.end());
+      if (!groups.empty()) Progress("").line(failure + "; the other runs are trained all the same");
     }
   }
   if (!diverged.empty()) throw DivergenceError(diverged);
 
   std::vector<nlohmann::ordered_json> results;
-  for (const PlannedRun& run : runs) results.push_back(result(run).value());
+  for (const PlannedRun& run : runs) {
+    std::optional<nlohmann::ordered_json> found = result(run);
+    require<FileError>(found.has_value(), "{}: its result.json is gone, which was written when it finished",
+                       run.directory.path().string());
+    results.push_back(*std::move(found));
+  }
   return results;
+}
+
+std::deque<Experiment::Group> Experiment::grouped(std::span<const PlannedRun* const> runs,
+                                                  int ensemble) const {
+  std::deque<Group> groups;
+  for (const PlannedRun* run : runs) {
+    const Position position = run->directory.position(settings_of(*run));
+    if (groups.empty() || groups.back().position != position ||
+        static_cast<int>(groups.back().members.size()) == ensemble)
+      groups.push_back({.position = position, .members = {}});
+    groups.back().members.push_back(run);
+  }
+  return groups;
 }
 
 std::string Experiment::last_checkpoint_of(const PlannedRun& run) const {

@@ -1,6 +1,8 @@
 #pragma once
 /// Trains runs that differ in their frame (or their seed) and in nothing else, each into its own folder.
 
+#include <deque>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -31,9 +33,13 @@ class Experiment {
   /// use without --resume, one made with other settings with it. Nothing is written.
   void check_startable(std::span<const PlannedRun> runs, int ensemble) const;
   /// Trains what is not finished yet, `ensemble` runs at a time, and returns the results (the object of
-  /// result.json) in the order of `runs`. Holds the folders of those runs meanwhile. With --resume finished
-  /// runs are taken as they are and interrupted ones continue.
-  std::vector<nlohmann::ordered_json> train(std::span<const PlannedRun> runs, int ensemble);
+  /// result.json) in the order of `runs`. Holds the folders of those runs meanwhile, and calls `when_held`
+  /// before anything is written. With --resume finished runs are taken as they are and interrupted ones
+  /// continue. Where runs diverge the others are trained all the same, those of their ensemble again from
+  /// their last checkpoints; then it throws DivergenceError, which names each. Throws FileError where a
+  /// result is gone at the end.
+  std::vector<nlohmann::ordered_json> train(std::span<const PlannedRun> runs, int ensemble,
+                                            const std::function<void()>& when_held = {});
   /// The result of a finished run, or nothing.
   std::optional<nlohmann::ordered_json> result(const PlannedRun& run) const {
     return run.directory.result(settings_of(run));
@@ -57,6 +63,12 @@ class Experiment {
   std::vector<std::pair<std::string, std::string>> description() const;
 
  private:
+  /// Runs that stand at the same step and train together.
+  struct Group {
+    Position position;
+    std::vector<const PlannedRun*> members;
+  };
+
   BackboneOptions backbone_options() const;
   /// d where no frame says it.
   int default_feature_dim() const;
@@ -68,6 +80,8 @@ class Experiment {
   std::string last_checkpoint_of(const PlannedRun& run) const;
   /// The folders of the runs without a result, for this process alone.
   std::vector<FolderLock> lock_unfinished(std::span<const PlannedRun> runs) const;
+  /// Neighbours at the same step, `ensemble` at most; after an interruption not all runs are.
+  std::deque<Group> grouped(std::span<const PlannedRun* const> runs, int ensemble) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
   Backend& training_backend() { return profiling_ ? *profiling_ : *backend_; }
 

@@ -36,7 +36,12 @@ void add_cuda(TextTable& table) {
   table.add_row({"CUDA runtime", cuda_version(cuda.runtime_version), kLicence, "kernels on the GPU"});
   if (cuda.driver_version != 0)
     table.add_row({"CUDA of the driver", cuda_version(cuda.driver_version), kLicence, "the same"});
-  table.add_row({"cuBLAS, cuDNN", "where installed", kLicence, "matrix products; --conv cudnn"});
+  for (const CudaLibrary& library : query_cuda_libraries()) {
+    const char* purpose = library.name == "cuBLAS"  ? "matrix products"
+                          : library.name == "cuDNN" ? "--conv cudnn and auto"
+                                                    : "--profile";
+    table.add_row({library.name, library.version.empty() ? "not found" : library.version, kLicence, purpose});
+  }
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "apps/stop_signal.h"
 
-#include <csignal>
-
 namespace gnc {
 namespace {
 
@@ -16,13 +14,15 @@ extern "C" void note_signal(int signal) {
 
 StopSignal::StopSignal() {
   received_signal = 0;
-  std::signal(SIGINT, note_signal);
-  std::signal(SIGTERM, note_signal);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    before_[i] = std::signal(kSignals[i], note_signal);
+    // Whoever started gnc wants it to outlive the terminal (nohup).
+    if (kSignals[i] == SIGHUP && before_[i] == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
+  }
 }
 
 StopSignal::~StopSignal() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) std::signal(kSignals[i], before_[i]);
 }
 
 int StopSignal::received() { return received_signal; }

@@ -1,11 +1,15 @@
 #pragma once
-/// Ctrl-C and SIGTERM as a request to stop at the next step.
+/// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) as a request to stop at the next step.
+
+#include <array>
+#include <csignal>
 
 #include "engine/error.h"
 
 namespace gnc {
 
-/// While it lives, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it at once.
+/// While it lives, these signals set a flag instead of ending the process; a second one ends it at once.
+/// SIGHUP stays ignored where it is (nohup).
 class StopSignal {
  public:
   StopSignal();
@@ -14,6 +18,11 @@ class StopSignal {
   ~StopSignal();
   /// The signal that came, or 0.
   static int received();
+
+ private:
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  using Handler = void (*)(int);
+  std::array<Handler, kSignals.size()> before_{};
 };
 
 /// The user stopped the work; what was done is safe. Exit status 128 + signal, as shells have it.

@@ -144,13 +144,19 @@ NewDirectory::NewDirectory(std::filesystem::path path) : path_(std::move(path)) 
   require<FileError>(!std::filesystem::exists(path_, error) || std::filesystem::is_empty(path_, error),
                      "{}: exists; expected a new folder or an empty one", path_.string());
   temporary_ = temporary_name(path_);
-  create_folders(temporary_, error);
-  require<FileError>(!error, "{}: cannot create the folder: {}", path_.string(), error.message());
+  try {
+    create_folders(temporary_, error);
+    require<FileError>(!error, "{}: cannot create the folder: {}", path_.string(), error.message());
+  } catch (...) {
+    std::filesystem::remove_all(temporary_, error);  // it may be there, and not synced
+    throw;
+  }
 }
 
 NewDirectory::~NewDirectory() {
   std::error_code error;
-  std::filesystem::remove_all(temporary_, error);  // nothing is left there after finish()
+  // After finish() nothing is there.
+  if (std::filesystem::exists(temporary_, error)) std::filesystem::remove_all(temporary_, error);
 }
 
 void NewDirectory::write(const std::filesystem::path& name, std::string_view bytes) const {
@@ -184,8 +190,11 @@ void NewDirectory::finish() const {
 void remove_leftovers(const std::filesystem::path& directory) {
   std::error_code error;
   std::vector<std::filesystem::path> leftovers;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error))
+  std::filesystem::directory_iterator entry;
+  do {
+    entry = std::filesystem::directory_iterator(directory, error);
+  } while (error == std::errc::interrupted);
+  for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error))
     if (is_temporary(entry->path().filename().string()) && entry->is_regular_file(error))
       leftovers.push_back(entry->path());
   for (const std::filesystem::path& file : leftovers)

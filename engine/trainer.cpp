@@ -335,7 +335,30 @@ std::string Trainer::fault_of_the_update(int run) const {
     if (!std::ranges::all_of(gradient.values<float>(), [](float x) { return std::isfinite(x); }))
       return fmt::format("the first gradient that is not finite is that of {}", entry->name);
   }
-  return "all gradients are finite, the update itself overflows";
+  const auto overflowing =
+      std::ranges::find_if(entries, [&](const auto& entry) { return update_overflows(entry, run); });
+  return overflowing == entries.end()
+             ? "all gradients are finite, the update itself overflows"
+             : fmt::format("all gradients are finite, the update of {} overflows", overflowing->name);
+}
+
+bool Trainer::update_overflows(const ParameterArena::Entry& entry, int run) const {
+  const HostTensor values = parameters_.read(entry.parameter->value, run),
+                   gradients = parameters_.read(entry.parameter->gradient, run),
+                   momenta = parameters_.read(parameters_.momentum_of(entry), run);
+  const bool decays = settings_.decay == Decay::kAll || entry.offset < parameters_.weights_end();
+  const auto weight_decay = static_cast<float>(decays ? settings_.weight_decay : 0);
+  const auto momentum = static_cast<float>(settings_.momentum);
+  const auto learning_rate = static_cast<float>(settings_.schedule.at(position_.epoch));
+  for (std::size_t i = 0; i < values.values<float>().size(); ++i) {
+    const float value = values.values<float>()[i];
+    const float step = gradients.values<float>()[i] + weight_decay * value;
+    const float velocity = momentum * momenta.values<float>()[i] + step;
+    const float direction =
+        settings_.momentum_kind == MomentumKind::kNesterov ? step + momentum * velocity : velocity;
+    if (!std::isfinite(velocity) || !std::isfinite(value - learning_rate * direction)) return true;
+  }
+  return false;
 }
 
 void Trainer::report_divergence(int run, const std::string& what, const std::string& where) const {

@@ -139,9 +139,10 @@ class Trainer {
 
   /// Trains from the current position to the end of its epoch. False when the observer stopped it. Throws
   /// RunDivergenceError in the step that met a loss, a weight or a momentum that is not finite, naming run,
-  /// epoch, step and, for a loss, the layer where it came from. The step is run again for that, op by op,
-  /// with the weights after it: those that would not be finite keep their last values, and where others have
-  /// moved the message says so.
+  /// epoch, step and the layer where it came from. For a loss the step is run again, op by op, with the
+  /// weights after it: those that would not be finite keep their last values, and where others have moved the
+  /// message says so. For an update it names the last tensor whose gradient is not finite or, where all
+  /// gradients are, the first one that overflows.
   bool train_epoch(const StepObserver& observer);
 
   /// How much the features of a run stretch distances of normalised pictures, at most.
@@ -197,6 +198,9 @@ class Trainer {
   /// Whether the last step had a finite gradient for any weight of the run, and so moved it.
   bool has_moved_weights(int run) const;
   std::string fault_of_the_update(int run) const;
+  /// Whether SgdStep, taken again, would leave an element of the entry as it is: those it left it leaves
+  /// again. Of those that moved it may leave some, too, which then overflow in two steps instead of one.
+  bool update_overflows(const ParameterArena::Entry& entry, int run) const;
   [[noreturn]] void report_divergence(int run, const std::string& what, const std::string& where) const;
   EvaluatedBatch evaluate_batch(Backend& backend, Arena& arena, const DeviceImages& images, int samples);
 

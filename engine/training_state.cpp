@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/checkpoint.h"
+#include "engine/run_divergence.h"
 #include "engine/state_dict.h"
 
 namespace gnc {
@@ -66,11 +67,13 @@ void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
     tensors.push_back(
         {std::string(kMomentumPrefix) + entry.name, parameters.read(parameters.momentum_of(entry), run)});
   for (const NamedTensor& tensor : tensors)
-    require<DivergenceError>(
-        is_finite(tensor.tensor),
-        "{}: not written: after epoch {}, step {} the tensor '{}' is not finite; a smaller --lr may "
-        "help",
-        path.string(), trainer.position().epoch, trainer.position().step, tensor.name);
+    if (!is_finite(tensor.tensor))
+      throw RunDivergenceError(
+          fmt::format(
+              "{}: not written: after epoch {}, step {} the tensor '{}' is not finite; a smaller --lr may "
+              "help",
+              path.string(), trainer.position().epoch, trainer.position().step, tensor.name),
+          run);
   for (const std::string& name : step_counters(names_of(tensors))) {
     HostTensor count(TensorSpec{.shape = Shape{}, .dtype = DType::kI32});
     count.values<std::int32_t>()[0] = steps_done(trainer);

@@ -16,7 +16,7 @@ namespace gnc {
 /// whatever `metadata` adds. Without what begins with "optimizer." it is what PyTorch's
 /// load_state_dict(strict=True) takes. Order and flips of the batches are functions of (seed, epoch), so this
 /// is everything a bit-exact continuation needs, and equal trainings give equal files. Throws
-/// DivergenceError, and leaves what is there, when a value is not finite.
+/// RunDivergenceError, and leaves what is there, when a value is not finite.
 void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
                 const std::map<std::string, std::string>& metadata);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <functional>
 #include <memory>
 
 #include "apps/bound_notes.h"
@@ -12,6 +14,7 @@
 #include "apps/sweep_plan.h"
 #include "apps/table.h"
 #include "engine/file.h"
+#include "engine/folder_lock.h"
 #include "models/class_assignment.h"
 
 namespace gnc {
@@ -78,6 +81,15 @@ ExperimentRow row_of(int index, Vary vary, const PlannedRun& run, const nlohmann
           .test_accuracy = result.at("test_accuracy")};
 }
 
+/// Writes files of the sweep itself. Its shards do so one after another, each of them removes what a killed
+/// one left behind.
+void write_in_turn(const std::filesystem::path& out, const std::function<void()>& write) {
+  constexpr std::chrono::seconds kPatience(60);  // a write takes as long as the disk needs to sync it
+  const FolderLock lock(out, kPatience);
+  remove_leftovers(out);
+  write();
+}
+
 void run_sweep(const SweepCommand& command, const CLI::App& app) {
   use_threads(command.common);
   const Shard shard = parse_shard(command.shard);
@@ -110,9 +122,9 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   const std::filesystem::path beyond = out / fmt::format("run-{:02}", command.frames);
   require<UsageError>(!std::filesystem::exists(beyond), "--frames {}: {} holds more runs than that",
                       command.frames, out.string());
-  make_writable_directory(out);
-  write_atomically(out / "config.toml", plan.config);
-  experiment.train(ours, command.ensemble);
+  // Once the runs are held: another sweep, with other settings, may be about to take them.
+  experiment.train(ours, command.ensemble,
+                   [&] { write_in_turn(out, [&] { write_atomically(out / "config.toml", plan.config); }); });
 
   std::vector<ExperimentRow> rows;
   std::vector<nlohmann::ordered_json> results;
@@ -126,7 +138,7 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
                runs.size());
     return;
   }
-  write_experiment_table(out / "table.csv", rows);
+  write_in_turn(out, [&] { write_experiment_table(out / "table.csv", rows); });
   print_experiment_table(rows);
   if (command.training.bounds.is_wanted)
     fmt::print("\n{}", sweep_bounds_text(results, experiment.num_classes()));

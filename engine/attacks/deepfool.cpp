@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "engine/run_divergence.h"
+
 namespace gnc {
 namespace {
 
@@ -63,8 +65,10 @@ void DeepFool::evaluate() {
 
 void DeepFool::begin() {
   const std::vector<double> logits = read(logits_.tensor());
-  require<DivergenceError>(std::ranges::all_of(logits, [](double logit) { return std::isfinite(logit); }),
-                           "DeepFool: the network gives logits that are not finite");
+  const auto bad = std::ranges::find_if_not(logits, [](double logit) { return std::isfinite(logit); });
+  if (bad != logits.end())
+    throw RunDivergenceError("DeepFool: the network gives logits that are not finite",
+                             static_cast<int>((bad - logits.begin()) / (std::ssize(logits) / target_.runs)));
   const auto rows = static_cast<std::size_t>(target_.batch() * target_.runs);
   const auto classes = static_cast<std::size_t>(target_.network.num_classes());
   HostTensor left(classes_.tensor().spec());

@@ -29,7 +29,7 @@ class DeepFool {
 
   /// The logits of the clean pictures.
   void evaluate();
-  /// Which classes are left, and for which. Throws DivergenceError where a logit is not finite.
+  /// Which classes are left, and for which. Throws RunDivergenceError where a logit is not finite.
   void begin();
   void iterate();
   /// Whether every picture of every run had another prediction when the last iteration began.

@@ -46,6 +46,12 @@ TEST(CommandLine, Helps_And_Says_Its_Version) {
         std::regex_search(version, std::regex("\n" + std::string(library) + "  +[0-9]+\\.[0-9.]+  +[A-Z]")))
         << library << " is not in\n"
         << version;
+  const bool has_cuda = version.find("\nCUDA runtime ") != version.npos;
+  for (const std::string library : {"cuBLAS", "cuDNN", "CUPTI"})
+    EXPECT_EQ(has_cuda,
+              std::regex_search(version, std::regex("\n" + library + "  +([0-9.]+|not found)  +NVIDIA")))
+        << library << "\n"
+        << version;
   for (const Arguments& arguments :
        {Arguments{"--help"}, {"frame", "--help"}, {"frame", "generate", "--help"}}) {
     const ProgramResult result = gnc(arguments);

@@ -136,7 +136,8 @@ TEST_F(Report, Tables_Hold_What_The_Runs_Wrote) {
   // What was measured stands in the table of settings that training begins with.
   for (const char* row :
        {"\nmetrics       the paper's own and those of jiang\n", "\nlayers        collapse of all,",
-        "\nbounds        Theorems 3.8 and 4.2 of the trained network, by 1000 pictures", "\nrobustness    FGSM, PGD"})
+        "\nbounds        Theorems 3.8 and 4.2 of the trained network, by 1000 pictures",
+        "\nrobustness    FGSM, PGD"})
     EXPECT_NE(printed_.find(row), std::string::npos) << row << printed_;
 }
 

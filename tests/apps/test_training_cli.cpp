@@ -153,6 +153,9 @@ TEST_F(TrainingCli, ShardsMakeTheSameTableAsOneProcess) {
   EXPECT_FALSE(std::filesystem::exists(path("shards/table.csv")));
   ASSERT_EQ(run("sweep", "shards", {"--frames", "3", "--shard", "2/2"}).exit_status, 0);
   EXPECT_EQ(bytes("shards/table.csv"), bytes("whole/table.csv"));
+  for (const std::string run : {"/run-00", "/run-01", "/run-02"})
+    for (const std::string file : {"/metrics.csv", "/checkpoint.safetensors"})
+      EXPECT_EQ(bytes("shards" + run + file), bytes("whole" + run + file)) << run << file;
 }
 
 TEST_F(TrainingCli, KilledAtAnyMomentItResumesToTheSameBytes) {
@@ -413,13 +416,53 @@ TEST_F(TrainingCli, ADivergedRunDoesNotKeepTheOthersFromTraining) {
   expect_error(sweep, 1, {"run-00", "run-01", "diverged"});
 }
 
+TEST_F(TrainingCli, ADivergedRunOfAnEnsembleIsNamedAndTheOthersGoOnToTheSameBytes) {
+  const std::vector<std::string> together = {"--frames", "3", "--ensemble", "3", "--resume"};
+  ASSERT_EQ(run("sweep", "sweep", together).exit_status, 0);
+  // All back to the end of epoch 1, and in the copy one weight of run 1 is so large that the next step
+  // overflows.
+  for (const std::string name : {"run-00", "run-01", "run-02"}) {
+    const std::string file = path("sweep/" + name + "/checkpoint.safetensors");
+    Safetensors state = load_safetensors(file);
+    state.metadata["epoch"] = "1";
+    save_safetensors(file, state.tensors, state.metadata);
+    std::filesystem::remove(path("sweep/" + name + "/result.json"));
+  }
+  std::filesystem::copy(path("sweep"), path("broken"), std::filesystem::copy_options::recursive);
+  const std::string file = path("broken/run-01/checkpoint.safetensors");
+  Safetensors state = load_safetensors(file);
+  const auto weight = std::ranges::find(state.tensors, "projection.weight", &NamedTensor::name);
+  ASSERT_NE(weight, state.tensors.end());
+  std::ranges::fill(weight->tensor.values<float>(), 3e38F);
+  save_safetensors(file, state.tensors, state.metadata);
+  const std::string before = bytes("broken/run-01/checkpoint.safetensors");
+
+  ASSERT_EQ(run("sweep", "sweep", together).exit_status, 0);
+  const ProgramResult broken = run("sweep", "broken", together);
+  EXPECT_EQ(broken.exit_status, 1);
+  const std::size_t error = broken.err.rfind("error: ");
+  ASSERT_NE(error, broken.err.npos);
+  EXPECT_EQ(
+      broken.err.find(path("broken/run-01") + ": training diverged: run 2 of 3, epoch 2, step 1: ", error),
+      error + std::string("error: ").size())
+      << broken.err;
+  EXPECT_EQ(broken.err.find("run-00", error), broken.err.npos) << broken.err;
+  EXPECT_EQ(bytes("broken/run-01/checkpoint.safetensors"), before);
+  EXPECT_FALSE(std::filesystem::exists(path("broken/run-01/result.json")));
+  for (const std::string name : {"run-00", "run-02"}) {
+    EXPECT_TRUE(std::filesystem::exists(path("broken/" + name + "/result.json")));
+    for (const std::string written : {"/checkpoint.safetensors", "/metrics.csv", "/margins.npy"})
+      EXPECT_EQ(bytes("broken/" + name + written), bytes("sweep/" + name + written)) << name << written;
+  }
+}
+
 TEST_F(TrainingCli, NumbersDoNotDependOnTheThreads) {
   for (const char* threads : {"1", "2", "3", "4"})
     ASSERT_EQ(run("train", threads, {"--threads", threads, "--width", "0.25", "--epochs", "1"}).exit_status,
               0);
-  EXPECT_EQ(bytes("1/metrics.csv"), bytes("2/metrics.csv"));
-  EXPECT_EQ(bytes("1/metrics.csv"), bytes("3/metrics.csv"));
-  EXPECT_EQ(bytes("1/metrics.csv"), bytes("4/metrics.csv"));
+  for (const std::string threads : {"2", "3", "4"})
+    for (const std::string file : {"/metrics.csv", "/checkpoint.safetensors"})
+      EXPECT_EQ(bytes("1" + file), bytes(threads + file)) << threads << file;
 }
 
 TEST_F(TrainingCli, PermutationsOfASweepAreDistinct) {

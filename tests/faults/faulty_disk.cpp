@@ -11,8 +11,8 @@ namespace gnc::tests {
 
 namespace fs = std::filesystem;
 
-std::map<std::string, std::string> files_below(const fs::path& folder) {
-  std::map<std::string, std::string> files;
+Files files_below(const fs::path& folder) {
+  Files files;
   if (!fs::exists(folder)) return files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
@@ -22,16 +22,24 @@ std::map<std::string, std::string> files_below(const fs::path& folder) {
   return files;
 }
 
+std::string difference(const Files& files, const Files& expected) {
+  std::string text;
+  for (const auto& [name, bytes] : expected) {
+    const auto found = files.find(name);
+    if (found == files.end())
+      text += name + " is missing\n";
+    else if (found->second != bytes)
+      text += name + " differs: " + std::to_string(found->second.size()) + " bytes instead of " +
+              std::to_string(bytes.size()) + "\n";
+  }
+  for (const auto& [name, bytes] : files)
+    if (!expected.contains(name)) text += name + " is left over\n";
+  return text;
+}
+
 namespace {
 
 bool is_temporary(const std::string& name) { return name.find(".tmp-") != name.npos; }
-
-/// In the folder of a run, which is one process's and swept by the next one.
-bool is_in_a_run(const fs::path& name) {
-  return std::ranges::any_of(name.parent_path(), [](const fs::path& part) {
-    return part == "run" || part.string().starts_with("run-");
-  });
-}
 
 }  // namespace
 
@@ -73,7 +81,9 @@ int Scenario::count_calls() {
 }
 
 void Scenario::expect_no_half_file() const {
-  for (const auto& [name, bytes] : files_below(folder_)) {
+  const Files files = files_below(folder_);
+  for (const auto& [name, bytes] : before) EXPECT_TRUE(files.contains(name)) << name << " is gone";
+  for (const auto& [name, bytes] : files) {
     if (is_temporary(name)) continue;
     const auto old = before.find(name);
     const auto complete = undisturbed_.find(name);
@@ -99,16 +109,9 @@ void Scenario::expect_completion() const {
     const ProgramResult result = run_program(GNC_PROGRAM, command);
     ASSERT_EQ(result.exit_status, 0) << result.err;
   }
-  const auto files = files_below(folder_);
-  for (const auto& [name, bytes] : undisturbed_) {
-    const auto found = files.find(name);
-    ASSERT_NE(found, files.end()) << name;
-    EXPECT_TRUE(found->second == bytes) << name << " differs from that of the undisturbed command";
-  }
-  for (const auto& [name, bytes] : files) {
-    if (is_temporary(name) && !is_in_a_run(name)) continue;
-    EXPECT_TRUE(undisturbed_.contains(name)) << name << " is left over";
-  }
+  Files files = files_below(folder_);
+  if (!removes_leftovers) std::erase_if(files, [](const auto& file) { return is_temporary(file.first); });
+  EXPECT_EQ(difference(files, undisturbed_), "") << "compared with what the undisturbed command leaves";
 }
 
 Arguments tiny_training(const std::string& command, const fs::path& out) {

@@ -15,7 +15,11 @@ using Arguments = std::vector<std::string>;
 
 /// The bytes of every regular file below a folder, by path, but for what tells the time (result.json,
 /// seconds.json) or the process (.lock).
-std::map<std::string, std::string> files_below(const std::filesystem::path& folder);
+using Files = std::map<std::string, std::string>;
+Files files_below(const std::filesystem::path& folder);
+
+/// Which files are in one of the two only, or differ; empty where they are alike.
+std::string difference(const Files& files, const Files& expected);
 
 /// A command that writes into one folder and nowhere else.
 class Scenario {
@@ -29,20 +33,23 @@ class Scenario {
   Arguments command;
   /// Whether it refuses a folder that is complete.
   bool is_once = false;
+  /// Whether it removes what one that was killed left under temporary names.
+  bool removes_leftovers = false;
   /// ./run test makes each stride-th call fail, ./run nightly all.
   int stride = 1;
   /// Files that are in the folder before, by name.
-  std::map<std::string, std::string> before;
+  Files before;
 
   /// Empties the folder but for what was there before.
   void reset() const;
   /// Runs the command with the k-th call that changes a file meeting the fault, as interposer.cpp has it.
   ProgramResult run(const std::string& kind, int k) const;
-  /// Names of the calls that met the fault.
+  /// Calls that met the fault: name, space, path.
   std::vector<std::string> calls_met() const;
   /// Calls that the undisturbed command makes, whose files are kept for comparison.
   int count_calls();
-  /// Fails the test unless every file is as it was before or as the undisturbed command leaves it.
+  /// Fails the test unless every file is as it was before or as the undisturbed command leaves it, and all
+  /// that were there before are there.
   void expect_no_half_file() const;
   /// Completes what was interrupted, if it was; fails the test unless the files are then those of the
   /// undisturbed command.
@@ -51,7 +58,7 @@ class Scenario {
  private:
   TempDir temporary_;
   std::filesystem::path folder_;
-  std::map<std::string, std::string> undisturbed_;
+  Files undisturbed_;
 };
 
 /// A training that takes a blink.

@@ -1,6 +1,6 @@
-/// A library for LD_PRELOAD that makes calls of the C library fail, those that change files under one folder.
+/// A library for LD_PRELOAD that makes calls of the C library fail, those on files under one folder.
 ///   GNC_FAULT_FOLDER  the folder
-///   GNC_FAULT_KIND    ENOSPC: from call k on, what needs space fails · EROFS: from call k on, everything
+///   GNC_FAULT_KIND    ENOSPC: from call k on, what needs space fails · EROFS: from call k on, every change
 ///   fails ·
 ///                     EIO: call k fails · VANISH: before call k the folder is renamed to FOLDER.gone ·
 ///                     KILL: before call k the process kills itself · EINTR: every other call fails with it ·
@@ -8,8 +8,8 @@
 ///                     NFS: exclusive locks need a file open for writing · RONFS: the same, and files that
 ///                     are there open for reading only · NOLOCKS: there are no locks
 ///   GNC_FAULT_CALL    k, from 1
-///   GNC_FAULT_LOG     file that receives a line with the name of each call that met the fault (COUNT: of
-///   each call)
+///   GNC_FAULT_LOG     file that receives a line for each call that met the fault (COUNT: for each call): its
+///   name and the path
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -42,8 +43,8 @@ enum class Kind {
   kReadOnlyNfs,
   kNoLocks
 };
-/// What a call needs: the full disk still removes, renames and closes.
-enum class Needs { kSpace, kNothing };
+/// What a call needs: the full disk still removes, renames and closes, the read-only one reads and locks.
+enum class Needs { kSpace, kChange, kReading };
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
@@ -99,13 +100,28 @@ void set_file(int descriptor, File file) {
     files[static_cast<std::size_t>(descriptor)] = file;
 }
 
-void log(const char* call) {
+void log(const char* call, const char* path) {
+  std::array<char, 4200> line{};
+  const int size = std::snprintf(line.data(), line.size(), "%s %s\n", call, path);
   const int file = static_cast<int>(
       ::syscall(SYS_openat, AT_FDCWD, variable("GNC_FAULT_LOG").data(), O_WRONLY | O_CREAT | O_APPEND, 0644));
-  ::syscall(SYS_write, file, call, std::strlen(call));
-  ::syscall(SYS_write, file, "\n", 1);
+  ::syscall(SYS_write, file, line.data(), static_cast<std::size_t>(size));
   ::syscall(SYS_close, file);
 }
+
+/// Where an open file is now.
+class PathOf {
+ public:
+  explicit PathOf(int descriptor) {
+    std::array<char, 64> link{};
+    std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", descriptor);
+    if (::readlink(link.data(), path_.data(), path_.size() - 1) < 0) path_.front() = '\0';
+  }
+  const char* get() const { return path_.data(); }
+
+ private:
+  std::array<char, 4096> path_{};
+};
 
 void make_folder_vanish() {
   const std::string_view folder = variable("GNC_FAULT_FOLDER");
@@ -116,18 +132,18 @@ void make_folder_vanish() {
 }
 
 /// Counts a watched call; the errno with which it fails, or 0.
-int fault_of(const char* call, Needs needs, bool may_be_interrupted = false) {
+int fault_of(const char* call, const char* path, Needs needs, bool may_be_interrupted = false) {
   static std::atomic<long> calls = 0;
   const long number = ++calls;
   const auto met = [&](int code) {
-    log(call);
+    log(call, path);
     return code;
   };
   switch (kind()) {
     case Kind::kNoSpace:
       return number >= faulty_call() && needs == Needs::kSpace ? met(ENOSPC) : 0;
     case Kind::kReadOnly:
-      return number >= faulty_call() ? met(EROFS) : 0;
+      return number >= faulty_call() && needs != Needs::kReading ? met(EROFS) : 0;
     case Kind::kIo:
       return number == faulty_call() ? met(EIO) : 0;
     case Kind::kVanish:
@@ -148,9 +164,26 @@ int fault_of(const char* call, Needs needs, bool may_be_interrupted = false) {
   }
 }
 
+int fault_of(const char* call, int descriptor, Needs needs, bool may_be_interrupted = false) {
+  return fault_of(call, PathOf(descriptor).get(), needs, may_be_interrupted);
+}
+
 int failed(int code) {
   errno = code;
   return -1;
+}
+
+/// Opens with `real`, unless that meets the fault.
+template <class Open>
+int open_watched(const char* path, int flags, const Open& real) {
+  const bool changes = (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0;
+  const Needs needs = (flags & O_CREAT) != 0 ? Needs::kSpace : changes ? Needs::kChange : Needs::kReading;
+  if (const int code = fault_of("open", path, needs, true); code != 0) return failed(code);
+  if (kind() == Kind::kReadOnlyNfs && (flags & O_ACCMODE) == O_RDWR && (flags & O_CREAT) == 0)
+    return failed(EROFS);
+  const int descriptor = real();
+  set_file(descriptor, std::string_view(path).ends_with("/.lock") ? File::kLock : File::kWatched);
+  return descriptor;
 }
 
 }  // namespace
@@ -163,31 +196,38 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
   static const auto real = next<int (*)(const char*, int, ...)>("open");
-  const bool changes = (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0;
-  if (is_watched(path) && changes) {
-    if (const int code = fault_of("open", (flags & O_CREAT) != 0 ? Needs::kSpace : Needs::kNothing, true);
-        code != 0)
-      return failed(code);
-  }
-  if (kind() == Kind::kReadOnlyNfs && is_watched(path) && (flags & O_ACCMODE) == O_RDWR &&
-      (flags & O_CREAT) == 0)
-    return failed(EROFS);
+  if (is_watched(path)) return open_watched(path, flags, [&] { return real(path, flags, mode); });
   const int descriptor = real(path, flags, mode);
-  // A folder is opened to be synced.
-  const bool counts = is_watched(path) && (changes || (flags & O_DIRECTORY) != 0);
-  set_file(descriptor, !counts                                      ? File::kOther
-                       : std::string_view(path).ends_with("/.lock") ? File::kLock
-                                                                    : File::kWatched);
+  set_file(descriptor, File::kOther);
   return descriptor;
+}
+
+/// Of std::filesystem::remove_all(): the folder by its path, those in it by their parents.
+int openat(int parent, const char* path, int flags, ...) {
+  std::va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+  va_end(arguments);
+  static const auto real = next<int (*)(int, const char*, int, ...)>("openat");
+  const auto call = [&] { return real(parent, path, flags, mode); };
+  return is_watched(path) || is_watched(parent) ? open_watched(path, flags, call) : call();
+}
+
+ssize_t read(int descriptor, void* bytes, size_t size) {
+  static const auto real = next<ssize_t (*)(int, void*, size_t)>("read");
+  if (is_watched(descriptor)) {
+    if (const int code = fault_of("read", descriptor, Needs::kReading, true); code != 0) return failed(code);
+  }
+  return real(descriptor, bytes, size);
 }
 
 ssize_t write(int descriptor, const void* bytes, size_t size) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
   if (is_watched(descriptor)) {
-    if (const int code = fault_of("write", Needs::kSpace, true); code != 0) return failed(code);
+    if (const int code = fault_of("write", descriptor, Needs::kSpace, true); code != 0) return failed(code);
     if (file_of(descriptor) == File::kWatched) set_file(descriptor, File::kWritten);
     if (kind() == Kind::kShort && size > 1) {
-      log("write");
+      log("write", PathOf(descriptor).get());
       size /= 2;
     }
   }
@@ -198,7 +238,7 @@ int fsync(int descriptor) {
   static const auto real = next<int (*)(int)>("fsync");
   if (is_watched(descriptor)) {
     // Blocks that were promised at the write may turn out not to be there.
-    if (const int code = fault_of("fsync", Needs::kSpace, true); code != 0) return failed(code);
+    if (const int code = fault_of("fsync", descriptor, Needs::kSpace, true); code != 0) return failed(code);
   }
   return real(descriptor);
 }
@@ -206,7 +246,7 @@ int fsync(int descriptor) {
 int syncfs(int descriptor) noexcept {
   static const auto real = next<int (*)(int)>("syncfs");
   if (is_watched(descriptor)) {
-    if (const int code = fault_of("syncfs", Needs::kSpace, true); code != 0) return failed(code);
+    if (const int code = fault_of("syncfs", descriptor, Needs::kSpace, true); code != 0) return failed(code);
   }
   return real(descriptor);
 }
@@ -215,7 +255,7 @@ int close(int descriptor) {
   static const auto real = next<int (*)(int)>("close");
   const bool counts = file_of(descriptor) == File::kWritten;
   set_file(descriptor, File::kOther);
-  const int code = counts ? fault_of("close", Needs::kNothing, true) : 0;
+  const int code = counts ? fault_of("close", descriptor, Needs::kChange, true) : 0;
   const int result = real(descriptor);
   return code != 0 ? failed(code) : result;
 }
@@ -223,7 +263,7 @@ int close(int descriptor) {
 int rename(const char* from, const char* to) noexcept {
   static const auto real = next<int (*)(const char*, const char*)>("rename");
   if (is_watched(to)) {
-    if (const int code = fault_of("rename", Needs::kNothing); code != 0) return failed(code);
+    if (const int code = fault_of("rename", to, Needs::kChange); code != 0) return failed(code);
   }
   return real(from, to);
 }
@@ -231,7 +271,7 @@ int rename(const char* from, const char* to) noexcept {
 int mkdir(const char* path, mode_t mode) noexcept {
   static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
   if (is_watched(path)) {
-    if (const int code = fault_of("mkdir", Needs::kSpace); code != 0) return failed(code);
+    if (const int code = fault_of("mkdir", path, Needs::kSpace); code != 0) return failed(code);
   }
   return real(path, mode);
 }
@@ -239,15 +279,31 @@ int mkdir(const char* path, mode_t mode) noexcept {
 int unlink(const char* path) noexcept {
   static const auto real = next<int (*)(const char*)>("unlink");
   if (is_watched(path)) {
-    if (const int code = fault_of("unlink", Needs::kNothing); code != 0) return failed(code);
+    if (const int code = fault_of("unlink", path, Needs::kChange); code != 0) return failed(code);
   }
   return real(path);
+}
+
+int remove(const char* path) noexcept {
+  static const auto real = next<int (*)(const char*)>("remove");
+  if (is_watched(path)) {
+    if (const int code = fault_of("remove", path, Needs::kChange); code != 0) return failed(code);
+  }
+  return real(path);
+}
+
+int unlinkat(int parent, const char* path, int flags) noexcept {
+  static const auto real = next<int (*)(int, const char*, int)>("unlinkat");
+  if (is_watched(path) || is_watched(parent)) {
+    if (const int code = fault_of("unlinkat", path, Needs::kChange); code != 0) return failed(code);
+  }
+  return real(parent, path, flags);
 }
 
 int ftruncate(int descriptor, off_t length) noexcept {
   static const auto real = next<int (*)(int, off_t)>("ftruncate");
   if (is_watched(descriptor)) {
-    if (const int code = fault_of("ftruncate", Needs::kNothing); code != 0) return failed(code);
+    if (const int code = fault_of("ftruncate", descriptor, Needs::kChange); code != 0) return failed(code);
   }
   return real(descriptor, length);
 }
@@ -258,6 +314,9 @@ int flock(int descriptor, int operation) noexcept {
   const bool is_nfs = kind() == Kind::kNfs || kind() == Kind::kReadOnlyNfs;
   const bool is_read_only = (::fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDONLY;
   if (is_nfs && is_read_only && (operation & LOCK_EX) != 0) return failed(EBADF);
+  if (is_watched(descriptor)) {
+    if (const int code = fault_of("flock", descriptor, Needs::kReading, true); code != 0) return failed(code);
+  }
   return real(descriptor, operation);
 }
 

@@ -54,7 +54,7 @@ void meet(const Scenario& scenario, const std::string& kind, int k) {
       fs::remove_all(scenario.folder());
       fs::rename(scenario.outside("disk.gone"), scenario.folder());
     }
-  } else if (!calls.empty() && calls.front() != "unlink") {
+  } else if (!calls.empty() && !calls.front().starts_with("unlink ")) {
     expect_one_clear_error(result, scenario.folder());
     if (kind != "EROFS") expect_no_temporary_file(scenario.folder());
   } else {
@@ -67,6 +67,7 @@ void meet(const Scenario& scenario, const std::string& kind, int k) {
 
 void meet_all(Scenario& scenario) {
   const int calls = scenario.count_calls();
+  testing::Test::RecordProperty("calls", calls);
   ASSERT_GT(calls, 5);
   // A stride that five does not divide, so that all kinds have their turn.
   const int stride = is_thorough() ? 1 : scenario.stride;
@@ -82,6 +83,44 @@ void meet_all(Scenario& scenario) {
   }
 }
 
+void make_conversion(Scenario& scenario) {
+  scenario.command = {"data",
+                      "convert",
+                      "synthetic:classes=2,size=4,train=4,test=2",
+                      "--threads",
+                      "1",
+                      "--out",
+                      scenario.folder() / "pictures"};
+  scenario.is_once = true;
+}
+
+void make_training(Scenario& scenario) {
+  scenario.command = tiny_training("train", scenario.folder() / "run");
+  scenario.command.emplace_back("--resume");
+  scenario.removes_leftovers = true;
+}
+
+void make_sweep(Scenario& scenario) {
+  scenario.command = tiny_training("sweep", scenario.folder() / "runs");
+  for (const char* flag : {"--frames", "2", "--ensemble", "2", "--epochs", "1", "--resume"})
+    scenario.command.emplace_back(flag);
+  const auto epochs = std::ranges::find(scenario.command, "--epochs");
+  scenario.command.erase(epochs, epochs + 2);  // the tiny training's two
+  scenario.removes_leftovers = true;
+}
+
+/// The number, from 1, of the first or last call that begins and ends so; 0: there is none.
+int first_of(const std::vector<std::string>& calls, const std::string& begin, const std::string& end = "") {
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    if (calls[i].starts_with(begin) && calls[i].ends_with(end)) return static_cast<int>(i) + 1;
+  return 0;
+}
+int last_of(const std::vector<std::string>& calls, const std::string& begin, const std::string& end = "") {
+  for (std::size_t i = calls.size(); i > 0; --i)
+    if (calls[i - 1].starts_with(begin) && calls[i - 1].ends_with(end)) return static_cast<int>(i);
+  return 0;
+}
+
 TEST(FaultyDisk, FrameGenerate) {
   Scenario scenario;
   scenario.command = {"frame", "generate", "--classes", "4",
@@ -92,35 +131,63 @@ TEST(FaultyDisk, FrameGenerate) {
 
 TEST(FaultyDisk, DataConvert) {
   Scenario scenario;
-  scenario.command = {"data",
-                      "convert",
-                      "synthetic:classes=2,size=4,train=4,test=2",
-                      "--threads",
-                      "1",
-                      "--out",
-                      scenario.folder() / "pictures"};
-  scenario.is_once = true;
+  make_conversion(scenario);
   scenario.stride = 2;
   meet_all(scenario);
 }
 
 TEST(FaultyDisk, Train) {
   Scenario scenario;
-  scenario.command = tiny_training("train", scenario.folder() / "run");
-  scenario.command.emplace_back("--resume");
-  scenario.stride = 4;
+  make_training(scenario);
+  scenario.stride = 6;
   meet_all(scenario);
 }
 
 TEST(FaultyDisk, Sweep) {
   Scenario scenario;
-  scenario.command = tiny_training("sweep", scenario.folder() / "runs");
-  for (const char* flag : {"--frames", "2", "--ensemble", "2", "--epochs", "1", "--resume"})
-    scenario.command.emplace_back(flag);
-  const auto epochs = std::ranges::find(scenario.command, "--epochs");
-  scenario.command.erase(epochs, epochs + 2);  // the tiny training's two
-  scenario.stride = 4;
+  make_sweep(scenario);
+  scenario.stride = 7;
   meet_all(scenario);
+}
+
+TEST(FaultyDisk, ANewFolderWhoseParentCannotBeSyncedIsRemoved) {
+  Scenario scenario;
+  make_conversion(scenario);
+  scenario.count_calls();
+  const int sync = first_of(scenario.calls_met(), "fsync ");
+  ASSERT_TRUE(0 < sync && sync < first_of(scenario.calls_met(), "write "));
+  for (const std::string kind : {"ENOSPC", "EIO"}) meet(scenario, kind, sync);
+}
+
+TEST(FaultyDisk, AResultThatVanishesWhenItIsWrittenIsMissed) {
+  for (const auto& make : {make_training, make_sweep}) {
+    Scenario scenario;
+    make(scenario);
+    scenario.count_calls();
+    const std::vector<std::string> calls = scenario.calls_met();
+    // A run ends with the removal of seconds.json, right after the sync of the folder with its result.
+    const int sync = last_of(calls, "unlink ", "/seconds.json") - 1;
+    ASSERT_TRUE(sync > 0 && calls[static_cast<std::size_t>(sync) - 1].starts_with("fsync "));
+    meet(scenario, "VANISH", sync);
+    scenario.reset();
+    const ProgramResult result = scenario.run("VANISH", sync);
+    EXPECT_EQ(result.exit_status, 1);
+    EXPECT_NE(result.err.find("its result.json is gone"), std::string::npos) << result.err;
+  }
+}
+
+TEST(FaultyDisk, ASweepWritesItsSettingsOnceItHoldsItsRuns) {
+  Scenario scenario;
+  make_sweep(scenario);
+  scenario.count_calls();
+  const std::vector<std::string> calls = scenario.calls_met();
+  const std::string sweep = scenario.folder() / "runs";
+  const int settings = first_of(calls, "open " + sweep + "/config.toml");
+  ASSERT_NE(settings, 0);
+  for (const std::string lock : {"/.lock", "/run-00/.lock", "/run-01/.lock"}) {
+    const int taken = first_of(calls, "flock " + sweep + lock);
+    EXPECT_TRUE(0 < taken && taken < settings) << lock << " is call " << taken << ", not before " << settings;
+  }
 }
 
 TEST(FaultyDisk, Report) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/file.h"
 #include "tests/faults/faulty_disk.h"
 
 namespace gnc::tests {
@@ -17,7 +18,9 @@ TEST(Streams, AFullStandardOutputIsAFailure) {
        {"model mlp", "model --json", "--version", "data info synthetic:train=20,test=10"}) {
     const ProgramResult result = shell("\"$GNC\" " + command + " > /dev/full");
     EXPECT_EQ(result.exit_status, 1) << command;
-    EXPECT_EQ(result.err, "error: standard output: cannot write all that was printed; is its disk full?\n")
+    EXPECT_EQ(result.err,
+              "error: standard output: cannot write all that was printed; is its disk full, or its "
+              "reader gone?\n")
         << command;
   }
 }
@@ -32,6 +35,17 @@ TEST(Streams, AFullLogEndsNoTraining) {
   std::string line = "\"$GNC\"";
   for (const std::string& argument : tiny_training("train", folder / "run")) line += " '" + argument + "'";
   EXPECT_EQ(shell(line + " 2> /dev/full").exit_status, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "run/result.json"));
+}
+
+TEST(Streams, AReaderThatIsGoneEndsNoTraining) {
+  const TempDir folder;
+  std::string line = "{ \"$GNC\"";
+  for (const std::string& argument : tiny_training("train", folder / "run")) line += " '" + argument + "'";
+  // Of standard output and of the log.
+  const ProgramResult result =
+      shell(line + " --json; echo $? > " + (folder / "status").string() + "; } 2>&1 | true");
+  EXPECT_EQ(read_file(folder / "status"), "1\n");  // the result was not printed
   EXPECT_TRUE(std::filesystem::exists(folder / "run/result.json"));
 }
 

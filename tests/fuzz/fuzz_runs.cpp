@@ -16,33 +16,35 @@
 #include "tests/support/temp_dir.h"
 
 namespace gnc::tests {
-void fuzz_safetensors(std::string_view bytes) {
+FuzzAnswer fuzz_safetensors(std::string_view bytes) {
   static const MemoryFile file;
   file.set(bytes);
-  read_or_refuse([] { load_safetensors(file.path()); });
+  return read_or_refuse([] { load_safetensors(file.path()); });
 }
 
-void fuzz_npy(std::string_view bytes) {
-  read_or_refuse([&] { parse_npy(bytes, "matrix.npy"); });
+FuzzAnswer fuzz_npy(std::string_view bytes) {
+  return read_or_refuse([&] { parse_npy(bytes, "matrix.npy"); });
 }
 
-void fuzz_sidecar(std::string_view bytes) {
+FuzzAnswer fuzz_sidecar(std::string_view bytes) {
   static const std::string npy = format_npy(Eigen::MatrixXd::Identity(2, 2));
   std::string problem;
-  if (!parse_sidecar(bytes, "frame.json", npy, problem) && problem.empty()) std::abort();
+  const bool is_read = parse_sidecar(bytes, "frame.json", npy, problem).has_value();
+  if (!is_read && problem.empty()) std::abort();
+  return is_read ? FuzzAnswer::kRead : FuzzAnswer::kRefused;
 }
 
-void fuzz_toml(std::string_view bytes) {
+FuzzAnswer fuzz_toml(std::string_view bytes) {
   static const MemoryFile file;
   file.set(bytes);
-  read_or_refuse([] {
+  return read_or_refuse([] {
     for (const Setting& setting : read_settings(file.path()))
       for (const std::string& value : setting.values) as_toml(value);
   });
 }
 
-void fuzz_csv(std::string_view bytes) {
-  read_or_refuse([&] {
+FuzzAnswer fuzz_csv(std::string_view bytes) {
+  return read_or_refuse([&] {
     const CsvTable table = parse_csv(bytes, "table.csv");
     for (int row = 0; row < table.size(); ++row)
       for (const std::string& column : table.header()) {
@@ -54,7 +56,7 @@ void fuzz_csv(std::string_view bytes) {
   });
 }
 
-void fuzz_run(std::string_view bytes) {
+FuzzAnswer fuzz_run(std::string_view bytes) {
   constexpr std::array kNames = {"result.json", "metrics.csv", "features.csv", "frame.npy", "confusion.npy"};
   static const TempDir folder;
   static const std::array<MemoryFile, kNames.size()> files;
@@ -66,7 +68,7 @@ void fuzz_run(std::string_view bytes) {
   static_cast<void>(is_linked);
   const auto parts = parts_of(bytes, kNames.size());
   for (std::size_t i = 0; i < kNames.size(); ++i) files[i].set(parts[i]);
-  read_or_refuse([] {
+  return read_or_refuse([] {
     const std::string directory = folder.path();
     read_run_groups({&directory, 1});
   });

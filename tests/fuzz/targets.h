@@ -2,6 +2,7 @@
 /// What reads files of others, as functions of bytes: libFuzzer gives them bytes of its own (fuzzer.cpp), the
 /// ordinary tests the committed ones (test_fuzz_corpus.cpp).
 
+#include <cstdint>
 #include <ostream>
 #include <span>
 #include <string_view>
@@ -10,9 +11,11 @@
 
 namespace gnc::tests {
 
+enum class FuzzAnswer : std::uint8_t { kRead, kRefused };
+
 /// Reads `bytes` as its files are read. Returns, whatever they are, unless something is wrong with gnc: an
-/// exception that is no gnc::Error leaves it.
-using FuzzFunction = void (*)(std::string_view bytes);
+/// exception that is no refusal of a file leaves it.
+using FuzzFunction = FuzzAnswer (*)(std::string_view bytes);
 
 struct FuzzTarget {
   std::string_view name;  ///< of the folder of its corpus, too
@@ -24,26 +27,28 @@ std::span<const FuzzTarget> fuzz_targets();
 /// For GoogleTest's messages.
 inline void PrintTo(const FuzzTarget& target, std::ostream* out) { *out << target.name; }
 
-/// Calls `read`; one of gnc's errors is an answer, too.
+/// Calls `read`; that a file is refused is an answer, too.
 template <class Read>
-void read_or_refuse(const Read& read) {
+FuzzAnswer read_or_refuse(const Read& read) {
   try {
     read();
-  } catch (const Error&) {
+    return FuzzAnswer::kRead;
+  } catch (const FileError&) {
+    return FuzzAnswer::kRefused;
   }
 }
 
-void fuzz_cifar(std::string_view bytes);
-void fuzz_csv(std::string_view bytes);
-void fuzz_idx(std::string_view bytes);
-void fuzz_images(std::string_view bytes);
-void fuzz_npy(std::string_view bytes);
-void fuzz_pickle(std::string_view bytes);
-void fuzz_picture(std::string_view bytes);
-void fuzz_run(std::string_view bytes);
-void fuzz_safetensors(std::string_view bytes);
-void fuzz_sidecar(std::string_view bytes);
-void fuzz_tar(std::string_view bytes);
-void fuzz_toml(std::string_view bytes);
+FuzzAnswer fuzz_cifar(std::string_view bytes);
+FuzzAnswer fuzz_csv(std::string_view bytes);
+FuzzAnswer fuzz_idx(std::string_view bytes);
+FuzzAnswer fuzz_images(std::string_view bytes);
+FuzzAnswer fuzz_npy(std::string_view bytes);
+FuzzAnswer fuzz_pickle(std::string_view bytes);
+FuzzAnswer fuzz_picture(std::string_view bytes);
+FuzzAnswer fuzz_run(std::string_view bytes);
+FuzzAnswer fuzz_safetensors(std::string_view bytes);
+FuzzAnswer fuzz_sidecar(std::string_view bytes);
+FuzzAnswer fuzz_tar(std::string_view bytes);
+FuzzAnswer fuzz_toml(std::string_view bytes);
 
 }  // namespace gnc::tests

@@ -34,6 +34,7 @@ struct Problem {
   std::vector<float> gradients = normals(gradients_run_stride == 0 ? elements : elements * runs, "gradients");
   std::vector<float> buffer = normals(elements * runs, "buffer");
   bool is_nesterov = false;
+  bool is_guarded = false;  ///< by the flag
 
   /// Run `index`, which has its own gradients, alone.
   Problem run(int index) const {
@@ -70,12 +71,13 @@ using Version = kernels::KernelVersion<kernels::SgdStepArgs>;
 struct Result {
   std::vector<float> values, buffer;
   std::vector<std::int16_t> bf16_values;
+  std::vector<std::int32_t> non_finite;  // of each run
 };
 
 bool has_same_bits(const std::optional<Result>& a, const std::optional<Result>& b) {
   if (!a || !b) return a.has_value() == b.has_value();
   return tests::has_same_bits(a->values, b->values) && tests::has_same_bits(a->buffer, b->buffer) &&
-         tests::has_same_bits(a->bf16_values, b->bf16_values);
+         tests::has_same_bits(a->bf16_values, b->bf16_values) && a->non_finite == b->non_finite;
 }
 
 /// What a rung makes of it, twice the same; nothing where the rung does not take it.
@@ -83,13 +85,16 @@ std::optional<Result> run_kernel(const Problem& problem, const Version& version)
   return tests::run_twice([&]() -> std::optional<Result> {
     DeviceArray<float> values(problem.values), gradients(problem.gradients), buffer(problem.buffer);
     DeviceArray<std::int16_t> rounded(std::vector<std::int16_t>(problem.values.size()));
+    DeviceArray<std::int32_t> non_finite(std::vector<std::int32_t>(static_cast<std::size_t>(problem.runs)));
     auto args = problem.args(values.data(), gradients.data(), buffer.data());
     args.bf16_values = reinterpret_cast<kernels::Bf16*>(rounded.data());
     args.bf16_values_run_stride = problem.elements;
+    if (problem.is_guarded) args.non_finite = non_finite.data();
+    args.non_finite_run_stride = 1;
     if (version.accepts != nullptr && !version.accepts(args)) return std::nullopt;
     version.launch(args, nullptr);
     EXPECT_TRUE(tests::has_same_bits(gradients.download(), problem.gradients));
-    return Result{values.download(), buffer.download(), rounded.download()};
+    return Result{values.download(), buffer.download(), rounded.download(), non_finite.download()};
   });
 }
 
@@ -162,6 +167,42 @@ TEST_F(SgdStepKernel, RunOfAnEnsemble_IsBitIdenticalToTheRunAlone) {
         EXPECT_TRUE(std::equal(alone->values.begin(), alone->values.end(), together->values.begin() + first));
         EXPECT_TRUE(std::equal(alone->buffer.begin(), alone->buffer.end(), together->buffer.begin() + first));
       }
+    }
+}
+
+TEST_F(SgdStepKernel, Guarded_LeavesWhatWouldNotBeFiniteAndMovesTheRestAsUnguarded) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  // Sizes that make packs and that do not; the bad elements are any of a pack's, and the last one.
+  for (const std::int64_t elements : {1028, 1031})
+    for (const Version& version : kernels::sgd_step_versions()) {
+      SCOPED_TRACE(version.name);
+      Problem problem{.elements = elements, .runs = 2, .gradients_run_stride = elements};
+      const auto second = static_cast<std::size_t>(elements);
+      const auto last = static_cast<std::size_t>(2 * elements - 1);
+      problem.gradients[second] = std::numeric_limits<float>::quiet_NaN();
+      problem.gradients[second + 5] = kInf;
+      problem.gradients[second + 6] = -kInf;
+      problem.values[second + 259] = 3.3e38f;  // 3.3e38 + 0.1 · 3e38 is more than float holds
+      problem.gradients[second + 259] = -3e38f;
+      problem.buffer[last] = 3.4e38f;  // 0.9 · 3.4e38 + 3e38, too
+      problem.gradients[last] = 3e38f;
+      const std::optional<Result> unguarded = run_kernel(problem, version);
+      problem.is_guarded = true;
+      const std::optional<Result> result = run_kernel(problem, version);
+      ASSERT_EQ(result.has_value(), unguarded.has_value());
+      if (!result) continue;
+      EXPECT_EQ(result->non_finite, (std::vector<std::int32_t>{0, 1}));
+      int left = 0;
+      for (std::size_t i = 0; i < problem.values.size(); ++i) {
+        const bool moves = std::isfinite(unguarded->values[i]) && std::isfinite(unguarded->buffer[i]);
+        left += moves ? 0 : 1;
+        ASSERT_EQ(result->values[i], moves ? unguarded->values[i] : problem.values[i]) << i;
+        ASSERT_EQ(result->buffer[i], moves ? unguarded->buffer[i] : problem.buffer[i]) << i;
+        ASSERT_EQ(static_cast<std::uint16_t>(result->bf16_values[i]),
+                  kernels::from_float<kernels::Bf16>(result->values[i]).bits)
+            << i;
+      }
+      EXPECT_EQ(left, 5);
     }
 }
 

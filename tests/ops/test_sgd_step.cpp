@@ -105,6 +105,41 @@ TEST(SgdStep, Leaves_What_Would_Not_Be_Finite_And_Raises_The_Flag_Of_Its_Run) {
   });
 }
 
+TEST(SgdStep, Leaves_Single_Elements_Of_A_Vector_And_Moves_Their_Neighbours) {
+  // All elements go from 1 along 2 by half of it to 0; powers of two, exact in every precision. The bad ones
+  // lie in the first and the last lane of vectors, beside each other, and in what is left over at the end.
+  constexpr int kElements = 1031;
+  const std::vector<std::size_t> bad = {0, 7, 8, 9, 255, 256, 512, 1023, 1024, 1030};
+  for_each_backend([&](Backend& backend) {
+    for (const MomentumKind kind : {MomentumKind::kClassical, MomentumKind::kNesterov}) {
+      SCOPED_TRACE(backend.name());
+      Workbench bench(backend);
+      const double moved = kind == MomentumKind::kNesterov ? -1 : 0;  // 1 − 0.5·(2 + 1·2)
+      std::vector<double> gradients(kElements, 2), values(kElements, moved), momenta(kElements, 2);
+      for (std::size_t i = 0; i < bad.size(); ++i) {
+        gradients[bad[i]] =
+            i % 2 == 0 ? std::numeric_limits<double>::quiet_NaN() : -std::numeric_limits<double>::infinity();
+        values[bad[i]] = 1;
+        momenta[bad[i]] = 0;
+      }
+      const Tensor moving = bench.tensor({kElements}, std::vector<double>(kElements, 1));
+      const Tensor buffer = bench.tensor({kElements}, std::vector<double>(kElements, 0));
+      const Tensor flag = bench.integers(Shape({1}), DType::kI32, {0});
+      const SgdStep step{.values = moving,
+                         .gradients = bench.tensor({kElements}, gradients),
+                         .momentum_buffer = buffer,
+                         .non_finite = flag,
+                         .learning_rate = 0.5F,
+                         .momentum = 1,
+                         .momentum_kind = kind};
+      bench.run(step);
+      EXPECT_EQ(bench.values(moving), values);
+      EXPECT_EQ(bench.values(buffer), momenta);
+      EXPECT_EQ(bench.values(flag), (std::vector<double>{1}));
+    }
+  });
+}
+
 TEST(SgdStep, Names_What_Does_Not_Fit) {
   Workbench bench(backend_named("reference"));
   const Tensor values = bench.empty({5}), four = bench.empty({4});

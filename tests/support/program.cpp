@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
 
 #include "engine/file.h"
@@ -29,12 +30,14 @@ Program::Program(const std::filesystem::path& executable, const std::vector<std:
   std::vector<char*> argv = {const_cast<char*>(name.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  for (const std::string& stream : {out, err})
+    std::ofstream{stream};  // it may be killed before it opens them
   process_ = ::fork();
   if (process_ < 0) throw std::runtime_error(std::string("cannot fork: ") + std::strerror(errno));
   if (process_ > 0) return;
   redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
-  redirect(STDOUT_FILENO, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
-  redirect(STDERR_FILENO, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
+  redirect(STDOUT_FILENO, out.c_str(), O_WRONLY);
+  redirect(STDERR_FILENO, err.c_str(), O_WRONLY);
   for (const auto& [variable, value] : environment) ::setenv(variable.c_str(), value.c_str(), 1);
   ::execv(name.c_str(), argv.data());
   ::_exit(127);
