@@ -147,6 +147,7 @@ bool Ensemble::train_epoch(Progress& progress) {
   const double seconds = seconds_since(start);
   seconds_ += seconds;
   training_seconds_ += seconds;
+  epochs_seconds_ += seconds;
   trained_images_ += images_between(before, trainer_.position());
   return is_complete;
 }
@@ -160,7 +161,9 @@ void Ensemble::train(Progress& progress) {
     const int done = trainer_.position().epoch;
     const Clock::time_point start = Clock::now();
     rows = evaluate();
-    seconds_ += seconds_since(start);
+    const double seconds = seconds_since(start);
+    seconds_ += seconds;
+    epochs_seconds_ += seconds;
     record(rows, done - 1, progress);
     if (done == epochs || (every > 0 && done % every == 0)) save_checkpoints();
     if (done < epochs && StopSignal::received() != 0) stop(progress);
@@ -188,6 +191,7 @@ std::vector<EpochRow> Ensemble::evaluate() {
   std::vector<EpochRow> rows(runs_.size());
   {
     const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
+    const Clock::time_point start = Clock::now();
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       rows[i].train = score(train[i], train_labels);
       check_finite(rows[i].train, i, "training");
@@ -195,8 +199,10 @@ std::vector<EpochRow> Ensemble::evaluate() {
                                                classifier_of(i), trained_bias(trainer_, static_cast<int>(i)));
       rows[i].layers = measure_layers(train[i], train_labels, shared_.data.num_classes);
     }
+    measuring_seconds_ += seconds_since(start);
   }
   const std::vector<Evaluation> test = trainer_.evaluate(Split::kTest, Features::kKeep);
+  const Clock::time_point start = Clock::now();
   for (std::size_t i = 0; i < runs_.size(); ++i) {
     rows[i].test = score(test[i], test_labels);
     check_finite(rows[i].test, i, "test");
@@ -207,6 +213,7 @@ std::vector<EpochRow> Ensemble::evaluate() {
         drawable_features(test[i].features, test_labels, static_cast<int>(classifier_of(i).rows()));
     rows[i].confusion = confusion_matrix(test[i].predictions, test_labels, shared_.data.num_classes);
   }
+  measuring_seconds_ += seconds_since(start);
   attack(rows);
   return rows;
 }
@@ -296,6 +303,8 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
        training_seconds_ > 0
            ? nlohmann::ordered_json(static_cast<double>(trained_images_) / training_seconds_)
            : nlohmann::ordered_json()},
+      {"metrics_share", epochs_seconds_ > 0 ? nlohmann::ordered_json(measuring_seconds_ / epochs_seconds_)
+                                            : nlohmann::ordered_json()},
       {"device", shared_.backend.name()},
       {"precision", shared_.precision},
       {"ensemble", runs_.size()},

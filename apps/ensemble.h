@@ -101,8 +101,10 @@ class Ensemble {
   std::vector<nlohmann::ordered_json> settings_;
   std::vector<CsvTable> tables_;
   std::vector<CsvTable> layer_tables_;
-  double seconds_ = 0;           // of training and evaluation, resumed parts included
-  double training_seconds_ = 0;  // of the steps of this process
+  double seconds_ = 0;            // of training and evaluation, resumed parts included
+  double training_seconds_ = 0;   // of the steps of this process
+  double epochs_seconds_ = 0;     // of its epochs: steps, evaluation, metrics, attacks
+  double measuring_seconds_ = 0;  // of them the metrics': what comes after the features
   std::int64_t trained_images_ = 0;
 };
 

@@ -25,6 +25,7 @@ constexpr auto kKnown = std::to_array<Known>({
     {"test_accuracy", "test accuracy", "%"},
     {"seconds", "time", "s"},
     {"images_per_second", "pictures per second"},
+    {"metrics_share", "share of the epochs' time that metrics took"},
     {"planned_memory_bytes", "planned memory", "bytes"},
     {"peak_memory_bytes", "peak memory", "bytes"},
     {"ensemble", "runs trained together"},

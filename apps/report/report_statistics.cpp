@@ -70,7 +70,7 @@ double deviation_of(std::span<const double> values) { return summarize(values).s
 /// Names of all finite numbers in the results of finished runs, in the order of the first.
 std::vector<std::string> quantities(const RunGroup& group) {
   static const std::set<std::string> kNoQuantities = {
-      "epochs",   "parameters",           "seconds",           "images_per_second",
+      "epochs",   "parameters",           "seconds",           "images_per_second", "metrics_share",
       "ensemble", "planned_memory_bytes", "peak_memory_bytes", "test_accuracy"};
   std::vector<std::string> names;
   for (const RunRecord& run : group.runs) {

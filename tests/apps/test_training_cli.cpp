@@ -309,6 +309,8 @@ TEST_F(TrainingCli, TheResultHasTheKeysThatScriptsRelyOn) {
   for (const char* key : {"model", "parameters", "epochs", "train_ce", "train_accuracy", "test_ce",
                           "test_accuracy", "seconds", "images_per_second", "device", "precision"})
     EXPECT_TRUE(printed.contains(key)) << key;
+  EXPECT_GT(printed["metrics_share"].get<double>(), 0);
+  EXPECT_LT(printed["metrics_share"].get<double>(), 1);
   const CsvTable metrics = read_csv(path("run/metrics.csv"));
   EXPECT_EQ(metrics.size(), 3);
   const Arguments header(metrics.header().begin(), metrics.header().begin() + 10);

@@ -181,7 +181,7 @@ function spreadFigure(parent) {
 function againstAccuracyFigure(parent) {
   const table = tables.final;
   const figure = chartFigure(parent, "against-accuracy", "Test accuracy of every finished run against another of its numbers.", "final");
-  const quantities = table.columns.filter((column) => !["group", "run", "epochs", "parameters", "seconds", "images_per_second", "ensemble", "planned_memory_bytes", "peak_memory_bytes", "test_accuracy"].includes(column) && hasNumbers(table, column));
+  const quantities = table.columns.filter((column) => !["group", "run", "epochs", "parameters", "seconds", "images_per_second", "metrics_share", "ensemble", "planned_memory_bytes", "peak_memory_bytes", "test_accuracy"].includes(column) && hasNumbers(table, column));
   const hidden = new Set();
   let quantity = quantities[0];
   const draw = () => {
