@@ -25,11 +25,18 @@ std::uint32_t big_endian_32(std::string_view bytes, std::size_t at) {
 }
 
 // Markers of ITU-T T.81, table B.1: the byte after 0xFF.
+constexpr std::uint32_t kProgressiveFrame = 0xC2;
 constexpr std::uint32_t kHuffmanTables = 0xC4;
 constexpr std::uint32_t kRestart0 = 0xD0;
 constexpr std::uint32_t kRestart7 = 0xD7;
 constexpr std::uint32_t kEndOfImage = 0xD9;
 constexpr std::uint32_t kStartOfScan = 0xDA;
+
+// A decoder goes over the whole picture for each scan, however short it is, so that a small file of many
+// keeps it busy for long. A sequential frame has one scan for each component at most (T.81, B.2.3), of which
+// pictures have four; programs write about ten in a progressive one.
+constexpr int kMostSequentialScans = 4;
+constexpr int kMostProgressiveScans = 100;
 
 /// T.81, B.2.4.2: tables follow one another, each one class and place, 16 counts, and as many symbols as they
 /// sum to.
@@ -93,13 +100,13 @@ bool is_png(std::string_view bytes) { return bytes.starts_with(kPngSignature); }
 
 std::string jpeg_fault(std::string_view bytes) {
   std::size_t at = 2;  // behind the start-of-image mark
-  for (bool has_scan = false;;) {
+  for (int scans = 0, most_scans = kMostSequentialScans;;) {
     while (at + 1 < bytes.size() && byte_at(bytes, at) == 0xFF && byte_at(bytes, at + 1) == 0xFF)
       ++at;  // fill bytes
     if (at + 2 > bytes.size()) return std::string(kTruncated);
     if (byte_at(bytes, at) != 0xFF) return fmt::format("expected a JPEG marker at byte {}", at);
     const std::uint32_t marker = byte_at(bytes, at + 1);
-    if (marker == kEndOfImage) return has_scan ? std::string() : "the JPEG file has no picture data";
+    if (marker == kEndOfImage) return scans > 0 ? std::string() : "the JPEG file has no picture data";
     if (at + 4 > bytes.size()) return std::string(kTruncated);
     const std::size_t length = big_endian_16(bytes, at + 2);  // counts itself, but not the marker
     if (length < 2)
@@ -111,10 +118,11 @@ std::string jpeg_fault(std::string_view bytes) {
     if (is_start_of_frame(marker)) {
       if (std::string fault = frame_fault(bytes.substr(at + 4, length - 2), bytes.size()); !fault.empty())
         return fault;
+      if (marker == kProgressiveFrame) most_scans = kMostProgressiveScans;
     }
     at += 2 + length;
     if (marker == kStartOfScan) {
-      has_scan = true;
+      if (++scans > most_scans) return fmt::format("the JPEG file has more than {} scans", most_scans);
       at = end_of_scan(bytes, at);
     }
   }

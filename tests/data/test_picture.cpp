@@ -112,6 +112,22 @@ std::string replace_segment(const std::string& jpeg, char marker, const std::str
          jpeg.substr(at + 2 + length);
 }
 
+TEST(Picture, Rejects_More_Scans_Than_A_Picture_Can_Use) {
+  const std::string jpeg = encode_jpeg(kColour, noise_of(kColour, 12), 90);
+  const std::size_t start = jpeg.find("\xFF\xDA");
+  ASSERT_NE(start, jpeg.npos);
+  const auto with_scans = [&](int count, char frame) {
+    std::string file = jpeg.substr(0, start);
+    file[file.find("\xFF\xC0") + 1] = frame;
+    for (int i = 0; i < count; ++i) file += jpeg.substr(start, jpeg.size() - start - 2);
+    return file + "\xFF\xD9";
+  };
+  EXPECT_EQ(jpeg_fault(with_scans(4, '\xC0')), "");
+  expect_bad(with_scans(5, '\xC0'), {"the-file", "the JPEG file has more than 4 scans"});
+  EXPECT_EQ(jpeg_fault(with_scans(100, '\xC2')), "");
+  expect_bad(with_scans(101, '\xC2'), {"the-file", "the JPEG file has more than 100 scans"});
+}
+
 TEST(Picture, Rejects_Huffman_Tables_Beyond_Their_256_Codes) {
   // stb_image 2.27 writes past its tables for this one.
   const std::string jpeg = encode_jpeg(kColour, noise_of(kColour, 9), 90);
