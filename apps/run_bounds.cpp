@@ -1,13 +1,33 @@
 #include "apps/run_bounds.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <vector>
 
 #include "apps/network_inputs.h"
 #include "apps/options.h"
 #include "data/subset.h"
+#include "engine/error.h"
 
 namespace gnc {
+namespace {
+
+/// Before anything is trained, whose end would be too late. The distances stay: 8·n_i² bytes a class.
+void require_room(std::span<const std::int32_t> labels, int classes, int pictures) {
+  std::vector<double> counts(static_cast<std::size_t>(classes));
+  for (const std::int32_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  double bytes = 0;
+  for (const double count : counts) bytes += 8 * count * count;
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  require<UsageError>(bytes <= memory / 2,
+                      "--bounds-pictures {}: the distances of so many pictures of {} classes take {:.1f} GB, "
+                      "more than half of the memory of {:.1f} GB; expected fewer",
+                      pictures, classes, 1e-9 * bytes, 1e-9 * memory);
+}
+
+}  // namespace
 
 void add_bounds_options(CLI::App& app, BoundsOptions& options) {
   CLI::Option* bounds = app.add_flag(
@@ -17,7 +37,7 @@ void add_bounds_options(CLI::App& app, BoundsOptions& options) {
   restrict_to_count(
       app.add_option("--bounds-pictures", options.pictures,
                      "training pictures of each class whose distances --bounds takes, at least 2; "
-                     "time and memory grow with the square")
+                     "time grows with the square, and memory: 8 bytes a pair")
           ->capture_default_str()
           ->type_name("N"),
       2)
@@ -43,6 +63,7 @@ BoundedPictures::BoundedPictures(const BatchSource& source, const BoundsOptions&
   const std::vector<std::int64_t> most(static_cast<std::size_t>(images.num_classes), options.pictures);
   indices_ = first_of_each_class(images, most);
   for (const int index : indices_) labels_.push_back(images.labels[static_cast<std::size_t>(index)]);
+  if (options.is_wanted) require_room(labels_, images.num_classes, options.pictures);
 }
 
 const std::vector<ClassSupport>& BoundedPictures::supports() {

@@ -26,7 +26,7 @@ void check_bounds(const BoundsOptions& options);
 /// say. The same for all runs, so that what is measured of them is measured once, when it is first wanted.
 class BoundedPictures {
  public:
-  /// `source` must outlive it.
+  /// `source` must outlive it. Throws UsageError where the distances would not fit into memory.
   BoundedPictures(const BatchSource& source, const BoundsOptions& options);
 
   const BatchSource& source() const { return source_; }

@@ -7,6 +7,15 @@
 #include "models/npy.h"
 
 namespace gnc {
+namespace {
+
+/// All that is written here.
+constexpr std::string_view kFiles[] = {"config.toml",   "frame.npy",       "frame.json",
+                                       "metrics.csv",   "layers.csv",      "checkpoint.safetensors",
+                                       "seconds.json",  "class_means.npy", "margins.npy",
+                                       "confusion.npy", "features.csv",    "result.json"};
+
+}  // namespace
 
 std::vector<std::string> metrics_header(const EpochMetrics& metrics) {
   std::vector<std::string> header = {"epoch", "lr", "train_ce", "train_accuracy", "test_ce", "test_accuracy"};
@@ -60,7 +69,7 @@ Position RunDirectory::position(const nlohmann::ordered_json& settings) const {
 
 void RunDirectory::begin(const std::string& config, const std::optional<Frame>& frame) const {
   make_writable_directory(path_);
-  remove_leftovers(path_);
+  remove_leftovers(path_, kFiles);
   if (frame) write_classifier(*frame);
   write_atomically(path_ / "config.toml", config);
 }
@@ -102,7 +111,7 @@ void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::or
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
-  remove_leftovers(path_);
+  remove_leftovers(path_, kFiles);
   const Position at = load_state(checkpoint_path(), trainer, run).position;
   const int epochs = trainer.settings().epochs, steps = trainer.steps_per_epoch();
   require<FileError>(at.step < steps && (at.epoch < epochs || (at.epoch == epochs && at.step == 0)),

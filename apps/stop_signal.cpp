@@ -15,9 +15,11 @@ extern "C" void note_signal(int signal) {
 StopSignal::StopSignal() {
   received_signal = 0;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
-    before_[i] = std::signal(kSignals[i], note_signal);
-    // Whoever started gnc wants it to outlive the terminal (nohup).
-    if (kSignals[i] == SIGHUP && before_[i] == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
+    struct sigaction now {};
+    sigaction(kSignals[i], nullptr, &now);
+    // Who ignores it (nohup) wants gnc to outlive the terminal.
+    const bool is_ignored = kSignals[i] == SIGHUP && now.sa_handler == SIG_IGN;
+    before_[i] = is_ignored ? SIG_IGN : std::signal(kSignals[i], note_signal);
   }
 }
 

@@ -8,7 +8,8 @@
 
 namespace gnc {
 
-/// While it lives, these signals set a flag instead of ending the process; a second one ends it at once.
+/// While it lives, these signals set a flag instead of ending the process; a second one of the same
+/// kind ends it at once.
 /// SIGHUP stays ignored where it is (nohup).
 class StopSignal {
  public:

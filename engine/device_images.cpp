@@ -160,7 +160,7 @@ int distinct_orders(std::span<const std::uint64_t> seeds) {
 
 std::vector<int> batch_sizes(int size, int batch_size) {
   std::vector<int> sizes = {std::min(size, batch_size)};
-  if (size % batch_size != 0) sizes.push_back(size % batch_size);
+  if (size > batch_size && size % batch_size != 0) sizes.push_back(size % batch_size);
   return sizes;
 }
 

@@ -38,14 +38,21 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 constexpr std::string_view kTemporary = ".tmp-";
 constexpr std::size_t kTemporaryDigits = 8;  // hexadecimal
 
+// What make_writable_directory() tries with.
+constexpr std::string_view kProbe = "probe";
+
 /// Machines that share a folder have equal process numbers, so the name is random.
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   return path.string() + fmt::format("{}{:0{}x}", kTemporary, std::random_device{}(), kTemporaryDigits);
 }
 
-bool is_temporary(std::string_view name) {
-  const std::size_t digits = name.find_last_not_of("0123456789abcdef") + 1;
-  return name.size() == digits + kTemporaryDigits && name.substr(0, digits).ends_with(kTemporary);
+/// Whether write_atomically() may have called a file so that was to be one of `names`.
+bool is_temporary_of(std::string_view file, std::span<const std::string_view> names) {
+  const std::size_t digits = file.find_last_not_of("0123456789abcdef") + 1;
+  std::string_view name = file.substr(0, digits);
+  if (file.size() != digits + kTemporaryDigits || !name.ends_with(kTemporary)) return false;
+  name.remove_suffix(kTemporary.size());
+  return name == kProbe || std::ranges::find(names, name) != names.end();
 }
 
 /// What is no file (a device, a pipe) must not be renamed over; it is written through, as far as that goes.
@@ -187,7 +194,7 @@ void NewDirectory::finish() const {
   sync_directory(folder_of(path_));
 }
 
-void remove_leftovers(const std::filesystem::path& directory) {
+void remove_leftovers(const std::filesystem::path& directory, std::span<const std::string_view> names) {
   std::error_code error;
   std::vector<std::filesystem::path> leftovers;
   std::filesystem::directory_iterator entry;
@@ -195,7 +202,7 @@ void remove_leftovers(const std::filesystem::path& directory) {
     entry = std::filesystem::directory_iterator(directory, error);
   } while (error == std::errc::interrupted);
   for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error))
-    if (is_temporary(entry->path().filename().string()) && entry->is_regular_file(error))
+    if (is_temporary_of(entry->path().filename().string(), names) && entry->is_regular_file(error))
       leftovers.push_back(entry->path());
   for (const std::filesystem::path& file : leftovers)
     if (!error) std::filesystem::remove(file, error);
@@ -227,7 +234,7 @@ void make_writable_directory(const std::filesystem::path& path) {
   create_folders(path, error);
   require<FileError>(!error && std::filesystem::is_directory(path), "{}: cannot create the directory: {}",
                      path.string(), error ? error.message() : "a file of that name is in the way");
-  const std::filesystem::path probe = temporary_name(path / "probe");  // remove_leftovers() knows such names
+  const std::filesystem::path probe = temporary_name(path / kProbe);
   const Descriptor file(probe, O_WRONLY | O_CREAT | O_EXCL);
   if (!file.is_open()) fail(path, "cannot create files in the directory", errno);
   ::unlink(probe.c_str());

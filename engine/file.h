@@ -38,9 +38,10 @@ class NewDirectory {
   std::filesystem::path temporary_;
 };
 
-/// Removes what write_atomically() left in `directory` where a process was killed. Nobody else may be writing
-/// there. Throws FileError.
-void remove_leftovers(const std::filesystem::path& directory);
+/// Removes what write_atomically() of files with these names, or make_writable_directory(), left in
+/// `directory` where a process was killed. Nobody else may be writing those; what others write beside them
+/// (a report, say) stays. Throws FileError.
+void remove_leftovers(const std::filesystem::path& directory, std::span<const std::string_view> names);
 
 /// The whole file. Throws FileError naming the path and the cause.
 std::string read_file(const std::filesystem::path& path);

@@ -86,7 +86,8 @@ ExperimentRow row_of(int index, Vary vary, const PlannedRun& run, const nlohmann
 void write_in_turn(const std::filesystem::path& out, const std::function<void()>& write) {
   constexpr std::chrono::seconds kPatience(60);  // a write takes as long as the disk needs to sync it
   const FolderLock lock(out, kPatience);
-  remove_leftovers(out);
+  constexpr std::string_view kFiles[] = {"config.toml", "table.csv"};
+  remove_leftovers(out, kFiles);
   write();
 }
 

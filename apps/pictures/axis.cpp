@@ -6,10 +6,12 @@
 #include <array>
 #include <cmath>
 
-#include "engine/error.h"
-
 namespace gnc {
 namespace {
+
+/// Of larger numbers a margin, and of smaller ones a tick, would leave the numbers that there are.
+constexpr double kLargest = 1e300;
+constexpr double kSmallest = 1e-300;
 
 /// Decimals that tell multiples of the step apart.
 int decimals_of(double step) { return std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9))); }
@@ -87,7 +89,7 @@ std::string typeset_number(double value, int significant_digits) {
 }
 
 bool Axis::can_show(AxisScale scale, double value) {
-  return std::isfinite(value) && (scale == AxisScale::kLinear || value > 0);
+  return std::abs(value) <= kLargest && (scale == AxisScale::kLinear || value >= kSmallest);
 }
 
 Axis::Axis(AxisScale scale, const std::vector<double>& values, double margin) : scale_(scale) {
@@ -100,9 +102,8 @@ Axis::Axis(AxisScale scale, const std::vector<double>& values, double margin) : 
     is_empty = false;
   }
   const double range = high_ - low_;
-  require(std::isfinite(range), "chart: values from {} to {} on one axis", low_, high_);
   // Values that differ by rounding alone are one value.
-  const double least = 1e-9 * std::max(std::abs(low_), std::abs(high_));
+  const double least = std::max(1e-9 * std::max(std::abs(low_), std::abs(high_)), kSmallest);
   if (range > least) {
     low_ -= margin * range;
     high_ += margin * range;
@@ -110,9 +111,14 @@ Axis::Axis(AxisScale scale, const std::vector<double>& values, double margin) : 
     low_ -= 0.5;
     high_ += 0.5;
   } else {
-    const double half = low_ == 0 ? 1 : 0.5 * std::abs(low_);
+    const double half = std::abs(low_) < kSmallest ? 1 : 0.5 * std::abs(low_);
     low_ -= half;
     high_ += half;
+  }
+  if (scale == AxisScale::kLogarithmic) {
+    constexpr double kLastDecade = 307;
+    low_ = std::max(low_, -kLastDecade);
+    high_ = std::min(high_, kLastDecade);
   }
 }
 

@@ -23,10 +23,11 @@ struct Tick {
 class Axis {
  public:
   /// Spans the values that the axis can show, with a margin of the share given at either end; values that
-  /// are all equal, or none, get a range around them. Throws Error for a range that double cannot hold.
+  /// are all equal, or none, get a range around them.
   Axis(AxisScale scale, const std::vector<double>& values, double margin);
 
-  /// Whether the axis can show the value: finite, and positive on a logarithmic axis.
+  /// Whether the axis can show the value: no more than 1e300 in size, and no less than 1e-300 on a
+  /// logarithmic axis.
   static bool can_show(AxisScale scale, double value);
 
   AxisScale scale() const { return scale_; }

@@ -78,8 +78,8 @@ std::vector<std::string> differences(const RunGroup& a, const RunGroup& b) {
 
 ComparisonNotes comparison_notes(std::span<const RunGroup> groups) {
   ComparisonNotes notes;
-  if (groups.size() == 1 && groups.front().vary == "single")
-    return notes;  // a run alone asks for no comparison
+  if (std::ranges::all_of(groups, [](const RunGroup& group) { return group.vary == "single"; }))
+    return notes;  // runs alone ask for no comparison
   if (std::ranges::none_of(groups, &RunGroup::is_control))
     notes.missing.push_back(
         "There is no control: give the folder of a sweep with --vary seed beside the others.");
@@ -89,7 +89,7 @@ ComparisonNotes comparison_notes(std::span<const RunGroup> groups) {
         "permutation or "
         "the rotation beside it.");
   for (const RunGroup& group : groups)
-    if (!is_comparable(group))
+    if (group.vary != "single" && !is_comparable(group))
       notes.missing.push_back(
           fmt::format("{} has too few finished runs to be compared: {} of {} planned; it needs {}.",
                       group.name, finished_runs(group), group.planned, kFewestToCompare));

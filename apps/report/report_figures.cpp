@@ -328,7 +328,8 @@ void write_report_figures(const std::filesystem::path& directory, const std::str
   write("terminal-phase", terminal_chart(groups));
   std::set<std::string> models;
   for (const RunGroup& group : groups) models.insert(group.setting("model"));
-  for (const std::string& model : models) write("layers-" + file_part(model), layers_chart(groups, model));
+  for (const std::string& model : models)
+    write(model.empty() ? "layers" : "layers-" + file_part(model), layers_chart(groups, model));
   if (const BestRun best = best_run(groups); best.run != nullptr) write_matrices(directory, extension, best);
 }
 

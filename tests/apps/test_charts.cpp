@@ -1,8 +1,10 @@
 /// Axes, line charts and heat maps: what is drawn is looked up in the files again.
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "apps/pictures/canvas.h"
@@ -58,6 +60,35 @@ TEST(Axis, Has_Three_Labels_At_Least_On_Any_Range) {
       }
     }
   }
+}
+
+TEST(Axis, Has_Labels_At_The_Ends_Of_The_Numbers_There_Are) {
+  constexpr double kLargest = std::numeric_limits<double>::max(),
+                   kSmallest = std::numeric_limits<double>::denorm_min();
+  const std::vector<std::vector<double>> ranges = {{kLargest},
+                                                   {0, kLargest},
+                                                   {-kLargest, kLargest},
+                                                   {1e300},
+                                                   {-1e300, 1e300},
+                                                   {kSmallest},
+                                                   {0, kSmallest},
+                                                   {1e-300},
+                                                   {0, 1e-300},
+                                                   {0, 3e-300},
+                                                   {1e-300, 1e300},
+                                                   {kSmallest, 1e308},
+                                                   {1e308},
+                                                   {}};
+  for (const AxisScale scale : {AxisScale::kLinear, AxisScale::kLogarithmic})
+    for (const std::vector<double>& values : ranges) {
+      const Axis axis(scale, values, 0.06);
+      int labels = 0;
+      for (const Tick& tick : axis.ticks(5)) {
+        EXPECT_TRUE(std::isfinite(axis.place(tick.value))) << tick.value;
+        labels += tick.label.empty() ? 0 : 1;
+      }
+      EXPECT_GE(labels, 3) << fmt::format("{}", fmt::join(values, ", "));
+    }
 }
 
 TEST(Axis, Of_Integers_Has_Integer_Ticks) {

@@ -170,16 +170,24 @@ TEST(NewDirectory, Is_Nothing_Before_It_Is_Finished) {
 
 TEST(RemoveLeftovers, Of_Writers_That_Were_Killed_And_Of_Nobody_Else) {
   const TempDir folder;
-  const std::string kept[] = {"checkpoint.safetensors", "a.tmp-12345678x", "b.tmp-1234567",
-                              "c.tmp-1234567g",         "tmp-12345678",    "d.tmp-123456789"};
+  const std::string kept[] = {"a",
+                              "a.tmp-12345678x",
+                              "a.tmp-1234567",
+                              "a.tmp-1234567g",
+                              "tmp-12345678",
+                              "a.tmp-123456789",
+                              "report.html.tmp-12345678"};  // of a report that is being written
   for (const std::string& name : kept) write_atomically(folder / name, "kept");
-  std::filesystem::create_directory(folder / "e.tmp-12345678");
-  write_atomically(folder / "checkpoint.safetensors.tmp-0a1b2c3d", "half");
-  remove_leftovers(folder.path());
+  std::filesystem::create_directory(folder / "a.tmp-87654321");
+  for (const char* name : {"a.tmp-0a1b2c3d", "b.tmp-00000000", "probe.tmp-ffffffff"})
+    write_atomically(folder / name, "half");
+  const std::string_view names[] = {"a", "b"};
+  remove_leftovers(folder.path(), names);
   for (const std::string& name : kept) EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
-  EXPECT_TRUE(std::filesystem::exists(folder / "e.tmp-12345678"));
-  EXPECT_EQ(entries_in(folder.path()), 7);
-  expect_error<FileError>([&] { remove_leftovers(folder / "none"); }, {"none", "cannot remove temporary"});
+  EXPECT_TRUE(std::filesystem::exists(folder / "a.tmp-87654321"));
+  EXPECT_EQ(entries_in(folder.path()), 8);
+  expect_error<FileError>([&] { remove_leftovers(folder / "none", names); },
+                          {"none", "cannot remove temporary"});
 }
 
 TEST(WriteAtomically, Leaves_What_Remove_Leftovers_Finds_When_It_Is_Killed) {
@@ -196,7 +204,8 @@ TEST(WriteAtomically, Leaves_What_Remove_Leftovers_Finds_When_It_Is_Killed) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   ASSERT_EQ(entries_in(folder.path()), 1);
-  remove_leftovers(folder.path());
+  const std::string_view names[] = {"large"};
+  remove_leftovers(folder.path(), names);
   EXPECT_EQ(entries_in(folder.path()), 0);
 }
 

@@ -210,7 +210,10 @@ int openat(int parent, const char* path, int flags, ...) {
   va_end(arguments);
   static const auto real = next<int (*)(int, const char*, int, ...)>("openat");
   const auto call = [&] { return real(parent, path, flags, mode); };
-  return is_watched(path) || is_watched(parent) ? open_watched(path, flags, call) : call();
+  if (is_watched(path) || is_watched(parent)) return open_watched(path, flags, call);
+  const int descriptor = call();
+  set_file(descriptor, File::kOther);  // the number may have been a watched folder's, which closedir() closed
+  return descriptor;
 }
 
 ssize_t read(int descriptor, void* bytes, size_t size) {

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/file.h"
 #include "tests/faults/faulty_disk.h"
 
 namespace gnc::tests {
@@ -80,13 +81,25 @@ TEST(Kills, TheTerminationSignalsStopAtTheStepWithACheckpoint) {
 
 TEST(Kills, ATrainingThatIsToOutliveItsTerminalDoes) {
   const TempDir folder;
+  Arguments arguments = tiny_training("train", folder / "run");
+  *std::next(std::ranges::find(arguments, "--epochs")) = "400";
   std::signal(SIGHUP, SIG_IGN);  // as nohup does
-  Program train(GNC_PROGRAM, tiny_training("train", folder / "run"));
+  Program train(GNC_PROGRAM, arguments);
   std::signal(SIGHUP, SIG_DFL);
-  while (train.is_running() && !std::filesystem::exists(folder / "run" / "metrics.csv"))
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto wait_beyond = [&](std::size_t bytes) {
+    std::string metrics;
+    while (train.is_running() && metrics.size() <= bytes) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (std::filesystem::exists(folder / "run" / "metrics.csv"))
+        metrics = read_file(folder / "run" / "metrics.csv");
+    }
+    return metrics.size();
+  };
+  const std::size_t before = wait_beyond(0);
   train.send(SIGHUP);
-  EXPECT_EQ(train.wait().exit_status, 0);
+  wait_beyond(before);  // it goes on
+  train.send(SIGTERM);
+  EXPECT_EQ(train.wait().exit_status, 143);
 }
 
 }  // namespace

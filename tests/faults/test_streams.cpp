@@ -40,11 +40,12 @@ TEST(Streams, AFullLogEndsNoTraining) {
 
 TEST(Streams, AReaderThatIsGoneEndsNoTraining) {
   const TempDir folder;
-  std::string line = "{ \"$GNC\"";
+  const std::string gone = (folder / "gone").string();
+  std::string line = "{ until [ -e " + gone + " ]; do sleep 0.01; done; \"$GNC\"";
   for (const std::string& argument : tiny_training("train", folder / "run")) line += " '" + argument + "'";
   // Of standard output and of the log.
-  const ProgramResult result =
-      shell(line + " --json; echo $? > " + (folder / "status").string() + "; } 2>&1 | true");
+  const ProgramResult result = shell(line + " --json; echo $? > " + (folder / "status").string() +
+                                     "; } 2>&1 | { exec 0<&-; : > " + gone + "; }");
   EXPECT_EQ(read_file(folder / "status"), "1\n");  // the result was not printed
   EXPECT_TRUE(std::filesystem::exists(folder / "run/result.json"));
 }

@@ -49,7 +49,9 @@ Program::~Program() {
   ::waitpid(process_, &status_, 0);
 }
 
-void Program::send(int signal) const { ::kill(process_, signal); }
+void Program::send(int signal) const {
+  if (!is_reaped_) ::kill(process_, signal);  // else the number may be another process's
+}
 
 bool Program::is_running() {
   if (!is_reaped_) is_reaped_ = ::waitpid(process_, &status_, WNOHANG) == process_;
