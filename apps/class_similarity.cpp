@@ -64,6 +64,22 @@ Eigen::MatrixXd from_pictures(const std::string& spec) {
   return negative_distances(means);
 }
 
+Eigen::MatrixXd read_any_similarity(const std::string& source) {
+  const auto rest_of = [&source](std::string_view prefix) { return source.substr(prefix.size()); };
+  if (source.starts_with("means:"))
+    return negative_distances(read_matrix(std::filesystem::path(rest_of("means:")) / "class_means.npy"));
+  if (source.starts_with("confusions:"))
+    return from_confusions(std::filesystem::path(rest_of("confusions:")) / "confusion.npy");
+  if (source.starts_with("data:")) return from_pictures(rest_of("data:"));
+  require<UsageError>(source.ends_with(".npy"), "--similarity {}: expected {}", source, kSources);
+  Eigen::MatrixXd similarity = read_matrix(source);
+  require<FileError>(similarity.rows() == similarity.cols() && similarity.allFinite() &&
+                         similarity == similarity.transpose(),
+                     "{}: [{},{}]; expected a symmetric matrix of finite numbers, a row for each class",
+                     source, similarity.rows(), similarity.cols());
+  return similarity;
+}
+
 }  // namespace
 
 CLI::Option* add_placement_option(CLI::App& app, const std::string& flag,
@@ -85,18 +101,16 @@ CLI::Option* add_similarity_option(CLI::App& app, std::string& source) {
 }
 
 Eigen::MatrixXd read_similarity(const std::string& source) {
-  const auto rest_of = [&source](std::string_view prefix) { return source.substr(prefix.size()); };
-  if (source.starts_with("means:"))
-    return negative_distances(read_matrix(std::filesystem::path(rest_of("means:")) / "class_means.npy"));
-  if (source.starts_with("confusions:"))
-    return from_confusions(std::filesystem::path(rest_of("confusions:")) / "confusion.npy");
-  if (source.starts_with("data:")) return from_pictures(rest_of("data:"));
-  require<UsageError>(source.ends_with(".npy"), "--similarity {}: expected {}", source, kSources);
-  Eigen::MatrixXd similarity = read_matrix(source);
-  require<FileError>(similarity.rows() == similarity.cols() && similarity.allFinite() &&
-                         similarity == similarity.transpose(),
-                     "{}: [{},{}]; expected a symmetric matrix of finite numbers, a row for each class",
-                     source, similarity.rows(), similarity.cols());
+  Eigen::MatrixXd similarity = read_any_similarity(source);
+  // Off the diagonal, which no permutation moves.
+  const double some = similarity.size() > 1 ? similarity(0, 1) : 0;
+  bool differs = false;
+  for (Eigen::Index j = 0; j < similarity.cols(); ++j)
+    for (Eigen::Index i = 0; i < j; ++i) differs = differs || similarity(i, j) != some;
+  require<FileError>(differs || similarity.cols() < 3,
+                     "--similarity {}: every pair of classes is as alike as every other ({}), which prefers "
+                     "no permutation; expected a source that tells pairs apart",
+                     source, some);
   return similarity;
 }
 

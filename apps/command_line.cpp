@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <vector>
@@ -184,6 +185,8 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv) {
     return error.exit_status();
   } catch (const std::bad_alloc&) {
     print_error("out of memory on the host");
+  } catch (const std::filesystem::filesystem_error& error) {
+    print_error(fmt::format("{}: {}", error.path1().string(), error.code().message()));
   } catch (const std::exception& error) {
     print_error(error.what());
   }

@@ -1,6 +1,7 @@
 /// gnc frame transform: a frame rotated, permuted, or permuted as the similarity of the classes asks for.
 
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -110,6 +111,9 @@ void add_frame_transform(CLI::App& frame) {
     require<UsageError>(settings->rotation_seed || !settings->permutation.empty() || settings->placement,
                         "gnc frame transform: nothing to do; give --rotate, --permute or --permute-for");
     check_output_path("--out", settings->out, ".npy");
+    std::error_code none;  // what is not there is no input
+    require<UsageError>(!std::filesystem::equivalent(settings->input, settings->out, none),
+                        "--out {}: is the input, which would be lost; expected another file", settings->out);
     Frame result = read_frame_with_warning(settings->input);
     if (settings->rotation_seed) result = rotated(result, *settings->rotation_seed, settings->rotation);
     if (!settings->permutation.empty()) result = permuted_by(result, settings->permutation);

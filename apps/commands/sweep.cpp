@@ -119,6 +119,9 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   std::vector<PlannedRun> ours;
   for (std::size_t i = 0; i < runs.size(); ++i)
     if (static_cast<int>(i) % shard.count == shard.index - 1) ours.push_back(runs[i]);
+  for (const char* name : {"result.json", "checkpoint.safetensors", "metrics.csv"})
+    require<UsageError>(!std::filesystem::exists(out / name),
+                        "--out {}: holds a run ({}), not a sweep; expected a new folder", out.string(), name);
   experiment.check_startable(ours, command.ensemble);
   const std::filesystem::path beyond = out / fmt::format("run-{:02}", command.frames);
   require<UsageError>(!std::filesystem::exists(beyond), "--frames {}: {} holds more runs than that",

@@ -214,6 +214,8 @@ TEST(FrameCommand, Fails_With_One_Line_And_Leaves_Nothing) {
 
   ASSERT_EQ(gnc(generate({"--out", frame})).exit_status, 0);
   expect_failure({"frame", "transform", frame, "--out", out}, 2, {"nothing to do"});
+  expect_failure({"frame", "transform", frame, "--permute", "3", "--out", frame}, 2,
+                 {"--out", "is the input", "another file"});
   expect_failure({"frame", "transform", frame, "--rotation", "exp", "--out", out}, 2, {"--rotat"});
   expect_failure({"frame", "transform", frame, "--permute", "a", "--out", out}, 2, {"--permute a"});
   expect_failure({"frame", "transform", frame, "--permute", "0,1", "--out", out}, 2,

@@ -79,6 +79,14 @@ TEST_F(Similarity, Comes_From_A_Run_Or_From_Pictures_Too) {
               value, 1e-14);
 }
 
+TEST_F(Similarity, That_Tells_No_Pairs_Apart_Chooses_No_Permutation) {
+  // The confusions of a run that makes no mistake.
+  write_atomically(folder_ / "confusion.npy", format_npy(3 * Eigen::MatrixXd::Identity(4, 4)));
+  expect_failure(transform("far", "confusions:" + folder_.path().string()), 1,
+                 {"confusions:", "as alike as every other", "tells pairs apart"});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out.npy"));
+}
+
 TEST_F(Similarity, Sweeps_Take_The_Chosen_Permutations_First) {
   const std::vector<std::string> arguments = {"sweep",
                                               "--data",

@@ -507,6 +507,13 @@ TEST_F(TrainingCli, RefusesAFolderInUseAndOtherSettingsOnResume) {
   expect_error(run("train", "run", {"--resume", "--lr", "0.03"}), 1, {"lr = 0.02", "lr = 0.03"});
   const ProgramResult resumed = run("train", "run", {"--resume"});
   EXPECT_EQ(resumed.exit_status, 0) << resumed.err;
+  const std::string config = bytes("run/config.toml");
+  for (const Arguments& more : {Arguments{}, Arguments{"--resume"}}) {
+    Arguments arguments = {"--frames", "2"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_error(run("sweep", "run", arguments), 2, {"--out", "holds a run", "not a sweep"});
+  }
+  EXPECT_EQ(bytes("run/config.toml"), config);
 }
 
 TEST_F(TrainingCli, OneClassIsTooFew) {
