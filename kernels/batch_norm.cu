@@ -11,6 +11,7 @@
 /// itself. E[x²] − E[x]² would have the *square* of max|x|/σ there.
 #include "kernels/batch_norm.h"
 
+#include "kernels/batch_norm.cuh"
 #include "kernels/columns.cuh"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
@@ -20,21 +21,6 @@ inline namespace KERNEL_TARGET {
 namespace {
 
 RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
-
-/// Two numbers per chunk and channel of run r begin here in the workspace: [runs][chunks][2][channels].
-__device__ std::int64_t partials_of_run(const RowChunks& chunks, std::int64_t run) {
-  return run * chunks.count * 2 * chunks.channels;
-}
-
-/// Those of one chunk.
-__device__ std::int64_t partials_of_chunk(const RowChunks& chunks, std::int64_t run, int chunk) {
-  return partials_of_run(chunks, run) + std::int64_t{chunk} * 2 * chunks.channels;
-}
-
-/// What the backward pass applies to all elements of a channel, [runs][2][channels], lies behind them.
-__device__ std::int64_t coefficients_of_run(const RowChunks& chunks, std::int64_t run) {
-  return partials_of_run(chunks, gridDim.y) + run * 2 * chunks.channels;
-}
 
 /// Mean, and sum of squared deviations from it, of `count` rows.
 template <int N>
@@ -137,35 +123,6 @@ __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
   running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
 }
 
-/// The affine map of N channels.
-template <int N>
-struct Affine {
-  Floats<N> mean;
-  Floats<N> slope;  ///< scale·invstd
-  Floats<N> shift;
-
-  /// The value before the activation. The backward pass masks with the very decision of the forward pass, so
-  /// both compute it here, in operations that no compiler may contract in two ways.
-  __device__ float operator()(int i, float x) const { return fmaf(x - mean[i], slope[i], shift[i]); }
-};
-
-template <int N>
-__device__ Affine<N> affine_of(const float* mean, const Floats<N>& invstd, const float* scale,
-                               const float* shift) {
-  Affine<N> affine{.mean = load_channels<N>(mean), .slope = {}, .shift = load_channels<N>(shift)};
-  for (int i = 0; i < N; ++i) affine.slope[i] = scale[i] * invstd[i];
-  return affine;
-}
-
-/// By the batch's own statistics, from channel `channel` on.
-template <int N, class Args>
-__device__ Affine<N> affine_of_batch(const Args& args, std::int64_t run, int channel) {
-  const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + channel);
-  return affine_of(args.mean + run * args.mean_run_stride + channel, invstd,
-                   args.scale + run * args.scale_run_stride + channel,
-                   args.shift + run * args.shift_run_stride + channel);
-}
-
 /// By the running statistics.
 template <int N, class Args>
 __device__ Affine<N> running_affine(const Args& args, std::int64_t run, int channel) {
@@ -189,10 +146,7 @@ __device__ void apply(const Args& args, const ColumnShare& share, int channels, 
     for (int j = 0; j < kRowsInFlight; ++j) {
       if (j >= count) break;
       Floats<N> values = to_floats(group.rows[j]);
-      for (int i = 0; i < N; ++i) {
-        const float value = affine(i, values[i]);
-        values[i] = activation == Activation::kRelu && value < 0.0f ? 0.0f : value;  // NaN stays NaN
-      }
+      for (int i = 0; i < N; ++i) values[i] = activated(affine(i, values[i]), activation);
       store_floats(values, y + (row + std::int64_t{j} * kRowLanes) * channels);
     }
   });
@@ -214,13 +168,6 @@ __global__ void __launch_bounds__(kColumnThreads)
   if (!share.is_inside) return;
   apply(args, share, chunks.channels, running_affine<N>(args, blockIdx.y, share.channel));
 }
-
-/// Σ g and Σ g·(x − mean).
-template <int N>
-struct GradientSums {
-  Floats<N> shift;
-  Floats<N> scale;
-};
 
 /// What the elementwise kernels of both backward passes need of one thread's channels and elements.
 template <int N, class T>
@@ -280,24 +227,9 @@ __global__ void __launch_bounds__(kColumnThreads)
   const BackwardShare<N, T> in(args, chunks);
   GradientSums<N> sums{};
   in.for_each_pack([&](std::int64_t, const Floats<N>& deviation, const Floats<N>& gradient) {
-    for (int i = 0; i < N; ++i) {
-      sums.shift[i] += gradient[i];
-      sums.scale[i] = fmaf(gradient[i], deviation[i], sums.scale[i]);
-    }
+    for (int i = 0; i < N; ++i) sums.add(i, gradient[i], deviation[i]);
   });
-  sums = reduce_lanes_of_column(sums, [](GradientSums<N> a, const GradientSums<N>& b) {
-    for (int i = 0; i < N; ++i) {
-      a.shift[i] += b.shift[i];
-      a.scale[i] += b.scale[i];
-    }
-    return a;
-  });
-
-  const ColumnShare& share = in.share;
-  if (!share.is_inside || threadIdx.y != 0) return;
-  float* const partial = args.workspace + partials_of_chunk(chunks, blockIdx.y, share.chunk) + share.channel;
-  store_channels(sums.shift, partial);
-  store_channels(sums.scale, partial + chunks.channels);
+  store_sums_of_chunk(sums, in.share, chunks, args.workspace);
 }
 
 /// Both gradients per channel, and the coefficients of x_grad = slope·(g − mean_grad − (x − mean)·tilt):
@@ -339,7 +271,7 @@ __global__ void __launch_bounds__(kColumnThreads)
     T* const to = x_grad + row * args.x_grad_pitch;
     Floats<N> result;
     for (int i = 0; i < N; ++i)
-      result[i] = in.affine.slope[i] * fmaf(-deviation[i], tilt[i], gradient[i] - mean_grad[i]);
+      result[i] = input_gradient(in.affine.slope[i], gradient[i], mean_grad[i], deviation[i], tilt[i]);
     if constexpr (mode == GradientMode::kAccumulate) {
       const Floats<N> others = load_floats<N>(to);
       for (int i = 0; i < N; ++i) result[i] += others[i];
@@ -367,12 +299,18 @@ __global__ void __launch_bounds__(kColumnThreads)
 }
 
 template <int N, class T>
-void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
+void statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
-  const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
-  launch(shape, batch_norm_moments_v1<N, T>, args, chunks);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_moments_v1<N, T>, args, chunks);
   launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_statistics_v1<T>, args, chunks);
-  launch(shape, batch_norm_apply_v1<N, BatchNormForwardArgs<T>>, args, chunks);
+}
+
+template <int N, class T>
+void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
+  statistics<N>(args, stream);
+  const RowChunks chunks = chunks_of(args.extents);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_apply_v1<N, BatchNormForwardArgs<T>>,
+         args, chunks);
 }
 
 template <int N, class T>
@@ -393,7 +331,7 @@ void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
   const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
   launch(shape, batch_norm_gradient_sums_v1<N, T>, args, chunks);
-  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, chunks);
+  batch_norm_gradients(args, chunks, stream);
   if (args.x_grad_mode == GradientMode::kAccumulate)
     launch(shape, batch_norm_backward_v1<GradientMode::kAccumulate, N, T>, args, chunks);
   else
@@ -413,8 +351,21 @@ void inference_backward(const BatchNormInferenceBackwardArgs<T>& args, Stream st
 }  // namespace
 
 std::size_t batch_norm_workspace(const BatchNormExtents& extents) {
-  const std::int64_t per_channel = 2 * (std::int64_t{chunks_of(extents).count} + 1);
-  return static_cast<std::size_t>(extents.runs * per_channel * extents.channels) * sizeof(float);
+  return workspace_of(chunks_of(extents), extents.runs);
+}
+
+template <class T>
+void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels});
+  is_packed ? statistics<kPack>(args, stream) : statistics<1>(args, stream);
+}
+
+template <class T>
+void batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks, Stream stream) {
+  RowChunks of_pixels = chunks;
+  of_pixels.rows = args.extents.rows;  // m, whatever the chunks are of
+  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, of_pixels);
 }
 
 template <class T>
@@ -464,6 +415,10 @@ void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<T>& args
                               : inference_backward<1>(args, stream);
 }
 
+template void batch_norm_statistics(const BatchNormForwardArgs<float>&, Stream);
+template void batch_norm_statistics(const BatchNormForwardArgs<Bf16>&, Stream);
+template void batch_norm_gradients(const BatchNormBackwardArgs<float>&, const RowChunks&, Stream);
+template void batch_norm_gradients(const BatchNormBackwardArgs<Bf16>&, const RowChunks&, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<float>&, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<Bf16>&, Stream);
 template void batch_norm_apply(const BatchNormApplyArgs<float>&, Stream);

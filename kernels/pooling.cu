@@ -6,6 +6,7 @@
 #include "kernels/pooling.h"
 
 #include "kernels/pack.cuh"
+#include "kernels/pooling.cuh"
 #include "kernels/simt.h"
 
 namespace gnc::kernels {
@@ -17,10 +18,6 @@ constexpr int kThreads = 128;
 constexpr int kBlocksPerProcessor = 8;
 
 enum class Pooling { kMaximum, kAverage };
-
-__device__ std::int64_t offset_of(const ImageStrides& strides, int n, int h, int w) {
-  return n * strides.n + h * strides.h + w * strides.w;
-}
 
 /// The images that a kernel writes.
 struct Written {
@@ -105,30 +102,6 @@ __device__ void for_each_window_over_pixel(const PoolExtents& extents, int h, in
     }
 }
 
-/// The largest so far of N channels, and where it was.
-template <int N>
-struct Largest {
-  Floats<N> values;
-  Pack<int, N> places;
-
-  /// `first` is the place of the first pixel to come: it wins over nothing at all, even where it is −∞.
-  __device__ explicit Largest(int first) {
-    for (int c = 0; c < N; ++c) {
-      values[c] = -INFINITY;
-      places[c] = first;
-    }
-  }
-
-  __device__ void take(const Floats<N>& candidates, int place) {
-    for (int c = 0; c < N; ++c) {
-      // NaN is not at most anything; and once it has won, nothing is larger.
-      const bool is_larger = !(candidates[c] <= values[c]) && values[c] == values[c];
-      values[c] = is_larger ? candidates[c] : values[c];
-      places[c] = is_larger ? place : places[c];
-    }
-  }
-};
-
 template <int N>
 __device__ void divide_by_places(const PoolExtents& extents, Floats<N>& sum) {
   const float places = static_cast<float>(extents.kernel) * static_cast<float>(extents.kernel);
@@ -208,12 +181,6 @@ template <Pooling kPooling, int N, class T>
 void backward_in_packs(const PoolBackwardArgs<T>& args, Stream stream) {
   launch(pool_shape<N>(input_of(args.extents), args.extents.runs, stream), pool_backward_v1<kPooling, N, T>,
          args);
-}
-
-/// Whether all pixels of images of T with these strides start at packs.
-template <int N, class T>
-bool images_hold_packs(const T* images, const ImageStrides& strides, std::int64_t run_stride) {
-  return holds_packs<N>(images, {strides.n, strides.h, strides.w, run_stride});
 }
 
 template <Pooling kPooling, class T>

@@ -65,6 +65,12 @@ void execute(CountingBackend& backend, const Op& op) {
   backend.count(counted);
 }
 
+/// Under its eyes layers run one by one, none fused with the next.
+class EveryLayer final : public LayerObserver {
+ public:
+  void observe(const std::string&, const Tensor&, Pass&) override {}
+};
+
 /// "Conv2dForward" is the layer's "Conv2d".
 std::string layer_operation(std::string_view op) {
   constexpr std::string_view kForward = "Forward";
@@ -156,6 +162,8 @@ NetworkSummary summarize(const BackboneEntry& backbone, const SummaryOptions& op
   Arena arena = Arena::unbacked(backend.memory());
   {
     Pass pass(backend, arena, Mode::kTrain);
+    EveryLayer every_layer;
+    pass.observe_with(every_layer);
     network.forward(batch(options.backbone, 1, backend, pass), pass);
   }
   summary.layers = summarized(backend.ops(), layers_of(parameters));

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "engine/modules/batch_norm.h"
+#include "engine/modules/batch_norm_pool.h"
 #include "engine/modules/conv2d.h"
 #include "engine/modules/flatten.h"
 #include "engine/modules/linear.h"
@@ -64,13 +65,23 @@ void add_activation(Sequential& network, Numbering& names, const Vgg& kind, int 
   }
 }
 
+/// Batch norm and ReLU with the pool behind them.
+void add_pooled_activation(Sequential& network, Numbering& names, int channels) {
+  std::string norm = names.next();
+  names.skip();
+  network.add("", std::make_unique<BatchNormMaxPool>(
+                      BatchNormMaxPool::Names{.norm = std::move(norm), .pool = names.next()}, channels,
+                      Activation::kRelu));
+}
+
 Backbone build(const Vgg& kind, const BackboneOptions& options) {
   auto network = std::make_unique<Sequential>();
   int channels = options.image_channels, extent = options.image_size;
   InputGradient input_gradient = InputGradient::kSkip;
   Numbering names("features");
-  for (const int layer : configuration(kind.depth)) {
-    if (layer == kPool) {
+  const std::span<const int> layers = configuration(kind.depth);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i] == kPool) {
       network->add(names.next(), std::make_unique<MaxPool>(kHalving));
       extent = kHalving.output_extent(extent);
       require<UsageError>(extent >= 1,
@@ -78,14 +89,21 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
                           options.image_size);
       continue;
     }
-    const int out_channels = scaled_channels(layer, options.width);
+    const int out_channels = scaled_channels(layers[i], options.width);
     network->add(names.next(),
                  std::make_unique<Conv2d>(Conv2d::Options{.in_channels = channels,
                                                           .out_channels = out_channels,
                                                           .geometry = kConvolution,
                                                           .init = ConvolutionInit::kKaimingNormalFanOut,
                                                           .input_gradient = input_gradient}));
-    add_activation(*network, names, kind, out_channels);
+    const bool has_pool = i + 1 < layers.size() && layers[i + 1] == kPool;
+    if (kind.norm == VggNorm::kBatchNorm && has_pool && extent % 2 == 0) {
+      add_pooled_activation(*network, names, out_channels);
+      extent /= 2;
+      ++i;  // that was the pool
+    } else {
+      add_activation(*network, names, kind, out_channels);
+    }
     channels = out_channels;
     input_gradient = InputGradient::kCompute;
   }

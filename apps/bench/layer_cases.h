@@ -79,6 +79,13 @@ inline tests::BatchNormCase case_of(const BatchNormBackward& op) {
           .x_grad_mode = op.x_grad_mode};
 }
 
+inline tests::BatchNormMaxPoolCase case_of(const BatchNormMaxPoolBackward& op) {
+  return {.x = op.x.shape(), .activation = op.activation};
+}
+inline tests::BatchNormMaxPoolCase case_of(const BatchNormMaxPoolForward& op) {
+  return {.x = op.x.shape(), .activation = op.activation};
+}
+
 inline tests::BiasCase case_of(const BiasBackward& op) {
   return {.rows = op.y_grad.shape()[0], .columns = op.y_grad.shape()[1]};
 }

@@ -23,6 +23,10 @@ double bytes_read_again(const Op&) {
 }
 double bytes_read_again(const BatchNormForward& op) { return bytes_of(op.x); }
 double bytes_read_again(const BatchNormBackward& op) { return bytes_of(op.x) + bytes_of(op.y_grad); }
+double bytes_read_again(const BatchNormMaxPoolForward& op) { return bytes_of(op.x); }
+double bytes_read_again(const BatchNormMaxPoolBackward& op) {
+  return bytes_of(op.x) + bytes_of(op.y_grad) + bytes_of(op.winner);
+}
 
 /// Writes down the ops of a training step.
 class Recorder {

@@ -73,6 +73,8 @@ class Pass {
 
   /// From here on shows `observer`, which must outlive the pass, what the layers give.
   void observe_with(LayerObserver& observer) { observer_ = &observer; }
+  /// Whether somebody is shown what every layer gives: then a layer may not be fused with the next.
+  bool is_observed() const { return observer_ != nullptr; }
   /// What lies between the two is within one named layer.
   void enter_layer() { ++depth_; }
   void leave_layer(const std::string& name, const LeasedTensor& y) {

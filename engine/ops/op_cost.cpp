@@ -123,6 +123,17 @@ OpCost cost_of(const BatchNormInferenceBackward& op) {
               {op.scale, op.shift, op.running_mean, op.running_variance});
 }
 
+OpCost cost_of(const BatchNormMaxPoolBackward& op) {
+  return cost(11 * elements(op.x), {op.x, op.y_grad, op.winner, op.x_grad},
+              {op.scale, op.shift, op.mean, op.invstd, op.scale_grad, op.shift_grad});
+}
+
+OpCost cost_of(const BatchNormMaxPoolForward& op) {
+  return cost(9 * elements(op.x), {op.x, op.y, op.winner},
+              {op.scale, op.shift, op.running_mean, op.running_mean, op.running_variance, op.running_variance,
+               op.mean, op.invstd});
+}
+
 OpCost cost_of(const BiasBackward& op) { return cost(elements(op.y_grad), {op.y_grad}, {op.bias_grad}); }
 
 OpCost cost_of(const BiasForward& op) { return cost(elements(op.y), {op.y, op.y}, {op.bias}); }

@@ -28,6 +28,8 @@ OpCost cost_of(const BatchNormBackward& op);
 OpCost cost_of(const BatchNormForward& op);
 OpCost cost_of(const BatchNormInference& op);
 OpCost cost_of(const BatchNormInferenceBackward& op);
+OpCost cost_of(const BatchNormMaxPoolBackward& op);
+OpCost cost_of(const BatchNormMaxPoolForward& op);
 OpCost cost_of(const BiasBackward& op);
 OpCost cost_of(const BiasForward& op);
 OpCost cost_of(const BoundaryStep& op);

@@ -23,13 +23,18 @@ PlanTotals row_of(const std::vector<PlanTotals>& rows, std::string_view name) {
 /// VGG11 on 32x32: the outputs of its convolutions are 64·32², 128·16², 2·256·8², 2·512·4² and 2·512·2² a
 /// picture.
 constexpr double kOutputs = 64 * 1024 + 128 * 256 + 2 * 256 * 64 + 2 * 512 * 16 + 2 * 512 * 4;
+/// Those of them with a pool behind them.
+constexpr double kPooled = 64 * 1024 + 128 * 256 + 256 * 64 + 512 * 16 + 512 * 4;
 constexpr double kBatch = 8;
 
 TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
   const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
   // Moments, statistics, apply; sums, gradients of the parameters, gradient of the input.
-  EXPECT_EQ(row_of(rows, "BatchNormForward").kernels, 3 * 8);
-  EXPECT_EQ(row_of(rows, "BatchNormBackward").kernels, 3 * 8);
+  EXPECT_EQ(row_of(rows, "BatchNormForward").kernels, 3 * 3);
+  EXPECT_EQ(row_of(rows, "BatchNormBackward").kernels, 3 * 3);
+  // With the pools behind the other five in the kernels that apply.
+  EXPECT_EQ(row_of(rows, "BatchNormMaxPoolForward").kernels, 3 * 5);
+  EXPECT_EQ(row_of(rows, "BatchNormMaxPoolBackward").kernels, 3 * 5);
   EXPECT_EQ(row_of(rows, "Conv2dForward").kernels, 8);
   EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").kernels, 7);  // the pictures have no gradient
   EXPECT_EQ(row_of(rows, "SgdStep").calls, 1);
@@ -37,11 +42,15 @@ TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
 
 TEST(StepPlan, Counts_What_Batch_Norm_Moves) {
   const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
-  constexpr double kBytes = 2 * kBatch * kOutputs;
+  constexpr double kBytes = 2 * kBatch * (kOutputs - kPooled), kPooledBytes = 2 * kBatch * kPooled;
   // x twice, y; x twice, y_grad twice, x_grad.
   EXPECT_EQ(row_of(rows, "BatchNormForward").moved_activation_bytes, 3 * kBytes);
   EXPECT_EQ(row_of(rows, "BatchNormBackward").moved_activation_bytes, 5 * kBytes);
-  EXPECT_EQ(row_of(rows, "BatchNormForward").flops, 8 * kBatch * kOutputs);
+  EXPECT_EQ(row_of(rows, "BatchNormForward").flops, 8 * kBatch * (kOutputs - kPooled));
+  // y has a quarter of the pixels, and winners half of its bytes. x twice, y, winners; x, y_grad and winners
+  // twice, x_grad.
+  EXPECT_EQ(row_of(rows, "BatchNormMaxPoolForward").moved_activation_bytes, 2.375 * kPooledBytes);
+  EXPECT_EQ(row_of(rows, "BatchNormMaxPoolBackward").moved_activation_bytes, 3.75 * kPooledBytes);
 }
 
 TEST(StepPlan, Counts_The_Arithmetic_Of_Convolutions) {

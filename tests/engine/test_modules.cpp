@@ -10,6 +10,7 @@
 
 #include "engine/backend.h"
 #include "engine/modules/batch_norm.h"
+#include "engine/modules/batch_norm_pool.h"
 #include "engine/modules/conv2d.h"
 #include "engine/modules/dense_block.h"
 #include "engine/modules/flatten.h"
@@ -61,8 +62,9 @@ class Harness {
   }
 
   /// L, with the gradients of x and of the parameters when asked for.
-  double loss(DeviceTensor* x_grad = nullptr, Mode mode = Mode::kTrain) {
+  double loss(DeviceTensor* x_grad = nullptr, Mode mode = Mode::kTrain, LayerObserver* observer = nullptr) {
     Pass pass(*backend_, arena_, mode);
+    if (observer != nullptr) pass.observe_with(*observer);
     const LeasedTensor y = module_->forward(LeasedTensor::borrowed(x_.view()), pass);
     LeasedTensor y_grad = pass.lease(y.tensor().spec());
     fill(y_grad.tensor(), "loss weights", 1.0);
@@ -268,6 +270,12 @@ INSTANTIATE_TEST_SUITE_P(
             "BatchNorm", [] { return std::make_unique<BatchNorm>(3, Activation::kNone); }, {4, 3, 2, 2}},
         ModuleCase{
             "BatchNormRelu", [] { return std::make_unique<BatchNorm>(3, Activation::kRelu); }, {4, 3, 2, 2}},
+        ModuleCase{"BatchNormMaxPool",
+                   [] {
+                     return std::make_unique<BatchNormMaxPool>(
+                         BatchNormMaxPool::Names{.norm = "1", .pool = "3"}, 3, Activation::kRelu);
+                   },
+                   {4, 3, 4, 6}},
         ModuleCase{"Relu", [] { return std::make_unique<Relu>(); }, {3, 2, 2, 2}},
         ModuleCase{"MaxPool", [] { return std::make_unique<MaxPool>(kTwo); }, {2, 3, 4, 4}},
         ModuleCase{"AveragePool", [] { return std::make_unique<AveragePool>(kTwo); }, {2, 3, 4, 4}},
@@ -342,6 +350,31 @@ INSTANTIATE_TEST_SUITE_P(
         backbone("vgg11", "Vgg11", {.image_channels = 1, .image_size = 32, .width = 0.03}),
         backbone("vgg11_bn_head", "Vgg11BnHead", {.image_channels = 1, .image_size = 32, .width = 0.02})),
     [](const testing::TestParamInfo<ModuleCase>& tested) { return tested.param.name; });
+
+class Names final : public LayerObserver {
+ public:
+  void observe(const std::string& name, const Tensor& y, Pass&) override {
+    seen.push_back(name + " " + y.shape().with_runs(1).to_string());
+  }
+  std::vector<std::string> seen;
+};
+
+TEST(BatchNormMaxPool, ShowsBothLayersToObserversAndGivesThemTheSame) {
+  const ModuleCase module_case{"BatchNormMaxPool",
+                               [] {
+                                 return std::make_unique<BatchNormMaxPool>(
+                                     BatchNormMaxPool::Names{.norm = "1", .pool = "3"}, 3, Activation::kRelu);
+                               },
+                               {4, 3, 4, 6}};
+  Harness harness(module_case);
+  Names names;
+  DeviceTensor fused_grad, observed_grad;
+  const double fused = harness.loss(&fused_grad);
+  EXPECT_EQ(fused, harness.loss(&observed_grad, Mode::kTrain, &names));
+  EXPECT_EQ(names.seen, (std::vector<std::string>{"1 [4,3,4,6]", "3 [4,3,2,3]"}));
+  const HostTensor expected = download(observed_grad.view()), actual = download(fused_grad.view());
+  EXPECT_TRUE(std::ranges::equal(expected.values<double>(), actual.values<double>()));
+}
 
 TEST(FixedClassifier, PassesGradientsThroughAndHasNoneItself) {
   const ModuleCase classifier{

@@ -46,6 +46,19 @@ TEST(NetworkSummary, Shows_Every_Layer_Once_With_Its_Parameters) {
   }
 }
 
+TEST(NetworkSummary, Shows_Layers_That_Training_Fuses_One_By_One) {
+  // Of 36 pixels the third pool meets 9, which is odd: that one is not fused.
+  for (const int image_size : {32, 36}) {
+    const NetworkSummary summary = summarize(
+        find_backbone("vgg11_bn"), {.backbone = {.image_size = image_size, .width = 0.1}, .batch_size = 2});
+    std::map<std::string, int> rows;
+    for (const LayerSummary& layer : summary.layers) ++rows[layer.operation];
+    EXPECT_EQ(rows["BatchNorm"], 8) << image_size;
+    EXPECT_EQ(rows["MaxPool"], 5) << image_size;
+    EXPECT_EQ(rows.count("BatchNormMaxPool"), 0U) << image_size;
+  }
+}
+
 TEST(NetworkSummary, Attaches_Nothing_Where_The_Backbone_Has_That_Dimension) {
   const NetworkSummary summary = summarize(find_backbone("resnet20"), {.feature_dim = 64});
   EXPECT_EQ(summary.parameters, 269'072);

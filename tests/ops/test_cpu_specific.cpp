@@ -92,6 +92,9 @@ TEST(CpuBackend, Adds_Up_Long_Batches_In_One_Order) {
     expect_same_bits_on_any_threads<BatchNormForward>(c);
     expect_same_bits_on_any_threads<BatchNormBackward>(c);
   }
+  const BatchNormMaxPoolCase pooled{.x = {19, 24, 16, 16}, .activation = Activation::kRelu};
+  expect_same_bits_on_any_threads<BatchNormMaxPoolForward>(pooled);
+  expect_same_bits_on_any_threads<BatchNormMaxPoolBackward>(pooled);
   // Several blocks of rows and of columns, and a sum so long that oneDNN would split it.
   expect_same_bits_on_any_threads<Gemm>({.rows = 300, .columns = 700, .depth = 33});
   expect_same_bits_on_any_threads<Gemm>(

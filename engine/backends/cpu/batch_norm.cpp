@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/backends/cpu/batch_norm.h"
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cpu/support.h"
 
@@ -12,7 +13,10 @@
 namespace gnc {
 namespace {
 
+using cpu::activated;
 using cpu::Chunks;
+using cpu::masked;
+using cpu::normalized;
 using cpu::parallel_for;
 using cpu::require_fp32;
 using cpu::require_nhwc;
@@ -41,23 +45,6 @@ Chunks pass_chunks_of(const Extents& extents) {
 
 /// Channels of one task when partial sums are put together.
 Chunks channel_groups(std::int64_t channels) { return {channels, 16}; }
-
-/// The value before the activation. Forward and backward must agree on it to the last bit, or the backward
-/// pass would mask other elements than the forward pass did; this file is compiled without contraction into
-/// fused multiply-adds.
-inline float normalized(float x, float mean, float slope, float shift) { return (x - mean) * slope + shift; }
-
-template <Activation kActivation>
-inline float activated(float value) {
-  if constexpr (kActivation == Activation::kRelu) return value < 0.0F ? 0.0F : value;  // NaN stays NaN
-  return value;
-}
-
-template <Activation kActivation>
-inline float masked(float gradient, float value) {
-  if constexpr (kActivation == Activation::kRelu) return value > 0.0F ? gradient : 0.0F;
-  return gradient;
-}
 
 /// The rows of a matrix; of a slice of channels they are further apart than they are long.
 template <class Float>
@@ -211,7 +198,8 @@ void input_gradient(const Extents& extents, const BackwardOperands& in, const fl
     for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t r, std::int64_t c) {
       const float g =
           masked<kActivation>(in.y_grad(r, c), normalized(in.x(r, c), in.mean[c], in.slope[c], in.shift[c]));
-      const float gradient = in.slope[c] * (g - mean_grad[c] - (in.x(r, c) - in.mean[c]) * tilt[c]);
+      const float gradient =
+          cpu::input_gradient(in.slope[c], g, mean_grad[c], in.x(r, c) - in.mean[c], tilt[c]);
       x_grad(r, c) = kMode == GradientMode::kAccumulate ? x_grad(r, c) + gradient : gradient;
     });
   });
@@ -255,23 +243,15 @@ void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
                             op.shift.data<float>(run)};
   chunk_gradients<kActivation>(extents, chunks, in, sums);
 
-  float *scale_grad = op.scale_grad.data<float>(run), *shift_grad = op.shift_grad.data<float>(run);
-  const double size = static_cast<double>(extents.rows);
-  const Chunks groups = channel_groups(channels);
-  parallel_for(groups.count(), 2 * chunks.count() * channels, [&](std::int64_t group) {
-    for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
-      double sum = 0.0, weighted = 0.0;
-      for (std::int64_t i = 0; i < chunks.count(); ++i) {
-        sum += double{sums[2 * i * channels + c]};
-        weighted += double{sums[(2 * i + 1) * channels + c]};
-      }
-      weighted *= double{invstd[c]};
-      shift_grad[c] = static_cast<float>(sum);
-      scale_grad[c] = static_cast<float>(weighted);
-      mean_grad[c] = static_cast<float>(sum / size);
-      tilt[c] = static_cast<float>(weighted * double{invstd[c]} / size);
-    }
-  });
+  cpu::batch_norm_gradients({.sums = sums,
+                             .chunks = chunks.count(),
+                             .channels = channels,
+                             .rows = extents.rows,
+                             .invstd = invstd,
+                             .scale_grad = op.scale_grad.data<float>(run),
+                             .shift_grad = op.shift_grad.data<float>(run),
+                             .mean_grad = mean_grad,
+                             .tilt = tilt});
   const Rows<float> x_grad = rows_of(op.x_grad, run);
   if (op.x_grad_mode == GradientMode::kAccumulate) {
     input_gradient<kActivation, GradientMode::kAccumulate>(extents, in, mean_grad, tilt, x_grad);
@@ -282,9 +262,26 @@ void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
 
 }  // namespace
 
-void execute(CpuBackend& cpu, const BatchNormForward& op) {
-  require_fp32(op.kName, {{"x", op.x}});
-  require_nhwc(op.kName, {{"x", op.x}});
+void cpu::batch_norm_gradients(const BatchNormGradients& in) {
+  const double size = static_cast<double>(in.rows);
+  const Chunks groups = channel_groups(in.channels);
+  parallel_for(groups.count(), 2 * in.chunks * in.channels, [&](std::int64_t group) {
+    for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
+      double sum = 0.0, weighted = 0.0;
+      for (std::int64_t i = 0; i < in.chunks; ++i) {
+        sum += double{in.sums[2 * i * in.channels + c]};
+        weighted += double{in.sums[(2 * i + 1) * in.channels + c]};
+      }
+      weighted *= double{in.invstd[c]};
+      in.shift_grad[c] = static_cast<float>(sum);
+      in.scale_grad[c] = static_cast<float>(weighted);
+      in.mean_grad[c] = static_cast<float>(sum / size);
+      in.tilt[c] = static_cast<float>(weighted * double{in.invstd[c]} / size);
+    }
+  });
+}
+
+cpu::BatchNormAffine cpu::batch_norm_statistics(CpuBackend& cpu, const BatchNormForward& op, int run) {
   const Extents extents = extents_of(op.x.shape());
   const std::int64_t channels = extents.channels;
   const Chunks chunks = chunks_of(extents);
@@ -292,28 +289,36 @@ void execute(CpuBackend& cpu, const BatchNormForward& op) {
   float* slope = static_cast<float*>(
       cpu.workspace(static_cast<std::size_t>((1 + 2 * chunks.count()) * channels) * sizeof(float)));
   float* moments = slope + channels;
+  const Rows<const float> x = rows_of(op.x, run);
+  const float* scale = op.scale.data<float>(run);
+  float *mean = op.mean.data<float>(run), *invstd = op.invstd.data<float>(run);
+  float *running_mean = op.running_mean.data<float>(run),
+        *running_variance = op.running_variance.data<float>(run);
+  chunk_moments(extents, chunks, x, moments);
+  const Chunks groups = channel_groups(channels);
+  parallel_for(groups.count(), 2 * chunks.count() * channels, [&](std::int64_t group) {
+    for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
+      const Moments batch = combined_moments(extents, chunks, moments, c);
+      const double unbiased = batch.squares / std::max(size - 1.0, 1.0);
+      mean[c] = static_cast<float>(batch.mean);
+      invstd[c] = static_cast<float>(1.0 / std::sqrt(batch.squares / size + double{op.epsilon}));
+      slope[c] = scale[c] * invstd[c];
+      running_mean[c] =
+          static_cast<float>((1.0 - momentum) * double{running_mean[c]} + momentum * batch.mean);
+      running_variance[c] =
+          static_cast<float>((1.0 - momentum) * double{running_variance[c]} + momentum * unbiased);
+    }
+  });
+  return {.x = x.data, .mean = mean, .slope = slope, .shift = op.shift.data<float>(run)};
+}
+
+void execute(CpuBackend& cpu, const BatchNormForward& op) {
+  require_fp32(op.kName, {{"x", op.x}});
+  require_nhwc(op.kName, {{"x", op.x}});
   for (int run = 0; run < op.x.runs(); ++run) {
-    const Rows<const float> x = rows_of(op.x, run);
-    const float* scale = op.scale.data<float>(run);
-    float *mean = op.mean.data<float>(run), *invstd = op.invstd.data<float>(run);
-    float *running_mean = op.running_mean.data<float>(run),
-          *running_variance = op.running_variance.data<float>(run);
-    chunk_moments(extents, chunks, x, moments);
-    const Chunks groups = channel_groups(channels);
-    parallel_for(groups.count(), 2 * chunks.count() * channels, [&](std::int64_t group) {
-      for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
-        const Moments batch = combined_moments(extents, chunks, moments, c);
-        const double unbiased = batch.squares / std::max(size - 1.0, 1.0);
-        mean[c] = static_cast<float>(batch.mean);
-        invstd[c] = static_cast<float>(1.0 / std::sqrt(batch.squares / size + double{op.epsilon}));
-        slope[c] = scale[c] * invstd[c];
-        running_mean[c] =
-            static_cast<float>((1.0 - momentum) * double{running_mean[c]} + momentum * batch.mean);
-        running_variance[c] =
-            static_cast<float>((1.0 - momentum) * double{running_variance[c]} + momentum * unbiased);
-      }
-    });
-    normalize(op.activation, extents, x, mean, slope, op.shift.data<float>(run), rows_of(op.y, run));
+    const cpu::BatchNormAffine affine = cpu::batch_norm_statistics(cpu, op, run);
+    normalize(op.activation, extents_of(op.x.shape()), {affine.x, op.x.pixel_pitch()}, affine.mean,
+              affine.slope, affine.shift, rows_of(op.y, run));
   }
 }
 

@@ -23,6 +23,8 @@ void execute(CpuBackend& cpu, const BatchNormBackward& op);
 void execute(CpuBackend& cpu, const BatchNormForward& op);
 void execute(CpuBackend& cpu, const BatchNormInference& op);
 void execute(CpuBackend& cpu, const BatchNormInferenceBackward& op);
+void execute(CpuBackend& cpu, const BatchNormMaxPoolBackward& op);
+void execute(CpuBackend& cpu, const BatchNormMaxPoolForward& op);
 void execute(CpuBackend& cpu, const BiasBackward& op);
 void execute(CpuBackend& cpu, const BiasForward& op);
 void execute(CpuBackend& cpu, const BoundaryStep& op);

@@ -1,16 +1,22 @@
 #include "engine/ops/pooling.h"
 
-#include <cstring>
-
+#include "engine/backends/cpu/channel_lanes.h"
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cpu/support.h"
 
 namespace gnc {
 namespace {
 
+using cpu::load;
 using cpu::parallel_for;
 using cpu::require_fp32;
 using cpu::require_nhwc;
+using cpu::store;
+using Bytes = cpu::EightChannels::Bytes;
+using Floats = cpu::EightChannels::Floats;
+using Integers = cpu::EightChannels::Integers;
+
+constexpr std::int64_t kLanes = cpu::EightChannels::kLanes;
 
 /// Positions [begin, end) of a window along one axis that lie inside the image.
 struct Range {
@@ -62,24 +68,6 @@ inline bool wins(float value, float best) { return !(value <= best) && best == b
 
 enum class Winners : std::uint8_t { kDropped, kKept };
 
-// Eight channels at a time. Left to the compiler, a loop over floats and bytes is vectorised 32 at a time,
-// and narrow layers fall to its scalar remainder (three times as slow with 16 channels).
-constexpr std::int64_t kLanes = 8;
-using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
-using Integers = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
-using Shorts = std::int16_t __attribute__((vector_size(kLanes * sizeof(std::int16_t))));
-using Bytes = std::uint8_t __attribute__((vector_size(kLanes)));
-
-template <class Vector, class Element>
-inline void load(const Element* from, Vector& vector) {
-  std::memcpy(&vector, from, sizeof(Vector));
-}
-
-template <class Vector, class Element>
-inline void store(const Vector& vector, Element* to) {
-  std::memcpy(to, &vector, sizeof(Vector));
-}
-
 template <Winners kWinners>
 void max_of_tile(const Windows& windows, const float* x, float* y, std::uint8_t* winner) {
   const std::int64_t line = windows.width * windows.channels;
@@ -96,8 +84,7 @@ void max_of_tile(const Windows& windows, const float* x, float* y, std::uint8_t*
       place = takes ? candidate : place;
     }
     store(best, y + c);
-    if constexpr (kWinners == Winners::kKept)  // g++ 12 makes single elements of a step from 32 to 8 bits
-      store(__builtin_convertvector(__builtin_convertvector(place, Shorts), Bytes), winner + c);
+    if constexpr (kWinners == Winners::kKept) store(cpu::to_bytes<cpu::EightChannels>(place), winner + c);
   }
   for (; c < windows.channels; ++c) {
     int place = 0;
@@ -132,7 +119,7 @@ void route_tile(const Windows& windows, const float* y_grad, const std::uint8_t*
     Bytes places;
     load(y_grad + c, gradient);
     load(winner + c, places);
-    const Integers place = __builtin_convertvector(places, Integers);
+    const Integers place = cpu::to_integers<cpu::EightChannels>(places);
     for (std::int32_t candidate = 0; candidate < 4; ++candidate)
       store(place == candidate ? gradient : Floats{}, pixels[candidate] + c);
   }

@@ -24,6 +24,8 @@ void execute(DeviceBackend& device, const BatchNormBackward& op);
 void execute(DeviceBackend& device, const BatchNormForward& op);
 void execute(DeviceBackend& device, const BatchNormInference& op);
 void execute(DeviceBackend& device, const BatchNormInferenceBackward& op);
+void execute(DeviceBackend& device, const BatchNormMaxPoolBackward& op);
+void execute(DeviceBackend& device, const BatchNormMaxPoolForward& op);
 void execute(DeviceBackend& device, const BiasBackward& op);
 void execute(DeviceBackend& device, const BiasForward& op);
 void execute(DeviceBackend& device, const BoundaryStep& op);

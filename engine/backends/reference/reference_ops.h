@@ -28,6 +28,8 @@ void execute(ReferenceBackend&, const BatchNormBackward& op);
 void execute(ReferenceBackend&, const BatchNormForward& op);
 void execute(ReferenceBackend&, const BatchNormInference& op);
 void execute(ReferenceBackend&, const BatchNormInferenceBackward& op);
+void execute(ReferenceBackend&, const BatchNormMaxPoolBackward& op);
+void execute(ReferenceBackend&, const BatchNormMaxPoolForward& op);
 void execute(ReferenceBackend&, const BiasBackward& op);
 void execute(ReferenceBackend&, const BiasForward& op);
 void execute(ReferenceBackend&, const BoundaryStep& op);

@@ -1,0 +1,117 @@
+#pragma once
+/// What the kernels of batch normalisation share, with and without a pooling behind it.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/batch_norm.h"
+#include "kernels/columns.cuh"
+#include "kernels/pack.cuh"
+#include "kernels/simt.h"
+
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
+
+/// Two numbers per chunk and channel of run r begin here in the workspace: [runs][chunks][2][channels].
+__device__ inline std::int64_t partials_of_run(const RowChunks& chunks, std::int64_t run) {
+  return run * chunks.count * 2 * chunks.channels;
+}
+
+/// Those of one chunk.
+__device__ inline std::int64_t partials_of_chunk(const RowChunks& chunks, std::int64_t run, int chunk) {
+  return partials_of_run(chunks, run) + std::int64_t{chunk} * 2 * chunks.channels;
+}
+
+/// What the backward pass applies to all elements of a channel, [runs][2][channels], lies behind them.
+__device__ inline std::int64_t coefficients_of_run(const RowChunks& chunks, std::int64_t run) {
+  return partials_of_run(chunks, gridDim.y) + run * 2 * chunks.channels;
+}
+
+/// Bytes of all these.
+inline std::size_t workspace_of(const RowChunks& chunks, int runs) {
+  const std::int64_t per_channel = 2 * (std::int64_t{chunks.count} + 1);
+  return static_cast<std::size_t>(runs * per_channel * chunks.channels) * sizeof(float);
+}
+
+/// The affine map of N channels.
+template <int N>
+struct Affine {
+  Floats<N> mean;
+  Floats<N> slope;  ///< scale·invstd
+  Floats<N> shift;
+
+  /// The value before the activation. The backward pass masks with the very decision of the forward pass, so
+  /// both compute it here, in operations that no compiler may contract in two ways.
+  __device__ float operator()(int i, float x) const { return fmaf(x - mean[i], slope[i], shift[i]); }
+};
+
+template <int N>
+__device__ Affine<N> affine_of(const float* mean, const Floats<N>& invstd, const float* scale,
+                               const float* shift) {
+  Affine<N> affine{.mean = load_channels<N>(mean), .slope = {}, .shift = load_channels<N>(shift)};
+  for (int i = 0; i < N; ++i) affine.slope[i] = scale[i] * invstd[i];
+  return affine;
+}
+
+/// By the batch's own statistics, from channel `channel` on.
+template <int N, class Args>
+__device__ Affine<N> affine_of_batch(const Args& args, std::int64_t run, int channel) {
+  const Floats<N> invstd = load_channels<N>(args.invstd + run * args.invstd_run_stride + channel);
+  return affine_of(args.mean + run * args.mean_run_stride + channel, invstd,
+                   args.scale + run * args.scale_run_stride + channel,
+                   args.shift + run * args.shift_run_stride + channel);
+}
+
+/// NaN stays NaN.
+__device__ inline float activated(float value, Activation activation) {
+  return activation == Activation::kRelu && value < 0.0f ? 0.0f : value;
+}
+
+/// x_grad of one element; `mean_grad` and `tilt` are its channel's coefficients.
+__device__ inline float input_gradient(float slope, float gradient, float mean_grad, float deviation,
+                                       float tilt) {
+  return slope * fmaf(-deviation, tilt, gradient - mean_grad);
+}
+
+/// Σ g and Σ g·(x − mean).
+template <int N>
+struct GradientSums {
+  Floats<N> shift;
+  Floats<N> scale;
+
+  __device__ void add(int i, float gradient, float deviation) {
+    shift[i] += gradient;
+    scale[i] = fmaf(gradient, deviation, scale[i]);
+  }
+};
+
+/// Adds up the sums of the lanes, and leaves those of the block's chunk in the workspace. Called by all
+/// threads of the block.
+template <int N>
+__device__ void store_sums_of_chunk(GradientSums<N> sums, const ColumnShare& share, const RowChunks& chunks,
+                                    float* workspace) {
+  sums = reduce_lanes_of_column(sums, [](GradientSums<N> a, const GradientSums<N>& b) {
+    for (int i = 0; i < N; ++i) {
+      a.shift[i] += b.shift[i];
+      a.scale[i] += b.scale[i];
+    }
+    return a;
+  });
+  if (!share.is_inside || threadIdx.y != 0) return;
+  float* const partial = workspace + partials_of_chunk(chunks, blockIdx.y, share.chunk) + share.channel;
+  store_channels(sums.shift, partial);
+  store_channels(sums.scale, partial + chunks.channels);
+}
+
+/// The first two kernels of batch_norm_forward: mean, invstd and the running statistics. y is left alone.
+template <class T>
+void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream);
+
+/// The second kernel of batch_norm_backward: from the sums of `chunks` in the workspace to the gradients of
+/// scale and shift, and to the coefficients of x_grad there. The chunks may be of anything that has all of
+/// g; m is that of args.extents.
+template <class T>
+void batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks, Stream stream);
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels
