@@ -260,6 +260,9 @@ void add_compare_command(CLI::App& app, int& status) {
         "gnc's own: {} same, {} faster, {} slower, {} cannot be told (change below {} % is of no interest)\n",
         count_own(changes, Verdict::kSame), count_own(changes, Verdict::kFaster),
         count_own(changes, Verdict::kSlower), count_own(changes, Verdict::kNoisy), options->smallest);
+    if (const int noisy = count_own(changes, Verdict::kNoisy); noisy > 0)
+      fmt::print("{} of {} cannot be told: measure both again with more --rounds, on a quiet machine\n",
+                 noisy, count_own(changes));
     status = count_own(changes, Verdict::kSlower) > 0 ? 1 : 0;
   });
 }
@@ -277,7 +280,12 @@ void add_table_command(CLI::App& app) {
       ->type_name("FILE.md");
   table->callback([options] {
     std::vector<BenchResults> results;
-    for (const std::string& path : options->results) results.push_back(read_results(path));
+    for (const std::string& path : options->results) {
+      results.push_back(read_results(path));
+      require<UsageError>(has_ops(results.back()),
+                          "{}: there are no ops in it; expected results of gnc-bench --op OP or --op all",
+                          path);
+    }
     const std::string text = markdown_table(results);
     if (options->into.empty())
       fmt::print("{}", text);

@@ -1,12 +1,17 @@
 #include "apps/bench/op_benchmarks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <memory>
 #include <regex>
+#include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "apps/bench/bare_convolution.h"
 #include "apps/bench/bare_primitive.h"
@@ -131,6 +136,7 @@ class Bench {
                     .batch_size = options.batch_size,
                     .precision = backend.precision()};
       plan_ = plan_step(spec);
+      require_op_in_plan();
       spec.batch_size = kCheckedBatch;
       checked_plan_ = plan_step(spec);
       spec.batch_size = kCheckedConvolutionBatch;
@@ -147,6 +153,7 @@ class Bench {
 
  private:
   void open_libraries();
+  void require_op_in_plan() const;
 
   /// The table's cases for speed; those for correctness are checked first, all of them.
   template <class Op>
@@ -289,6 +296,21 @@ void Bench::open_libraries() {
   };
   open("cudnn", {.convolution = Convolution::kCudnn});
   open("cublas", {});
+}
+
+void Bench::require_op_in_plan() const {
+  if (options_.op == "all") return;
+  std::vector<std::string_view> names;
+  for (const PlannedOp& planned : plan_)
+    std::visit(
+        [&]<class Op>(const Op& op) {
+          if constexpr (requires { case_of(op); })
+            if (std::ranges::find(names, Op::kName) == names.end()) names.push_back(Op::kName);
+        },
+        planned.op);
+  require<UsageError>(std::ranges::find(names, options_.op) != names.end(),
+                      "--op {0} --model {1}: a training step of {1} has no {0}; it has {2}", options_.op,
+                      options_.model, fmt::join(names, ", "));
 }
 
 template <class... Ops>

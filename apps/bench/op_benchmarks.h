@@ -31,7 +31,8 @@ void check_ops(Backend& backend, const std::string& op);
 
 /// Checks every op and case first, then times it with Google Benchmark, and its baselines; one line of
 /// progress each on standard error. Appends to `results`. On `cuda` times are those between events of the
-/// device, elsewhere wall-clock. Throws UsageError when no case has such a name.
+/// device, elsewhere wall-clock. Throws UsageError when no case has such a name, or
+/// when the model's step has no such op.
 void run_op_benchmarks(Backend& backend, const OpBenchmarkOptions& options, BenchResults& results);
 
 }  // namespace gnc

@@ -103,7 +103,7 @@ class Roofline {
 
   void draw_point(const ProfileRow& row) {
     const int op = place_of(row.op);
-    const double radius = 3 + 14 * std::sqrt(row.seconds / profile_.step);
+    const double radius = 3 + 14 * std::sqrt(row.share);
     canvas_.marker(class_marker(op), place(intensity_of(row), rate_of(row)), radius, color_of(op));
   }
 
@@ -113,11 +113,11 @@ class Roofline {
     for (const ProfileRow& row : profile_.rows) idle += row.flops == 0 ? 1 : 0;
     for (const std::string& op : ops_) {
       const int place = place_of(op);
-      double seconds = 0;
+      double share = 0;
       for (const ProfileRow& row : profile_.rows)
-        if (row.op == op) seconds += row.seconds;
+        if (row.op == op) share += row.share;
       canvas_.marker(class_marker(place), {kLegendX + 6, y}, 5, color_of(place));
-      canvas_.text({kLegendX + 18, y}, fmt::format("{}  {:.1f} %", op, 100 * seconds / profile_.step),
+      canvas_.text({kLegendX + 18, y}, fmt::format("{}  {:.1f} %", op, 100 * share),
                    {.vertical = VerticalAlign::kMiddle});
       y += 20;
     }

@@ -143,6 +143,10 @@ int count_own(const std::vector<Change>& changes, Verdict verdict) {
       changes, [&](const Change& change) { return !change.is_control && change.verdict == verdict; }));
 }
 
+int count_own(const std::vector<Change>& changes) {
+  return static_cast<int>(std::ranges::count(changes, false, &Change::is_control));
+}
+
 std::vector<std::string> drifted_controls(const std::vector<Change>& changes) {
   std::vector<std::string> names;
   for (const Change& change : changes)

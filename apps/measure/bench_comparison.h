@@ -55,6 +55,8 @@ std::string_view to_string(Verdict verdict);
 std::string to_table(const std::vector<Change>& changes);
 /// How many of gnc's own have that verdict.
 int count_own(const std::vector<Change>& changes, Verdict verdict);
+/// How many are of gnc's own.
+int count_own(const std::vector<Change>& changes);
 /// The libraries' benchmarks that are faster or slower: their code is the same in both.
 std::vector<std::string> drifted_controls(const std::vector<Change>& changes);
 

@@ -36,10 +36,13 @@ std::string text_of(const nlohmann::ordered_json& context, const char* key) {
   return found != context.end() && found->is_string() ? found->get<std::string>() : "unknown";
 }
 
+/// And not a whole step or epoch.
+bool is_own_op(const Measurement& m) { return m.implementation == "own" && !m.op.starts_with("train_"); }
+
 std::vector<Row> rows_of(const BenchResults& results) {
   std::vector<Row> rows;
   for (const Measurement& m : results.measurements) {
-    if (m.implementation != "own" || m.op.starts_with("train_")) continue;
+    if (!is_own_op(m)) continue;
     auto row = std::ranges::find(rows, m.op, &Row::op);
     if (row == rows.end()) row = rows.insert(row, Row{.op = m.op, .of_baseline = {}, .of_ceiling = {}});
     ++row->cases;
@@ -51,6 +54,8 @@ std::vector<Row> rows_of(const BenchResults& results) {
 }
 
 }  // namespace
+
+bool has_ops(const BenchResults& results) { return std::ranges::any_of(results.measurements, is_own_op); }
 
 std::string markdown_table(std::span<const BenchResults> results) {
   std::string text =

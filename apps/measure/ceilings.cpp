@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -16,17 +17,22 @@ namespace {
 
 /// Many, each short: on a machine with other work one of them has it to itself.
 constexpr int kTries = 20;
+/// On the host no shorter than this all together: a scheduler gives others the processor for some
+/// milliseconds at a time, which would hold all tries of a short work.
+constexpr double kLeastSeconds = 0.3;
 
-/// Shortest time of a few, after one more to warm up.
+/// Shortest time on the host of at least kTries in at least kLeastSeconds, after one more to warm up.
 template <class Work>
 double shortest(const Work& work) {
   work();
-  double best = 0;
-  for (int i = 0; i < kTries; ++i) {
+  double best = std::numeric_limits<double>::infinity();
+  const double first = seconds_now();
+  double end = first;
+  for (int tries = 0; tries < kTries || end - first < kLeastSeconds; ++tries) {
     const double start = seconds_now();
     work();
-    const double seconds = seconds_now() - start;
-    if (i == 0 || seconds < best) best = seconds;
+    end = seconds_now();
+    best = std::min(best, end - start);
   }
   return best;
 }

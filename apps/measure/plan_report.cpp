@@ -20,7 +20,38 @@ constexpr std::array<StepFloor, 4> kFloors = {
 
 std::string megabytes(double bytes) { return fmt::format("{:.1f}", 1e-6 * bytes); }
 
-std::vector<std::string> cells_of(const PlanTotals& row, const Ceilings& ceilings) {
+/// A row of the table, and what its ops cannot go below one after another.
+struct PlanRow {
+  PlanTotals totals;
+  double floor_seconds = 0;
+};
+
+std::string_view name_of(const PlannedOp& op, PlanRows rows) {
+  return rows == PlanRows::kOp ? op.name : std::string_view(op.layer);
+}
+
+/// Each op by itself: what one does with memory does not overlap another's arithmetic.
+double floor_of_op(const PlannedOp& op, const Ceilings& ceilings) {
+  return ceilings.floor_seconds(op.cost.flops, op.moved_bytes);
+}
+
+double floor_of_ops(const StepPlan& plan, const Ceilings& ceilings) {
+  double seconds = 0;
+  for (const PlannedOp& op : plan) seconds += floor_of_op(op, ceilings);
+  return seconds;
+}
+
+std::vector<PlanRow> rows_of(const StepPlan& plan, PlanRows rows, const Ceilings& ceilings) {
+  std::vector<PlanRow> all;
+  for (const PlanTotals& totals : rows == PlanRows::kOp ? totals_by_op(plan) : totals_by_layer(plan)) {
+    all.push_back({.totals = totals});
+    for (const PlannedOp& op : plan)
+      if (name_of(op, rows) == totals.name) all.back().floor_seconds += floor_of_op(op, ceilings);
+  }
+  return all;
+}
+
+std::vector<std::string> cells_of(const PlanTotals& row, double floor_seconds) {
   return {row.name,
           std::to_string(row.calls),
           std::to_string(row.kernels),
@@ -28,24 +59,18 @@ std::vector<std::string> cells_of(const PlanTotals& row, const Ceilings& ceiling
           megabytes(row.bytes),
           megabytes(row.moved_bytes),
           megabytes(row.moved_activation_bytes),
-          fmt::format("{:.1f}", 1e6 * ceilings.floor_seconds(row.flops, row.moved_bytes))};
+          fmt::format("{:.1f}", 1e6 * floor_seconds)};
 }
 
-/// Each op by itself: what one does with memory does not overlap another's arithmetic.
-double floor_of_ops(const StepPlan& plan, const Ceilings& ceilings) {
-  double seconds = 0;
-  for (const PlannedOp& op : plan) seconds += ceilings.floor_seconds(op.cost.flops, op.moved_bytes);
-  return seconds;
-}
-
-nlohmann::ordered_json json_of(const PlanTotals& row) {
+nlohmann::ordered_json json_of(const PlanTotals& row, double floor_seconds) {
   return {{"name", row.name},
           {"calls", row.calls},
           {"kernels", row.kernels},
           {"flops", row.flops},
           {"bytes", row.bytes},
           {"moved_bytes", row.moved_bytes},
-          {"moved_activation_bytes", row.moved_activation_bytes}};
+          {"moved_activation_bytes", row.moved_activation_bytes},
+          {"floor_seconds", floor_seconds}};
 }
 
 }  // namespace
@@ -69,18 +94,18 @@ std::string to_table(const StepPlan& plan, const StepSpec& spec, PlanRows rows, 
                    {"moved MB"},
                    {"of them activations"},
                    {"floor us"}});
-  for (const PlanTotals& row : rows == PlanRows::kOp ? totals_by_op(plan) : totals_by_layer(plan))
-    table.add_row(cells_of(row, ceilings));
+  for (const PlanRow& row : rows_of(plan, rows, ceilings))
+    table.add_row(cells_of(row.totals, row.floor_seconds));
   table.add_rule();
   const PlanTotals total = total_of(plan);
-  table.add_row(cells_of(total, ceilings));
   const double ops = floor_of_ops(plan, ceilings), launches = seconds_a_launch * total.kernels;
+  table.add_row(cells_of(total, ops));
   std::string text = table.to_string();
   text += fmt::format(
-      "at {:.0f} GB/s and {:.0f} TFLOP/s: no less than {:.3f} ms one op after another, {:.3f} ms if all "
-      "overlapped; {} launches of {:.1f} us are {:.3f} ms\n",
+      "floors at {:.0f} GB/s (moved MB) and {:.0f} TFLOP/s: {:.3f} ms one op after another (the sum of the "
+      "rows), {:.3f} ms if all ops overlapped; {} launches of {:.1f} us are {:.3f} ms\n",
       1e-9 * ceilings.bytes_per_second, 1e-12 * ceilings.flops_per_second, 1e3 * ops,
-      1e3 * ceilings.floor_seconds(total.flops, total.bytes), total.kernels, 1e6 * seconds_a_launch,
+      1e3 * ceilings.floor_seconds(total.flops, total.moved_bytes), total.kernels, 1e6 * seconds_a_launch,
       1e3 * launches);
   if (const auto floor = floor_of(spec)) {
     text += fmt::format(
@@ -98,20 +123,23 @@ std::string to_table(const StepPlan& plan, const StepSpec& spec, PlanRows rows, 
 }
 
 nlohmann::ordered_json to_json(const StepPlan& plan, const StepSpec& spec, const Ceilings& ceilings) {
+  const double floor = floor_of_ops(plan, ceilings);
   nlohmann::ordered_json json = {{"model", spec.model},
                                  {"batch_size", spec.batch_size},
                                  {"width", spec.width},
                                  {"precision", to_string(spec.precision)},
-                                 {"total", json_of(total_of(plan))},
-                                 {"floor_seconds", floor_of_ops(plan, ceilings)}};
-  for (const PlanTotals& row : totals_by_op(plan)) json["ops"].push_back(json_of(row));
-  for (const PlanTotals& row : totals_by_layer(plan)) json["layers"].push_back(json_of(row));
-  if (const auto floor = floor_of(spec))
-    json["floor"] = {{"eager_bytes", floor->eager_bytes},
-                     {"compile_bytes", floor->compile_bytes},
-                     {"semi_bytes", floor->semi_bytes},
-                     {"full_bytes", floor->full_bytes},
-                     {"most_kernels", floor->most_kernels}};
+                                 {"total", json_of(total_of(plan), floor)},
+                                 {"floor_seconds", floor}};
+  for (const PlanRow& row : rows_of(plan, PlanRows::kOp, ceilings))
+    json["ops"].push_back(json_of(row.totals, row.floor_seconds));
+  for (const PlanRow& row : rows_of(plan, PlanRows::kLayer, ceilings))
+    json["layers"].push_back(json_of(row.totals, row.floor_seconds));
+  if (const auto ideal = floor_of(spec))
+    json["floor"] = {{"eager_bytes", ideal->eager_bytes},
+                     {"compile_bytes", ideal->compile_bytes},
+                     {"semi_bytes", ideal->semi_bytes},
+                     {"full_bytes", ideal->full_bytes},
+                     {"most_kernels", ideal->most_kernels}};
   return json;
 }
 

@@ -28,8 +28,9 @@ struct StepFloor {
 /// Of a model and the precision, batch and size that the floors are for; else nothing.
 std::optional<StepFloor> floor_of(const StepSpec& spec);
 
-/// Kernels, FLOPs, bytes (least, and what the present kernels move) and the time that each row cannot go
-/// below at the ceilings given, launches at `seconds_a_launch`.
+/// Kernels, FLOPs, bytes (least, and what the present kernels move) and floor times. A row's floor is the sum
+/// over its ops of the time that each cannot go below at the ceilings given for what it moves; the row `step`
+/// is the sum of the rows. Below it the floor if all ops overlapped, and launches at `seconds_a_launch`.
 std::string to_table(const StepPlan& plan, const StepSpec& spec, PlanRows rows, const Ceilings& ceilings,
                      double seconds_a_launch);
 nlohmann::ordered_json to_json(const StepPlan& plan, const StepSpec& spec, const Ceilings& ceilings);

@@ -92,11 +92,48 @@ TEST(BenchCli, Plans_A_Step_Without_Computing_It) {
   const std::string path = folder / "plan.json";
   const ProgramResult result = bench({"--plan", "--precision", "bf16", "--json", path});
   ASSERT_EQ(result.exit_status, 0) << result.err;
-  for (const char* part : {"Conv2dBackwardWeights", "kernels", "floor us", "bar: 931.0 MB and 40 kernels"})
+  for (const char* part : {"Conv2dBackwardWeights", "kernels", "floor us",
+                           "one op after another (the sum of the rows)", "bar: 931.0 MB and 40 kernels"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   const Json plan = read_json(path);
   EXPECT_GT(plan.at("total").at("kernels").get<int>(), 0);
   EXPECT_EQ(plan.at("floor").at("most_kernels"), 40);
+}
+
+/// Results as --json writes them, of one benchmark.
+std::string made_results(const std::string& op, const std::vector<double>& seconds) {
+  Json benchmark = {{"op", op}, {"case", "made"}, {"implementation", "own"}, {"flops", 1.0}, {"bytes", 1.0}};
+  benchmark["seconds"] = seconds;
+  Json results = {{"format", "gnc-bench 1"}, {"context", {{"device", "cpu"}}}};
+  results["benchmarks"].push_back(benchmark);
+  return results.dump();
+}
+
+TEST(BenchCli, A_Table_Of_Results_Without_Ops_Is_Refused) {
+  const TempDir folder;
+  const std::string steps = folder / "steps.json", ops = folder / "ops.json";
+  std::ofstream(steps) << made_results("train_step", {1, 1, 1, 1, 1});
+  std::ofstream(ops) << made_results("Add", {1, 1, 1, 1, 1});
+  expect_failure({"table", steps}, 2, {"steps.json", "no ops in it"});
+  expect_failure({"table", ops, steps}, 2, {"steps.json", "no ops in it"});
+  const ProgramResult result = bench({"table", ops});
+  EXPECT_EQ(result.exit_status, 0) << result.err;
+  EXPECT_NE(result.out.find("| Add | cpu | 1 |"), std::string::npos) << result.out;
+}
+
+/// Of fewer than five rounds nothing can be told; of five equal ones it can.
+TEST(BenchCli, Says_What_Helps_Where_Nothing_Can_Be_Told) {
+  const TempDir folder;
+  const std::string few = folder / "few.json", enough = folder / "enough.json";
+  std::ofstream(few) << made_results("Add", {1, 1, 1});
+  std::ofstream(enough) << made_results("Add", {1, 1, 1, 1, 1});
+  const ProgramResult noisy = bench({"compare", few, few});
+  EXPECT_EQ(noisy.exit_status, 0) << noisy.err;
+  EXPECT_NE(noisy.out.find("1 of 1 cannot be told: measure both again with more --rounds"), std::string::npos)
+      << noisy.out;
+  const ProgramResult quiet = bench({"compare", enough, enough});
+  EXPECT_EQ(quiet.exit_status, 0) << quiet.err;
+  EXPECT_EQ(quiet.out.find("--rounds"), std::string::npos) << quiet.out;
 }
 
 TEST(BenchCli, Draws_The_Roofline) {
@@ -128,6 +165,10 @@ TEST(BenchCli, Says_What_Is_Wrong) {
   expect_failure({"--modle", "vgg11"}, 2, {"--modle", "did you mean --model"});
   expect_failure({"--op", "Conv2d"}, 2, {"Conv2d", "did you mean"});
   expect_failure({"--op", "Add", "--case", "nothing.such"}, 2, {"--case 'nothing.such'"});
+  // A step of ResNet-20 has its ReLUs in other ops.
+  expect_failure({"--op", "ReluForward", "--model", "resnet20"}, 2,
+                 {"--op ReluForward --model resnet20", "has no ReluForward; it has AugmentNormalize, ",
+                  "BatchNormForward"});
   expect_failure({"--op", "Add", "--baseline", "cudnn"}, 2, {"--baseline cudnn is for --device cuda"});
   expect_failure({"compare", "one.json"}, 2, {"B.json"});
   expect_failure({"compare", "one.json", "two.json"}, 2, {"one.json", "cannot be read"});

@@ -205,6 +205,11 @@ TEST_F(Trace, The_Table_Has_Shares_Rates_And_Gaps) {
   EXPECT_GE(seconds, least * (1 - 1e-12));
   EXPECT_LE(seconds, most * (1 + 1e-12));
   EXPECT_EQ(summary.at("short_steps"), 0);
+  // Shares of whole nanoseconds over one total: some 200 roundings of numbers below 1.
+  double shares = summary.at("gap_share").get<double>();
+  for (const char* part : {"rows", "host"})
+    for (const Json& row : summary.at(part)) shares += row.at("share").get<double>();
+  EXPECT_NEAR(shares, 1, 1e-12);
 }
 
 /// Watching changes nothing.

@@ -1,10 +1,12 @@
-/// The profile of a device from hand-made activities, and which steps the profiler keeps.
+/// The profile of a device, and of a host, from hand-made activities, and which steps the profiler keeps.
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "apps/measure/chrome_trace.h"
@@ -76,22 +78,99 @@ TEST(DeviceProfile, Sums_What_Began_In_The_Steps) {
   EXPECT_EQ(rows.at("layer1 Add").calls, 2);
   // Without a label it has its own name.
   EXPECT_DOUBLE_EQ(rows.at("device copy").seconds, 4e-6);
-  EXPECT_DOUBLE_EQ(summary.step, 100e-6);
-  EXPECT_DOUBLE_EQ(summary.ops, 74e-6);
+  EXPECT_DOUBLE_EQ(summary.step.seconds, 100e-6);
+  EXPECT_DOUBLE_EQ(summary.ops.seconds, 74e-6);
 }
 
 /// The streams overlap for 10 us: busy for 60 + 4 us, and in the second step for 5 more.
 TEST(DeviceProfile, Gaps_Are_When_No_Stream_Works) {
   Profile profile = made_profile();
   // Of two steps the median is the upper one: the first's.
-  EXPECT_NEAR(summarize(profile).gaps, 36e-6, 1e-12);
+  EXPECT_NEAR(summarize(profile).gaps.seconds, 36e-6, 1e-12);
   profile.events = {step_event(0, 1200, 1300)};
   profile.steps = 1;
-  EXPECT_NEAR(summarize(profile).gaps, 31e-6, 1e-12);
+  EXPECT_NEAR(summarize(profile).gaps.seconds, 31e-6, 1e-12);
   // Streams that do the same time over do not make time: no gap is negative.
   profile.device = {kernel("a", "", "", 1, 1200, 1300), kernel("b", "", "", 2, 1200, 1300)};
-  EXPECT_NEAR(summarize(profile).gaps, 0, 1e-12);
-  EXPECT_NEAR(summarize(profile).ops, 200e-6, 1e-12);
+  EXPECT_NEAR(summarize(profile).gaps.seconds, 0, 1e-12);
+  EXPECT_NEAR(summarize(profile).ops.seconds, 200e-6, 1e-12);
+}
+
+/// Of 200 us in two steps: 148 of work one after another, 36 and 31 idle; so 10 us of the first step were
+/// done twice over, and of the second 10, less 5 that reach into it.
+TEST(DeviceProfile, Shares_Add_Up_With_What_Overlaps) {
+  const ProfileSummary summary = summarize(made_profile());
+  EXPECT_DOUBLE_EQ(summary.ops.share, 148.0 / 200);
+  EXPECT_DOUBLE_EQ(summary.gaps.share, 67.0 / 200);
+  ASSERT_TRUE(summary.overlap.has_value());
+  EXPECT_DOUBLE_EQ(summary.overlap->share, -15.0 / 200);
+}
+
+/// Three steps of 100, 150 and 400 us on the host: a convolution of 60, 50 and 200, a ReLU of 10, 60 and 70,
+/// the choice of the batch 20, 20 and 90; what is left is 10, 20 and 40.
+Profile uneven_profile() {
+  Profile profile;
+  profile.names = {"", "training step", "Conv2dForward", "ReluForward", "select batch", "conv1"};
+  profile.steps = 3;
+  std::int64_t now = 0;
+  int step = 0;
+  for (const auto& [convolution, relu, host, gap] :
+       {std::array{60, 10, 20, 10}, std::array{50, 60, 20, 20}, std::array{200, 70, 90, 40}}) {
+    profile.events.push_back(step_event(step, now, now + convolution + relu + host + gap));
+    const auto add = [&](RangeKind kind, int name, int layer, std::int64_t length) {
+      profile.events.push_back({.kind = kind,
+                                .name = name,
+                                .layer = layer,
+                                .step = step,
+                                .begin = now * kMicrosecond,
+                                .end = (now + length) * kMicrosecond});
+      now += length;
+    };
+    add(RangeKind::kHost, 4, 0, host);
+    add(RangeKind::kOp, 2, 5, convolution);
+    add(RangeKind::kOp, 3, 0, relu);
+    now += gap;
+    ++step;
+  }
+  return profile;
+}
+
+TEST(ProfileTable, Shares_Of_Uneven_Steps_Add_Up) {
+  const ProfileSummary summary = summarize(uneven_profile());
+  ASSERT_EQ(summary.rows.size(), 2U);
+  ASSERT_EQ(summary.host.size(), 1U);
+  // The medians, 60 + 60 + 20 + 20, are more than the median step.
+  EXPECT_DOUBLE_EQ(summary.step.seconds, 150e-6);
+  EXPECT_DOUBLE_EQ(summary.rows[0].seconds, 60e-6);
+  EXPECT_DOUBLE_EQ(summary.rows[1].seconds, 60e-6);
+  EXPECT_DOUBLE_EQ(summary.host[0].seconds, 20e-6);
+  EXPECT_DOUBLE_EQ(summary.gaps.seconds, 20e-6);
+  // Of 10, 0 and 20 the middle.
+  EXPECT_NEAR(summary.gaps.deviation, 10e-6, 1e-12);
+  EXPECT_DOUBLE_EQ(summary.rows[0].share, 310.0 / 650);
+  EXPECT_DOUBLE_EQ(summary.rows[1].share, 140.0 / 650);
+  EXPECT_DOUBLE_EQ(summary.ops.share, 450.0 / 650);
+  EXPECT_DOUBLE_EQ(summary.host[0].share, 130.0 / 650);
+  EXPECT_DOUBLE_EQ(summary.gaps.share, 70.0 / 650);
+  EXPECT_DOUBLE_EQ(summary.step.share, 1);
+  EXPECT_FALSE(summary.overlap.has_value());
+}
+
+/// As printed: without costs the share is the last cell of its line.
+TEST(ProfileTable, Prints_Shares_That_Add_Up) {
+  const std::string table = to_table(summarize(uneven_profile()), std::nullopt);
+  std::istringstream lines(table);
+  std::map<std::string, double> shares;
+  for (std::string line; std::getline(lines, line);)
+    for (const char* row : {"conv1 ", "ops ", "host ", "gaps ", "step "})
+      if (line.starts_with(row)) shares[row] = std::stod(line.substr(line.rfind(' ') + 1));
+  ASSERT_EQ(shares.size(), 5U) << table;
+  EXPECT_NEAR(shares.at("conv1 "), 47.7, 1e-9) << table;
+  EXPECT_NEAR(shares.at("step "), 100, 1e-9) << table;
+  // Three numbers rounded to 0.1.
+  EXPECT_NEAR(shares.at("ops ") + shares.at("host ") + shares.at("gaps "), 100, 3 * 0.05 + 1e-9) << table;
+  // The gaps' median and deviation.
+  EXPECT_NE(table.find("0.020   0.010"), std::string::npos) << table;
 }
 
 TEST(DeviceProfile, Says_What_Is_Not_In_It) {

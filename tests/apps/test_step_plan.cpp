@@ -2,10 +2,12 @@
 
 #include "apps/measure/step_plan.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "apps/measure/plan_report.h"
 #include "engine/imaginary_memory.h"
@@ -105,6 +107,45 @@ TEST(ImaginaryMemory, Refuses_To_Be_Read_Or_Gives_Zeros) {
   zeros.download(host.data(), zeros.allocate(3), 3);
   EXPECT_EQ(host, (std::array<char, 3>{}));
   EXPECT_NE(zeros.allocate(0), zeros.allocate(0));
+}
+
+/// As printed: a floor is the last cell of its line.
+TEST(StepPlan, Floors_Of_The_Rows_Add_Up_To_That_Of_The_Step) {
+  const StepSpec spec{.batch_size = 8, .precision = Precision::kBf16};
+  const StepPlan plan = plan_step(spec);
+  // Between the rates of VGG11's ops, so that some are bound by memory and some by arithmetic.
+  const Ceilings ceilings{.bytes_per_second = 3e12, .flops_per_second = 100e12};
+  double expected = 0, flops = 0, bytes = 0;
+  for (const PlannedOp& op : plan) {
+    expected += 1e6 * std::max(op.cost.flops / 100e12, op.moved_bytes / 3e12);
+    flops += op.cost.flops;
+    bytes += op.moved_bytes;
+  }
+  ASSERT_GT(expected, 1.01e6 * std::max(flops / 100e12, bytes / 3e12));
+  for (const PlanRows rows : {PlanRows::kOp, PlanRows::kLayer}) {
+    const std::string table = to_table(plan, spec, rows, ceilings, 1e-6);
+    std::istringstream lines(table);
+    std::string line;
+    std::getline(lines, line);  // the header and its rule
+    std::getline(lines, line);
+    double sum = 0;
+    int count = 0;
+    while (std::getline(lines, line) && !line.starts_with("step ")) {
+      std::istringstream last(line.substr(line.rfind(' ') + 1));
+      if (double floor = 0; last >> floor) {
+        sum += floor;
+        ++count;
+      }
+    }
+    ASSERT_TRUE(line.starts_with("step ")) << table;
+    const double total = std::stod(line.substr(line.rfind(' ') + 1));
+    EXPECT_GT(count, 5) << table;
+    // Every number is rounded to 0.1.
+    EXPECT_NEAR(total, expected, 0.05 + 1e-9) << table;
+    EXPECT_NEAR(total, sum, 0.05 * (count + 1) + 1e-9) << table;
+    EXPECT_NE(table.find(fmt::format("{:.3f} ms one op after another", 1e-3 * expected)), std::string::npos)
+        << table;
+  }
 }
 
 TEST(StepPlan, Floors_Are_For_The_Step_They_Were_Counted_For) {
