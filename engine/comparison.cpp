@@ -170,37 +170,25 @@ SpreadComparison compare_spreads(std::span<const double> first, std::span<const 
   return result;
 }
 
-LocationComparison compare_locations(std::span<const double> first, std::span<const double> second) {
-  constexpr std::size_t kFewest = 2;
-  const SampleStatistics a = of_group(first, kFewest, "equal means"),
-                         b = of_group(second, kFewest, "equal means");
+LocationComparison compare_locations(std::span<const double> group, std::span<const double> control) {
+  const SampleStatistics one = of_group(group, 1, "a mean and a control's"),
+                         many = of_group(control, 2, "a control's mean");
   LocationComparison result;
-  result.difference = a.mean - b.mean;
-  const double a_error = square(a.sample_deviation) / a.count, b_error = square(b.sample_deviation) / b.count;
-  const double error = std::sqrt(a_error + b_error);
-  const double freedom =
-      square(a_error + b_error) / (square(a_error) / (a.count - 1) + square(b_error) / (b.count - 1));
-  if (error > 0) {
+  result.difference = one.mean - many.mean;
+  if (many.minimum == many.maximum) {
+    result.difference_interval = {.lower = kNaN, .upper = kNaN};
+    result.p_value = kNaN;
+  } else {
+    const double freedom = many.count - 1;
+    const double error = many.sample_deviation * std::sqrt(1 + 1.0 / many.count);
     result.p_value = student_t_two_sided(result.difference / error, freedom);
     const double half = student_t_two_sided_quantile(0.05, freedom) * error;
     result.difference_interval = {.lower = result.difference - half, .upper = result.difference + half};
-  } else {  // no spread at all
-    result.p_value = result.difference == 0 ? 1 : 0;
-    result.difference_interval = {.lower = result.difference, .upper = result.difference};
   }
-  const double pooled_freedom = a.count + b.count - 2;
-  const double pooled =
-      std::sqrt(((a.count - 1) * square(a.sample_deviation) + (b.count - 1) * square(b.sample_deviation)) /
-                pooled_freedom);
-  // The exact correction, Γ(m/2)/(√(m/2)·Γ((m−1)/2)).
-  const double correction =
-      std::exp(std::lgamma(pooled_freedom / 2) - std::lgamma((pooled_freedom - 1) / 2)) /
-      std::sqrt(pooled_freedom / 2);
-  result.hedges_g = result.difference == 0 ? 0 : correction * result.difference / pooled;
   double sign = 0;
-  for (const double x : first)
-    for (const double y : second) sign += (x > y) - (x < y);
-  result.cliffs_delta = sign / (double(a.count) * b.count);
+  for (const double x : group)
+    for (const double y : control) sign += (x > y) - (x < y);
+  result.cliffs_delta = sign / (double(one.count) * many.count);
   return result;
 }
 

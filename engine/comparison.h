@@ -1,6 +1,6 @@
 #pragma once
-/// Two groups of results set against each other, such as the runs of ten permutations against those of ten
-/// seeds: do they spread differently, do they lie elsewhere?
+/// Two groups of results set against each other, such as the runs of ten permutations with one seed against
+/// those of ten seeds: do they spread differently, do they lie elsewhere?
 
 #include <cstddef>
 #include <span>
@@ -29,20 +29,28 @@ struct SpreadComparison {
 /// both groups give NaN statistics.
 SpreadComparison compare_spreads(std::span<const double> first, std::span<const double> second);
 
-/// Whether two groups lie elsewhere.
+/// Whether a group of values that share one draw (runs with one seed) lies elsewhere than a control, each
+/// value of which has a draw of its own (runs with many seeds).
 struct LocationComparison {
-  double difference = 0;         ///< mean of the first group less that of the second
-  Interval difference_interval;  ///< 95 % of it, Welch's
-  double p_value = 1;  ///< two-sided, of Welch's t ("The generalization of Student's problem", 1947)
-  /// Hedges' g (1981): the difference over the pooled deviation, corrected for few values.
-  double hedges_g = 0;
-  /// Cliff's δ (1993): the part of pairs in which the first group's value is larger, less the part in which
-  /// it is smaller, in [−1, 1].
+  double difference = 0;  ///< mean of the group less that of the control
+  /// 95 %: difference ± t_{0.975, n−1}·s·√(1 + 1/n), n and s the count and the sample deviation of the
+  /// control. By the half of it one more draw differs from the control's mean (the prediction interval of a
+  /// normal law).
+  Interval difference_interval;
+  double p_value = 1;  ///< two-sided, of t = difference/(s·√(1 + 1/n)) with n − 1 degrees of freedom
+  /// Cliff's δ (1993): the part of pairs in which the group's value is larger, less the part in which it is
+  /// smaller, in [−1, 1]. It describes; what it would be by chance depends on the draw that the group shares.
   double cliffs_delta = 0;
 };
 
-/// Throws Error for fewer than two values in a group, or one that is not finite.
-LocationComparison compare_locations(std::span<const double> first, std::span<const double> second);
+/// The group's mean counts as one more draw, however many values it is of: all of them share the luck of
+/// theirs, so that more values bring it no nearer to the mean over draws. Welch's t takes every value for a
+/// draw of its own, and would lay that luck to what the group varies. The group's values are taken as they
+/// are: nothing is said of others that it might have. Where one of the control's values is of the group's
+/// draw, the means share its luck, and the test is too cautious. Interval and p-value are NaN where all
+/// values of the control are equal. Throws Error for an empty group, fewer than two values in the control, or
+/// one that is not finite.
+LocationComparison compare_locations(std::span<const double> group, std::span<const double> control);
 
 /// Fewest pairs that rank_correlation() gives an interval for. Of so few pairs many are in perfect order by
 /// chance, where Fisher's z is infinite and the interval would have no width: of samples of four pairs of a

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <string_view>
 
 #include "apps/report/report_statistics.h"
+#include "apps/report/shared_runs.h"
 
 namespace gnc {
 namespace {
@@ -74,6 +76,40 @@ std::vector<std::string> differences(const RunGroup& a, const RunGroup& b) {
   return texts;
 }
 
+/// Of the finished runs.
+std::set<std::uint64_t> seeds_of(const RunGroup& group) {
+  std::set<std::uint64_t> seeds;
+  for (const RunRecord& run : group.runs)
+    if (run.is_finished()) seeds.insert(run.seed);
+  return seeds;
+}
+
+/// What there is to say of a group and a control that have runs enough each.
+void add_notes_of_pair(const RunGroup& group, const RunGroup& control, ComparisonNotes& notes) {
+  for (const auto& [run, control_run] : shared_runs(group, control))
+    notes.left_out.push_back(fmt::format(
+        "{} of {} is {} of its control {} (the same seed, parameters and cross-entropies, to the bit): the "
+        "group is compared without it.",
+        run->name, group.name, control_run->name, control.name));
+  const std::size_t own = own_runs(group, control).size();
+  if (own < kFewestToCompare) {
+    notes.missing.push_back(
+        fmt::format("{} has too few runs of its own to be compared with {}: {} of {} finished; it needs {}.",
+                    group.name, control.name, own, finished_runs(group), kFewestToCompare));
+    return;
+  }
+  const std::vector<std::string> texts = differences(group, control);
+  if (!texts.empty())
+    notes.warnings.push_back(fmt::format("{} and its control {} differ in more than what is varied: {}.",
+                                         group.name, control.name, fmt::join(texts, "; ")));
+  const std::set<std::uint64_t> seeds = seeds_of(control);
+  for (const std::uint64_t seed : seeds_of(group))
+    if (!seeds.contains(seed))
+      notes.warnings.push_back(fmt::format(
+          "{} was trained with seed {}, which no finished run of its control {} has: those have {}.",
+          group.name, seed, control.name, fmt::join(seeds, ", ")));
+}
+
 }  // namespace
 
 ComparisonNotes comparison_notes(std::span<const RunGroup> groups) {
@@ -96,11 +132,7 @@ ComparisonNotes comparison_notes(std::span<const RunGroup> groups) {
   for (const RunGroup& group : groups) {
     if (group.is_control() || !is_comparable(group)) continue;
     for (const RunGroup& control : groups) {
-      if (!control.is_control() || !is_comparable(control)) continue;
-      const std::vector<std::string> texts = differences(group, control);
-      if (texts.empty()) continue;
-      notes.warnings.push_back(fmt::format("{} and its control {} differ in more than what is varied: {}.",
-                                           group.name, control.name, fmt::join(texts, "; ")));
+      if (control.is_control() && is_comparable(control)) add_notes_of_pair(group, control, notes);
     }
   }
   return notes;

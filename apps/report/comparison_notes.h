@@ -12,10 +12,14 @@ namespace gnc {
 
 /// Sentences for people; empty where everything is compared and nothing is doubtful, and for a run alone.
 struct ComparisonNotes {
-  /// What is missing: a control, or for each group with too few finished runs how many it has and needs.
+  /// What is missing: a control, or for each group with too few finished runs, and for each pair with too few
+  /// that are not shared, how many it has and needs.
   std::vector<std::string> missing;
+  /// For each comparison the runs of the group that are runs of the control, too
+  /// (apps/report/shared_runs.h), and do not count on the group's side.
+  std::vector<std::string> left_out;
   /// For each comparison (apps/report/report_statistics.h) of groups that differ in more than what is varied,
-  /// the settings and both values.
+  /// the settings and both values; and the seeds of a group that no finished run of its control has.
   std::vector<std::string> warnings;
 };
 

@@ -299,10 +299,10 @@ void write_matrices(const std::filesystem::path& directory, const std::string& e
                                                best.finished, 100 * run.number("test_accuracy"));
   const auto draw = [&](const char* file, const char* title, const char* note, HeatMap map) {
     if (map.values.size() == 0 || !map.values.allFinite()) return;
-    map.diagonal = Diagonal::kIsGrey;
     write_heat_map(directory / fmt::format("{}.{}", file, extension),
                    {.title = fmt::format("{}: {}", title, name), .notes = {note, chosen}}, map);
   };
+  // The diagonals of cosines, all 1, are shown: with them frame and class means have one scale, -1 to 1.
   draw("frame", "Frame", "Cosines of the classifier's vectors of class i (row) and j (column).",
        {.values = cosines(run.frame), .color_label = "cos"});
   draw("class-means", "Class means",
@@ -310,10 +310,13 @@ void write_matrices(const std::filesystem::path& directory, const std::string& e
        {.values = cosines(run.class_means), .color_label = "cos"});
   draw("margins", "Margins",
        "γ of class i (row) against class j (column): the least (M_i − M_j)ᵀz, training set.",
-       {.values = run.margins, .color_label = "γ"});
+       {.values = run.margins, .diagonal = Diagonal::kIsGrey, .color_label = "γ"});
   draw("confusions", "Confusions",
        "Test pictures of class i (row) taken for class j (column); the diagonal is out of the scale.",
-       {.values = run.confusion, .kind = HeatMapValues::kCounts, .color_label = "pictures"});
+       {.values = run.confusion,
+        .kind = HeatMapValues::kCounts,
+        .diagonal = Diagonal::kIsGrey,
+        .color_label = "pictures"});
 }
 
 }  // namespace

@@ -15,6 +15,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kMatricesNote =
+    "Cosines of frame and class means have one scale, -1 to 1. Grey: the diagonal of margins and confusions, "
+    "which would drown the rest.";
+
 void replace(std::string& text, std::string_view place, std::string_view with) {
   const std::size_t at = text.find(place);
   require(at != std::string::npos, "report: the page has no {}", place);
@@ -107,13 +111,10 @@ CsvTable only(const CsvTable& table, const std::set<std::string>& keys) {
 std::string report_page(std::span<const RunGroup> groups, std::span<const ReportTable> tables,
                         const PageOptions& options) {
   const ComparisonNotes notes = comparison_notes(groups);
-  Json data = {{"version", options.version},
-               {"reload_seconds", options.reload_seconds},
-               {"matrices_note", "Grey: the diagonal, which would drown the rest."},
-               {"missing", notes.missing},
-               {"warnings", notes.warnings},
-               {"names", names_of(tables)},
-               {"groups", Json::array()},
+  Json data = {{"version", options.version},     {"reload_seconds", options.reload_seconds},
+               {"matrices_note", kMatricesNote}, {"missing", notes.missing},
+               {"left_out", notes.left_out},     {"warnings", notes.warnings},
+               {"names", names_of(tables)},      {"groups", Json::array()},
                {"tables", Json::object()}};
   for (const RunGroup& group : groups)
     data["groups"].push_back({{"name", group.name},
@@ -126,12 +127,10 @@ std::string report_page(std::span<const RunGroup> groups, std::span<const Report
   for (const ReportTable& table : tables) {
     if (is_matrix(table) && table.table.size() > kMostMatrixRows) {
       data["tables"][table.name] = only(table.table, telling_runs(groups)).to_string();
-      data["matrices_note"] =
-          "Grey: the diagonal, which would drown the rest. To keep this page light it holds the matrices of "
-          "the "
-          "runs with the lowest, middle and highest test accuracy of each group; the CSV files beside it "
-          "have "
-          "those of all.";
+      data["matrices_note"] = std::string(kMatricesNote) +
+                              " To keep this page light it holds the matrices of the runs with the lowest, "
+                              "middle and highest test accuracy of each group; the CSV files beside it have "
+                              "those of all.";
     } else {
       data["tables"][table.name] = table.table.to_string();
     }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "apps/report/shared_runs.h"
 #include "engine/bootstrap.h"
 #include "engine/comparison.h"
 #include "engine/error.h"
@@ -36,6 +37,14 @@ std::vector<double> finished_values(const RunGroup& group, const std::string& ke
   return values;
 }
 
+/// The same of the runs that are compared with a control.
+std::vector<double> own_values(const RunGroup& group, const RunGroup& control, const std::string& key) {
+  std::vector<double> values;
+  for (const RunRecord* run : own_runs(group, control))
+    if (std::isfinite(run->number(key))) values.push_back(run->number(key));
+  return values;
+}
+
 std::vector<std::string> numbers(std::initializer_list<double> values) {
   std::vector<std::string> texts;
   for (const double value : values) texts.push_back(csv_number(value));
@@ -53,15 +62,6 @@ void add_row(CsvTable& table, std::vector<std::string> texts, std::initializer_l
   for (std::string& number : numbers(values)) texts.push_back(std::move(number));
   texts.push_back(std::move(note));
   table.add_row(std::move(texts));
-}
-
-/// Why there is no interval; empty where there is one.
-std::string no_interval(const Interval& interval, std::size_t runs, std::size_t fewest,
-                        const char* otherwise) {
-  if (!std::isnan(interval.lower)) return {};
-  if (runs < fewest)
-    return fmt::format("no interval: {} run{}, and it takes {}", runs, runs == 1 ? "" : "s", fewest);
-  return fmt::format("no interval: {}", otherwise);
 }
 
 double mean_of(std::span<const double> values) { return summarize(values).mean; }
@@ -87,6 +87,14 @@ std::vector<std::string> quantities(const RunGroup& group) {
 }
 
 }  // namespace
+
+std::string no_interval(const Interval& interval, std::size_t runs, std::size_t fewest,
+                        std::string_view otherwise) {
+  if (!std::isnan(interval.lower)) return {};
+  if (runs < fewest)
+    return fmt::format("no interval: {} run{}, and it takes {}", runs, runs == 1 ? "" : "s", fewest);
+  return fmt::format("no interval: {}", otherwise);
+}
 
 CsvTable statistics_table(std::span<const RunGroup> groups) {
   CsvTable table(std::vector<std::string>{"group", "vary", "metric", "runs", "mean", "mean_lower",
@@ -117,25 +125,28 @@ CsvTable statistics_table(std::span<const RunGroup> groups) {
 
 CsvTable comparison_table(std::span<const RunGroup> groups) {
   CsvTable table(std::vector<std::string>{
-      "metric", "group", "control", "deviation_ratio", "deviation_ratio_lower", "deviation_ratio_upper",
-      "brown_forsythe", "p_value", "permutation_p_value", "mean_difference", "mean_difference_lower",
-      "mean_difference_upper", "mean_p_value", "hedges_g", "cliffs_delta"});
+      "metric", "group", "control", "runs", "control_runs", "deviation_ratio", "deviation_ratio_lower",
+      "deviation_ratio_upper", "brown_forsythe", "p_value", "permutation_p_value", "mean_difference",
+      "mean_difference_lower", "mean_difference_upper", "mean_p_value", "cliffs_delta", "note"});
   for (const std::string metric : kComparedMetrics) {
     for (const RunGroup& group : groups) {
       if (group.is_control()) continue;
-      const std::vector<double> values = finished_values(group, metric);
-      if (values.size() < kFewestToCompare) continue;
       for (const RunGroup& control : groups) {
-        const std::vector<double> others = finished_values(control, metric);
-        if (!control.is_control() || others.size() < kFewestToCompare) continue;
+        if (!control.is_control()) continue;
+        const std::vector<double> values = own_values(group, control, metric),
+                                  others = finished_values(control, metric);
+        if (std::min(values.size(), others.size()) < kFewestToCompare) continue;
         const SpreadComparison spread = compare_spreads(values, others);
         const LocationComparison location = compare_locations(values, others);
         add_row(
-            table, {metric, group.name, control.name},
+            table,
+            {metric, group.name, control.name, std::to_string(values.size()), std::to_string(others.size())},
             {spread.deviation_ratio, spread.deviation_ratio_interval.lower,
              spread.deviation_ratio_interval.upper, spread.statistic, spread.p_value,
              spread.permutation_p_value, location.difference, location.difference_interval.lower,
-             location.difference_interval.upper, location.p_value, location.hedges_g, location.cliffs_delta});
+             location.difference_interval.upper, location.p_value, location.cliffs_delta},
+            no_interval(location.difference_interval, others.size(), kFewestToCompare,
+                        "all runs of the control are equal"));
       }
     }
   }

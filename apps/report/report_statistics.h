@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "apps/report/run_records.h"
 #include "engine/csv.h"
+#include "engine/probability.h"
 
 namespace gnc {
 
@@ -18,16 +21,24 @@ namespace gnc {
 /// permutation), as group "paper: …".
 CsvTable statistics_table(std::span<const RunGroup> groups);
 
+/// What a row's `note` says of an interval that is NaN: "no interval: 4 runs, and it takes 6", or where there
+/// are `fewest` the reason `otherwise`. Empty where there is an interval.
+std::string no_interval(const Interval& interval, std::size_t runs, std::size_t fewest,
+                        std::string_view otherwise);
+
 /// Fewest finished runs of a group that is compared: engine/comparison.h's medians and deviations take as
 /// many.
 inline constexpr std::size_t kFewestToCompare = 3;
 
-/// Each group set against each control (vary seed), both of at least kFewestToCompare finished runs, by
-/// test_ce and test_accuracy:
-///   metric,group,control,deviation_ratio,deviation_ratio_lower,deviation_ratio_upper,brown_forsythe,p_value,
-///   permutation_p_value,mean_difference,mean_difference_lower,mean_difference_upper,mean_p_value,hedges_g,
-///   cliffs_delta
-/// as engine/comparison.h defines them. Accuracies are fractions.
+/// Each group set against each control (vary seed), both of at least kFewestToCompare finished runs, those
+/// not counted that the group has in common with the control (apps/report/shared_runs.h), by test_ce and
+/// test_accuracy:
+///   metric,group,control,runs,control_runs,deviation_ratio,deviation_ratio_lower,deviation_ratio_upper,
+///   brown_forsythe,p_value,permutation_p_value,mean_difference,mean_difference_lower,mean_difference_upper,
+///   mean_p_value,cliffs_delta,note
+/// as engine/comparison.h defines them: the runs of a group share one seed, so that its mean is one draw
+/// among the control's, and Welch's test, for groups that both vary the seed, is not made. `note` says why
+/// the difference has no interval. Accuracies are fractions.
 CsvTable comparison_table(std::span<const RunGroup> groups);
 
 /// Spearman's ρ between each number of the results (collapse metrics, margins, bounds) and an outcome,

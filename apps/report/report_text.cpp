@@ -70,6 +70,22 @@ std::string statistics_text(const CsvTable& table) {
   return text.to_string() + notes;
 }
 
+/// "p = 0.042", or what it is less than.
+std::string p_text(double p) {
+  if (std::isnan(p)) return "p n/a";
+  return p < 0.001 ? "p < 0.001" : fmt::format("p = {:.3f}", p);
+}
+
+/// "0.729 below (difference -1.200 … -0.258)".
+std::string difference_text(double difference, double lower, double upper, bool is_accuracy) {
+  const char* side = difference < 0 ? "below" : difference > 0 ? "above" : "apart";
+  const std::string interval =
+      std::isnan(lower)
+          ? "interval n/a"
+          : fmt::format("difference {} … {}", shown(lower, is_accuracy), shown(upper, is_accuracy));
+  return fmt::format("{} {} ({})", shown(std::abs(difference), is_accuracy), side, interval);
+}
+
 std::string comparisons_text(const CsvTable& table) {
   std::string text;
   for (int row = 0; row < table.size(); ++row) {
@@ -78,14 +94,25 @@ std::string comparisons_text(const CsvTable& table) {
     text += fmt::format(
         "{} of {} against {}:\n"
         "  spread: deviation {:.2f} times the control's ({:.2f} … {:.2f} if normal); equal variances: "
-        "p = {:.3f} (Brown-Forsythe), {:.3f} (permutations)\n"
-        "  mean: {} above ({} … {}); p = {:.3f} (Welch), Hedges' g {:.2f}, Cliff's delta {:.2f}\n",
+        "{} (Brown-Forsythe), {} (permutations)\n"
+        "  mean: {}; {} (one draw of the seed), Cliff's delta {:.2f}\n",
         table.text(row, "metric"), table.text(row, "group"), table.text(row, "control"),
-        at("deviation_ratio"), at("deviation_ratio_lower"), at("deviation_ratio_upper"), at("p_value"),
-        at("permutation_p_value"), shown(at("mean_difference"), is_accuracy),
-        shown(at("mean_difference_lower"), is_accuracy), shown(at("mean_difference_upper"), is_accuracy),
-        at("mean_p_value"), at("hedges_g"), at("cliffs_delta"));
+        at("deviation_ratio"), at("deviation_ratio_lower"), at("deviation_ratio_upper"),
+        p_text(at("p_value")), p_text(at("permutation_p_value")),
+        difference_text(at("mean_difference"), at("mean_difference_lower"), at("mean_difference_upper"),
+                        is_accuracy),
+        p_text(at("mean_p_value")), at("cliffs_delta"));
+    if (const std::string& note = table.text(row, "note"); !note.empty())
+      text += fmt::format("  mean: {}\n", note);
   }
+  if (!text.empty())
+    text +=
+        "A group's runs share one seed: its mean counts as one more draw among the control's (t with one "
+        "degree "
+        "of freedom less than the control\n"
+        "has runs, 95 % prediction interval). Welch's test would take each of its runs for a draw of its own "
+        "and "
+        "that seed's luck for an effect.\n";
   return text;
 }
 
@@ -114,6 +141,7 @@ std::string report_text(std::span<const RunGroup> groups) {
   text += statistics_text(statistics_table(groups)) + "\n";
   text += comparisons_text(comparison_table(groups));
   const ComparisonNotes notes = comparison_notes(groups);
+  for (const std::string& left_out : notes.left_out) text += left_out + "\n";
   for (const std::string& warning : notes.warnings) text += fmt::format("warning: {}\n", warning);
   for (const std::string& missing : notes.missing) text += missing + "\n";
   return text + "\n";
@@ -133,6 +161,7 @@ Json report_summary(std::span<const RunGroup> groups) {
   summary["ranks"] = objects(rank_table(groups), words);
   const ComparisonNotes notes = comparison_notes(groups);
   summary["missing"] = notes.missing;
+  summary["left_out"] = notes.left_out;
   summary["warnings"] = notes.warnings;
   return summary;
 }

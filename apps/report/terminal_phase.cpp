@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "apps/report/report_statistics.h"
 #include "engine/probability.h"
 #include "engine/statistics.h"
 
@@ -33,10 +34,13 @@ Ends ends_of(const CsvTable& epochs, const char* column, int first_row) {
 
 double mean_of(const std::vector<double>& values) { return summarize(values).mean; }
 
-/// 95 % of the mean.
-Interval mean_interval(const std::vector<double>& values) {
-  if (values.size() < 2) return {kNaN, kNaN};
+constexpr std::size_t kFewestForInterval = 2;
+
+/// 95 % of the mean; none where the values are the same but for `rounding`.
+Interval mean_interval(const std::vector<double>& values, double rounding) {
+  if (values.size() < kFewestForInterval) return {kNaN, kNaN};
   const SampleStatistics statistics = summarize(values);
+  if (statistics.range() <= rounding) return {kNaN, kNaN};
   const auto count = static_cast<double>(values.size());
   const double half =
       student_t_two_sided_quantile(0.05, count - 1) * statistics.sample_deviation / std::sqrt(count);
@@ -69,10 +73,11 @@ CsvTable terminal_table(std::span<const RunGroup> groups) {
 
 CsvTable terminal_changes_table(std::span<const RunGroup> groups) {
   CsvTable table(std::vector<std::string>{"group", "quantity", "runs", "start", "end", "change",
-                                          "change_lower", "change_upper", "rose"});
+                                          "change_lower", "change_upper", "rose", "note"});
   for (const RunGroup& group : groups)
     for (const char* quantity : kTerminalQuantities) {
       std::vector<double> starts, ends, changes;
+      double largest = 0;
       for (const RunRecord& run : group.runs) {
         const int row = terminal_row(run.metrics);
         if (row < 0) continue;
@@ -81,14 +86,18 @@ CsvTable terminal_changes_table(std::span<const RunGroup> groups) {
         starts.push_back(found.start);
         ends.push_back(found.end);
         changes.push_back(found.end - found.start);
+        largest = std::max({largest, std::abs(found.start), std::abs(found.end)});
       }
       if (changes.empty()) continue;
-      const Interval interval = mean_interval(changes);
+      // Both ends of a change are rounded by ε/2 of the largest, the change by no more than ε: two changes
+      // that would be equal differ by up to 4ε of it.
+      const Interval interval = mean_interval(changes, 4 * std::numeric_limits<double>::epsilon() * largest);
       table.add_row(
           {group.name, quantity, std::to_string(changes.size()), csv_number(mean_of(starts)),
            csv_number(mean_of(ends)), csv_number(mean_of(changes)), csv_number(interval.lower),
            csv_number(interval.upper),
-           std::to_string(std::ranges::count_if(changes, [](double change) { return change > 0; }))});
+           std::to_string(std::ranges::count_if(changes, [](double change) { return change > 0; })),
+           no_interval(interval, changes.size(), kFewestForInterval, "all runs change by the same")});
     }
   return table;
 }

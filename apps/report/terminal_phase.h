@@ -27,9 +27,10 @@ CsvTable terminal_table(std::span<const RunGroup> groups);
 
 /// What changed within it: for each group and quantity the first value that was measured in the terminal
 /// phase and the last one, as means over the runs that have two, and the change of the same runs with its
-/// 95 % interval (paired, Student's t; nan for fewer than two runs):
-///   group,quantity,runs,start,end,change,change_lower,change_upper,rose
-/// `rose`: in how many of them it became more.
+/// 95 % interval (paired, Student's t; nan for fewer than two runs, and where all change by the same but for
+/// rounding):
+///   group,quantity,runs,start,end,change,change_lower,change_upper,rose,note
+/// `rose`: in how many of them it became more. `note`: why there is no interval.
 CsvTable terminal_changes_table(std::span<const RunGroup> groups);
 
 }  // namespace gnc

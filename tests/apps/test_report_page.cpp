@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "apps/report/report_page.h"
 #include "engine/file.h"
@@ -31,6 +32,11 @@ std::vector<RunGroup> made_groups() {
   add_layers(groups[0], {"layers.0", "projection"});
   add_layers(groups[1], {"layers.0", "projection"});
   add_layers(groups[2], {"conv1", "layer1.0", "projection"});
+  CsvTable& features = groups[0].runs[1].features =
+      CsvTable(std::vector<std::string>{"label", "z0", "z1", "z2"});
+  for (int i = 0; i < 12; ++i)  // 5i mod 12 and its like: no axis is in order, no end stands at an end
+    features.add_row({std::to_string(i % 3), std::to_string((5 * i + 3) % 12),
+                      std::to_string((7 * i + 4) % 12), std::to_string((11 * i + 5) % 12)});
   return groups;
 }
 
@@ -119,6 +125,7 @@ TEST_F(ReportPage, Keeps_Marks_And_Wide_Tables_Readable) {
       layer_charts: [...document.querySelectorAll('canvas[id^="layer-chart"]')].map((canvas) => [canvas.id, Chart.getChart(canvas).data.labels]),
       epochs: Chart.getChart("curve-chart").scales.x.ticks.map((tick) => tick.value),
       confusions: document.getElementById("map-count").parentElement.querySelector(".bar").textContent,
+      cosines: ["map-frame", "map-class-means"].map((id) => document.getElementById(id).parentElement.querySelector(".bar").textContent),
       margins: document.getElementById("map-margin").parentElement.querySelector(".bar").textContent,
     };
   )js");
@@ -147,6 +154,47 @@ TEST_F(ReportPage, Keeps_Marks_And_Wide_Tables_Readable) {
     EXPECT_EQ(epoch.get<double>(), std::round(epoch.get<double>()));
   EXPECT_EQ(answer["confusions"], "07") << "from 0 to the largest count, not from its opposite";
   EXPECT_EQ(answer["margins"], "-0.5000.500");
+  EXPECT_EQ(answer["cosines"], nlohmann::json::array({"-1.001.00", "-1.001.00"})) << "one scale for both";
+}
+
+TEST_F(ReportPage, Draws_Every_Point_Within_The_Axes) {
+  // Of each choice of each scatter plot: how many points it has, and those that are not where they are seen.
+  const nlohmann::json answer = seen(R"js(
+    const answer = {};
+    for (const id of ["spread", "against-accuracy", "feature-scatter"]) {
+      const figure = document.getElementById(id).closest("figure");
+      for (const select of figure.querySelectorAll("select")) {
+        for (const option of select.options) {
+          select.value = option.value;
+          select.dispatchEvent(new Event("change"));
+          await later();
+          const chart = Chart.getChart(id), area = chart.chartArea;
+          const one = answer[`${id} ${option.value}`] = { points: 0, outside: [] };
+          chart.data.datasets.forEach((set, k) => set.data.forEach((point, i) => {
+            if (set.type === "line") return;  // the mean and its interval
+            ++one.points;
+            const { x, y } = chart.getDatasetMeta(k).data[i], { x: xs, y: ys } = chart.scales;
+            const isWithin = point.x >= xs.min && point.x <= xs.max && point.y >= ys.min && point.y <= ys.max &&
+              x >= area.left - 0.5 && x <= area.right + 0.5 && y >= area.top - 0.5 && y <= area.bottom + 0.5;
+            if (!isWithin) one.outside.push([set.label, point.x, point.y]);
+          }));
+        }
+      }
+    }
+    return answer;
+  )js");
+  SKIP_WITHOUT(answer);
+  // Fourteen runs are finished; one of them has the features of twelve pictures.
+  std::set<std::string> plots;
+  for (const auto& [choice, plot] : answer.items()) {
+    plots.insert(choice.substr(0, choice.find(' ')));
+    EXPECT_EQ(plot["points"], choice.starts_with("feature-scatter") ? 12 : 14) << choice;
+    EXPECT_EQ(plot["outside"], nlohmann::json::array()) << choice;
+  }
+  EXPECT_EQ(plots, (std::set<std::string>{"against-accuracy", "feature-scatter", "spread"}));
+  for (const char* choice : {"spread test_ce", "against-accuracy test_ce", "against-accuracy nc1",
+                             "feature-scatter z0,z1", "feature-scatter z1,z2"})
+    EXPECT_TRUE(answer.contains(choice)) << choice;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "apps/report/report_statistics.h"
 #include "apps/report/report_tables.h"
 #include "apps/report/report_text.h"
+#include "apps/report/terminal_phase.h"
 #include "tests/apps/made_runs.h"
 #include "tests/apps/png_pixels.h"
 #include "tests/support/temp_dir.h"
@@ -124,6 +125,129 @@ TEST(ComparisonNotes, WarnOfSettingsBeyondWhatIsVaried) {
   EXPECT_NE(report_text(groups).find("warning: perms and its control seeds"), std::string::npos);
 }
 
+/// Permutations with seed 3 of which run 0 is the third of the seeds 1 to 4.
+std::vector<RunGroup> groups_with_a_shared_run() {
+  std::vector<RunGroup> groups = {made_group("perms", "permutation", {0.83, 0.74, 0.75, 0.76}),
+                                  made_group("seeds", "seed", {0.80, 0.82, 0.83, 0.85})};
+  for (RunGroup& group : groups)
+    for (RunRecord& run : group.runs) run.result["parameters"] = 1000;
+  for (RunRecord& run : groups[0].runs) run.seed = 3;
+  for (std::size_t i = 0; i < 4; ++i) groups[1].runs[i].seed = i + 1;
+  return groups;
+}
+
+TEST(SharedRuns, AreLeftOutOfComparisonsAndSaid) {
+  std::vector<RunGroup> groups = groups_with_a_shared_run();
+  const CsvTable table = comparison_table(groups);
+  const int row = row_with(table, {{"metric", "test_accuracy"}, {"group", "perms"}});
+  ASSERT_GE(row, 0);
+  EXPECT_EQ(table.text(row, "runs"), "3");
+  EXPECT_EQ(table.text(row, "control_runs"), "4");
+  // 0.74, 0.75, 0.76 against 0.80, 0.82, 0.83, 0.85, whose mean is 0.825: s = √(0.0013/3), three degrees of
+  // freedom, whose 97.5 % quantile of t is 3.182446305.
+  const double half = 3.182446305 * std::sqrt(0.0013 / 3 * 1.25);
+  EXPECT_NEAR(table.number(row, "mean_difference"), -0.075, 1e-15);
+  EXPECT_NEAR(table.number(row, "mean_difference_lower"), -0.075 - half, 1e-9 * half);
+  EXPECT_NEAR(table.number(row, "mean_difference_upper"), -0.075 + half, 1e-9 * half);
+  EXPECT_NEAR(table.number(row, "deviation_ratio"), 0.01 / std::sqrt(0.0013 / 3), 1e-12);
+  EXPECT_EQ(table.number(row, "cliffs_delta"), -1);
+  EXPECT_EQ(table.text(row, "note"), "");
+  const ComparisonNotes notes = comparison_notes(groups);
+  EXPECT_EQ(notes.left_out, (std::vector<std::string>{
+                                "run-00 of perms is run-02 of its control seeds (the same seed, parameters "
+                                "and cross-entropies, to the bit): the group is compared without it."}));
+  EXPECT_TRUE(notes.warnings.empty() && notes.missing.empty());
+  EXPECT_EQ(report_summary(groups)["left_out"], nlohmann::ordered_json(notes.left_out));
+  EXPECT_NE(report_text(groups).find("\n" + notes.left_out[0] + "\n"), std::string::npos);
+  // It stays in the table of runs and in the group's statistics.
+  const CsvTable statistics = statistics_table(groups);
+  EXPECT_EQ(statistics.text(row_with(statistics, {{"group", "perms"}, {"metric", "test_ce"}}), "runs"), "4");
+  // Without it two runs are too few.
+  groups[0].runs.pop_back();
+  EXPECT_EQ(comparison_table(groups).size(), 0);
+  EXPECT_EQ(comparison_notes(groups).missing,
+            (std::vector<std::string>{"perms has too few runs of its own to be compared with seeds: 2 of 3 "
+                                      "finished; it needs 3."}));
+}
+
+TEST(SharedRuns, AreTheSameInEveryNumber) {
+  const auto shared = [](const auto& change) {
+    std::vector<RunGroup> groups = groups_with_a_shared_run();
+    change(groups[0].runs[0]);
+    return comparison_notes(groups).left_out.size();
+  };
+  EXPECT_EQ(shared([](RunRecord&) {}), 1U);
+  EXPECT_EQ(shared([](RunRecord& run) { run.seed = 2; }), 0U);
+  for (const char* key : {"parameters", "train_ce", "test_ce"}) {
+    EXPECT_EQ(shared([&](RunRecord& run) {
+                const double value = run.number(key);
+                run.result[key] = std::nextafter(value, 2 * value);
+              }),
+              0U)
+        << key;
+    EXPECT_EQ(shared([&](RunRecord& run) { run.result.erase(key); }), 0U) << key;
+  }
+}
+
+TEST(ComparisonNotes, WarnOfASeedThatTheControlHasNot) {
+  std::vector<RunGroup> groups = groups_with_a_shared_run();
+  for (RunRecord& run : groups[0].runs) run.seed = 7;
+  const ComparisonNotes notes = comparison_notes(groups);
+  EXPECT_TRUE(notes.left_out.empty());
+  EXPECT_EQ(notes.warnings, (std::vector<std::string>{
+                                "perms was trained with seed 7, which no finished run of its control seeds "
+                                "has: those have 1, 2, 3, 4."}));
+}
+
+TEST(ReportText, SaysBelowAndHowSmallAPIs) {
+  // The means lie 7.5 points apart; three of the four runs of the group are its own.
+  const std::string text = report_text(groups_with_a_shared_run());
+  EXPECT_NE(text.find("  mean: 7.500 below (difference -14.907 … -0.093); p = 0.048 (one draw"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("  mean: 0.0750 above (difference 0.0009 … 0.1491); p = 0.048 (one draw"),
+            std::string::npos)
+      << text;
+  // Far from a control that hardly spreads, and from one that does not.
+  std::vector<RunGroup> groups = {made_group("perms", "permutation", {0.4, 0.41, 0.42}),
+                                  made_group("seeds", "seed", {0.80, 0.801, 0.802, 0.803})};
+  const std::string far = report_text(groups);
+  EXPECT_NE(far.find("; p < 0.001 (one draw"), std::string::npos) << far;
+  EXPECT_EQ(far.find("p = 0.000"), std::string::npos) << far;
+  groups[1] = made_group("seeds", "seed", {0.8, 0.8, 0.8});
+  const std::string equal = report_text(groups);
+  EXPECT_NE(equal.find("39.000 below (interval n/a); p n/a (one draw"), std::string::npos) << equal;
+  EXPECT_NE(equal.find("  mean: no interval: all runs of the control are equal\n"), std::string::npos)
+      << equal;
+}
+
+TEST(TerminalChanges, OfEqualRunsHaveNoInterval) {
+  // The smallest margin of made runs goes from 0.6 to 0.9 within the phase, the accuracy rises by 0.01, but
+  // for rounding.
+  std::vector<RunGroup> groups = {made_group("a", "permutation", first_of_eight(4))};
+  const auto expect_note = [&](const char* quantity, const std::string& note) {
+    const CsvTable table = terminal_changes_table(groups);
+    const int row = row_with(table, {{"quantity", quantity}});
+    ASSERT_GE(row, 0) << quantity;
+    EXPECT_EQ(table.text(row, "note"), note) << quantity;
+    EXPECT_EQ(std::isnan(table.number(row, "change_lower")), !note.empty()) << quantity;
+    EXPECT_EQ(std::isnan(table.number(row, "change_upper")), !note.empty()) << quantity;
+  };
+  expect_note("smallest_margin", "no interval: all runs change by the same");
+  expect_note("test_accuracy", "no interval: all runs change by the same");
+  CsvTable& epochs = groups[0].runs[1].metrics;
+  CsvTable other(epochs.header());
+  for (int row = 0; row < epochs.size(); ++row) {
+    std::vector<std::string> fields = epochs.row(row);
+    if (row == 2) fields.back() = "1.5";
+    other.add_row(fields);
+  }
+  epochs = other;
+  expect_note("smallest_margin", "");
+  groups[0].runs.resize(1);
+  expect_note("smallest_margin", "no interval: 1 run, and it takes 2");
+}
+
 TEST(QuantityNames, AreTheSameInAllPlaces) {
   EXPECT_EQ(quantity_name("test_accuracy").with_unit(), "test accuracy (%)");
   EXPECT_EQ(quantity_name("test_accuracy").factor, 100);
@@ -168,6 +292,22 @@ TEST(ReportFigures, HaveLayersOfEachArchitectureForItself) {
   };
   EXPECT_TRUE(has("layers-mlp.png", 0) && has("layers-mlp.png", 1) && has("layers-resnet18.png", 2));
   EXPECT_FALSE(has("layers-mlp.png", 2) || has("layers-resnet18.png", 0) || has("layers-resnet18.png", 1));
+}
+
+TEST(ReportFigures, GiveFrameAndClassMeansOneScale) {
+  const tests::TempDir folder;
+  std::vector<RunGroup> groups = {made_group("a", "permutation", first_of_eight(4))};
+  for (RunRecord& run : groups[0].runs) run.class_means << 1, 0, -1, 0, 1, 0;
+  write_report_figures(folder.path(), "png", groups);
+  // Cells of 320 by 320 pixels, of which three quarters are free of text: a diagonal of 1; the frame's
+  // cosines are -1/2 everywhere, those of the class means once (two cells) -1.
+  const auto has = [&](const char* file, double value, int cells) {
+    return tests::read_png(folder / file).count(diverging(value)) >= cells * 320 * 320 * 3 / 4;
+  };
+  for (const char* file : {"frame.png", "class-means.png"}) EXPECT_TRUE(has(file, 1, 3)) << file;
+  EXPECT_TRUE(has("frame.png", -0.5, 6));
+  EXPECT_FALSE(has("frame.png", -1, 1));
+  EXPECT_TRUE(has("class-means.png", -1, 2));
 }
 
 TEST(ReportFigures, FitAPage) {

@@ -91,24 +91,55 @@ TEST(CompareSpreads, SaysNothingOfGroupsWithoutAny) {
   expect_error<Error>([&] { compare_spreads(std::vector<double>{1, 2, NAN}, same); }, {"nan"});
 }
 
-TEST(CompareLocations, IsSciPys) {
+TEST(CompareLocations, CountsTheGroupAsOneDraw) {
   const LocationComparison locations = compare_locations(kFirst, kSecond);
-  // A difference of 0.08 of numbers near 88, whose last bit is 1.4e-14: 1e-12 of it.
+  // The control's eight values have mean 88 and s = √(0.28/7) = 0.2, so that t = −0.08/(0.2·√1.125) with
+  // seven degrees of freedom. A difference of 0.08 of numbers near 88, whose last bit is 1.4e-14: 1e-12 of
+  // it.
   expect_relative(locations.difference, -0.08);
-  expect_relative(locations.p_value, 0.699136663630427);
-  expect_relative(locations.difference_interval.lower, -0.522284555626232);
-  expect_relative(locations.difference_interval.upper, 0.362284555626207);
-  expect_relative(locations.hedges_g, -0.162973501541961);
+  expect_relative(locations.p_value, 0.717254642664772);
+  expect_relative(locations.difference_interval.lower, -0.581612552977827);
+  expect_relative(locations.difference_interval.upper, 0.421612552977827);
   expect_relative(locations.cliffs_delta, -0.0875);
+  // The other way round it is another question, of a control of ten values.
+  const LocationComparison other = compare_locations(kSecond, kFirst);
+  expect_relative(other.p_value, 0.901269698701676);
+  expect_relative(other.difference_interval.upper, 1.49826029020816);
 }
 
-TEST(CompareLocations, OfGroupsWithoutSpreadIsCertain) {
+TEST(CompareLocations, IsNotMoreCertainForMoreValuesOfOneDraw) {
+  std::vector<double> often;
+  for (int copy = 0; copy < 10; ++copy) often.insert(often.end(), kFirst.begin(), kFirst.end());
+  const LocationComparison few = compare_locations(kFirst, kSecond), many = compare_locations(often, kSecond);
+  expect_relative(many.p_value, few.p_value);
+  expect_relative(many.difference_interval.lower, few.difference_interval.lower);
+}
+
+TEST(CompareLocations, RejectsAsOftenAsItSaysWhereValuesShareADraw) {
+  // Nothing but the draw moves a value: ten of the group's 1, each of the control's 5. Of 4000 such pairs a
+  // level of 5 % rejects 200, ± four deviations of √(4000·0.05·0.95) = 13.8.
+  const RandomStream stream(7, "draws");
+  int rejected = 0;
+  for (std::uint64_t trial = 0; trial < 4000; ++trial) {
+    const std::vector<double> group(10, stream.normal(6 * trial));
+    std::vector<double> control;
+    for (std::uint64_t i = 1; i < 6; ++i) control.push_back(stream.normal(6 * trial + i));
+    rejected += compare_locations(group, control).p_value < 0.05;
+  }
+  EXPECT_GE(rejected, 145);
+  EXPECT_LE(rejected, 255);
+}
+
+TEST(CompareLocations, SayNothingOfAControlWithoutSpread) {
   const std::vector<double> ones = {1, 1}, twos = {2, 2, 2};
-  EXPECT_EQ(compare_locations(ones, ones).p_value, 1);
-  EXPECT_EQ(compare_locations(ones, ones).hedges_g, 0);
-  EXPECT_EQ(compare_locations(ones, twos).p_value, 0);
-  EXPECT_EQ(compare_locations(ones, twos).cliffs_delta, -1);
-  EXPECT_EQ(compare_locations(ones, twos).difference_interval.upper, -1);
+  const LocationComparison locations = compare_locations(ones, twos);
+  EXPECT_EQ(locations.difference, -1);
+  EXPECT_TRUE(std::isnan(locations.p_value));
+  EXPECT_TRUE(std::isnan(locations.difference_interval.lower));
+  EXPECT_TRUE(std::isnan(locations.difference_interval.upper));
+  EXPECT_EQ(locations.cliffs_delta, -1);
+  expect_error<Error>([&] { compare_locations(ones, std::vector<double>{1}); }, {"1 values", "at least 2"});
+  expect_error<Error>([&] { compare_locations({}, ones); }, {"0 values", "at least 1"});
 }
 
 TEST(RankCorrelation, IsSciPysWithTies) {

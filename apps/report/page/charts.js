@@ -29,6 +29,9 @@ const axis = (text, more = {}) => ({
 /** Options of an axis of epochs: nothing happens between them. */
 const wholeNumbers = { type: "linear", ticks: { precision: 0 } };
 
+/** What is finite of the points, in the order of x: with `parsing: false` Chart.js takes the first and the last for the ends of the axis. */
+const inOrder = (points) => points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)).sort((a, b) => a.x - b.x);
+
 /** A figure with a canvas that `draw(canvas)` turns into a chart. */
 function chartFigure(parent, id, label, csv) {
   const canvas = element("canvas", { id, role: "img", "aria-label": label, tabindex: "0" });
@@ -83,8 +86,8 @@ function curvesFigure(parent, id, name, label, preferred) {
     for (const [key, rows] of byRun(table)) {
       const group = rows[0][table.at.group];
       if (hidden.has(group)) continue;
-      const data = rows.map((row) => ({ x: Number(row[table.at.epoch]), y: factor * Number(row[table.at[quantity]]) }))
-        .filter((point) => Number.isFinite(point.y) && (scale === "linear" || point.y > 0));
+      const data = inOrder(rows.map((row) => ({ x: Number(row[table.at.epoch]), y: factor * Number(row[table.at[quantity]]) })))
+        .filter((point) => scale === "linear" || point.y > 0);
       datasets.push({ label: key, data, borderColor: groupColor(group) + "b0", backgroundColor: groupColor(group), borderWidth: 1.5,
         borderDash: groupOf[group].control ? [5, 3] : [], pointRadius: rows.length > 1 ? 0 : 3, pointHitRadius: 6 });
     }
@@ -157,7 +160,7 @@ function spreadFigure(parent) {
     names.forEach((name, index) => {
       const rows = runs.rows.filter((row) => row[runs.at.group] === name && row[runs.at.finished] === "yes");
       datasets.push({ label: name, pointStyle: groupShape(name), backgroundColor: groupColor(name), borderColor: groupColor(name), radius: 5,
-        data: rows.map((row, i) => ({ x: index + (rows.length > 1 ? 2 * half * (i / (rows.length - 1) - 0.5) : 0), y: factor * Number(row[runs.at[metric]]), run: row[runs.at.run] + ": " + row[runs.at.transformation].slice(0, 60) })) });
+        data: inOrder(rows.map((row, i) => ({ x: index + (rows.length > 1 ? 2 * half * (i / (rows.length - 1) - 0.5) : 0), y: factor * Number(row[runs.at[metric]]), run: row[runs.at.run] + ": " + row[runs.at.transformation].slice(0, 60) }))) });
       const row = statistics.rows.find((one) => one[statistics.at.group] === name && one[statistics.at.metric] === metric);
       if (!row) return;
       const at = (column) => factor * Number(row[statistics.at[column]]);
@@ -187,9 +190,8 @@ function againstAccuracyFigure(parent) {
   const draw = () => {
     const datasets = groupsIn(table).filter((name) => !hidden.has(name)).map((name) => ({
       label: name, pointStyle: groupShape(name), radius: 5, backgroundColor: groupColor(name), borderColor: groupColor(name),
-      data: table.rows.filter((row) => row[table.at.group] === name)
-        .map((row) => ({ x: factorOf(quantity) * Number(row[table.at[quantity]]), y: 100 * Number(row[table.at.test_accuracy]), run: row[table.at.run] }))
-        .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)) }));
+      data: inOrder(table.rows.filter((row) => row[table.at.group] === name)
+        .map((row) => ({ x: factorOf(quantity) * Number(row[table.at[quantity]]), y: 100 * Number(row[table.at.test_accuracy]), run: row[table.at.run] }))) }));
     figure.show({ type: "scatter", data: { datasets }, options: { parsing: false,
       plugins: { tooltip: { callbacks: { label: (item) => `${item.dataset.label} ${item.raw.run}: ${item.parsed.x.toPrecision(5)}, ${item.parsed.y.toFixed(3)} %` } } },
       scales: { x: axis(withUnit(quantity), { type: "linear" }), y: axis(withUnit("test_accuracy")) } } }, quantity);
@@ -216,7 +218,7 @@ function featuresFigure(parent) {
       classes.get(label).push({ x: Number(row[table.at[x]]), y: Number(row[table.at[y]]) });
     }
     const labels = [...classes.keys()].sort((a, b) => a - b);
-    figure.show({ type: "scatter", data: { datasets: labels.map((label, k) => ({ label: "class " + label, data: classes.get(label), radius: 2.5, pointStyle: shapes[k % shapes.length],
+    figure.show({ type: "scatter", data: { datasets: labels.map((label, k) => ({ label: "class " + label, data: inOrder(classes.get(label)), radius: 2.5, pointStyle: shapes[k % shapes.length],
       backgroundColor: `hsl(${(360 * k) / labels.length} 75% ${isDark() ? 65 : 40}%)` })) },
       options: { parsing: false, plugins: { legend: { display: labels.length <= 20, labels: { color: styleOf("--ink"), usePointStyle: true } } }, scales: { x: axis(withUnit(x), { type: "linear" }), y: axis(withUnit(y)) } } });
   };

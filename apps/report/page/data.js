@@ -46,7 +46,7 @@ function shown(value, name) {
 
 const words = new Set(["group", "vary", "run", "transformation", "metric", "control", "outcome", "quantity", "finished", "true", "predicted", "layer", "note"]);
 const quantityWords = new Set(["metric", "outcome", "quantity"]);
-const plain = new Set(["epoch", "epochs", "rose", "runs", "seed", "i", "j", "label", "count", "width"]);
+const plain = new Set(["epoch", "epochs", "rose", "runs", "control_runs", "seed", "i", "j", "label", "count", "width"]);
 
 /** How a cell of a table reads. In the tables of statistics the row says what its numbers measure. */
 function cellText(table, column, row) {

@@ -9,8 +9,13 @@ function diverging(t) {
   return stops[k].map((from, i) => Math.round(from + f * (stops[k + 1][i] - from)));
 }
 
-/** One map: entries of `column` of the rows of a run, which are i·C + j in order; counts have a scale from 0. */
-function heatMap(parent, id, title, describe, isCount) {
+/**
+ * One map: entries of `column` of the rows of a run, which are i·C + j in order. The scale is that of `kind`: cosines
+ * have -1 to 1, so that maps of them compare, counts one from 0, margins one to the largest magnitude. Cosines show
+ * their diagonal; of the others it is left grey and out of the scale.
+ */
+function heatMap(parent, id, title, describe, kind) {
+  const isCount = kind === "counts", isGreyDiagonal = kind !== "cosines";
   const canvas = element("canvas", { id, width: 480, height: 480, role: "img", tabindex: "0" });
   const bar = element("p", { class: "bar" });
   const cell = element("p", { class: "bar" }, "Point at a cell, or move with the arrow keys.");
@@ -31,18 +36,17 @@ function heatMap(parent, id, title, describe, isCount) {
     tell(cursor[0] + step[0], cursor[1] + step[1], true);
   });
   return {
-    /** `drowned`: the diagonal is left grey and out of the scale. */
-    show(entries, drowned) {
+    show(entries) {
       values = entries;
       classes = Math.round(Math.sqrt(entries.length));
-      const seen = entries.filter((value, k) => Number.isFinite(value) && !(drowned && k % (classes + 1) === 0));
+      const isGrey = (value, k) => !Number.isFinite(value) || (isGreyDiagonal && k % (classes + 1) === 0);
+      const seen = entries.filter((value, k) => !isGrey(value, k));
       // Counts of nothing but zeros have a scale all the same.
-      const largest = Math.max(...seen.map(Math.abs), isCount ? 1 : Number.MIN_VALUE);
+      const largest = kind === "cosines" ? 1 : Math.max(...seen.map(Math.abs), isCount ? 1 : Number.MIN_VALUE);
       const context = canvas.getContext("2d");
       const pixels = new ImageData(classes, classes);
       entries.forEach((value, k) => {
-        const isGrey = !Number.isFinite(value) || (drowned && k % (classes + 1) === 0);
-        pixels.data.set([...(isGrey ? [128, 128, 128] : diverging(value / largest)), 255], 4 * k);
+        pixels.data.set([...(isGrey(value, k) ? [128, 128, 128] : diverging(value / largest)), 255], 4 * k);
       });
       const small = element("canvas", { width: classes, height: classes });
       small.getContext("2d").putImageData(pixels, 0, 0);
@@ -58,22 +62,22 @@ function heatMap(parent, id, title, describe, isCount) {
 /** Frame, class means, margins and confusions of a run that is chosen once for all four. */
 function matricesFigure(parent) {
   const sources = [
-    ["gram", "frame", "Cosines of the frame's vectors", true, (i, j, v) => `cos(M${i}, M${j}) = ${v.toFixed(4)}`],
-    ["gram", "class_means", "Cosines of the class means", true, (i, j, v) => `cos(z̄${i}, z̄${j}) = ${v.toFixed(4)}`],
-    ["margins", "margin", "Margins γij on the training pictures", true, (i, j, v) => `γ(${i}, ${j}) = ${v.toPrecision(5)}`],
-    ["confusions", "count", "Confusions on the test pictures (diagonal grey)", true, (i, j, v) => `${v} pictures of class ${i} taken for class ${j}`],
+    ["gram", "frame", "Cosines of the frame's vectors", "cosines", (i, j, v) => `cos(M${i}, M${j}) = ${v.toFixed(4)}`],
+    ["gram", "class_means", "Cosines of the class means", "cosines", (i, j, v) => `cos(z̄${i}, z̄${j}) = ${v.toFixed(4)}`],
+    ["margins", "margin", "Margins γij on the training pictures (diagonal grey)", "margins", (i, j, v) => `γ(${i}, ${j}) = ${v.toPrecision(5)}`],
+    ["confusions", "count", "Confusions on the test pictures (diagonal grey)", "counts", (i, j, v) => `${v} pictures of class ${i} taken for class ${j}`],
   ];
   const controls = element("div", { class: "controls" });
   const maps = element("div", { class: "maps" });
   parent.append(controls, maps);
   const rowsOf = Object.fromEntries(["gram", "margins", "confusions"].map((name) => [name, byRun(tables[name])]));
   const shownMaps = sources.filter(([name, column]) => tables[name].rows.some((row) => row[tables[name].at[column]] !== "nan"))
-    .map(([name, column, title, drowned, describe]) => ({ name, column, drowned, map: heatMap(maps, `map-${column.replace("_", "-")}`, title, describe, column === "count") }));
+    .map(([name, column, title, kind, describe]) => ({ name, column, map: heatMap(maps, `map-${column.replace("_", "-")}`, title, describe, kind) }));
   const runs = [...rowsOf.gram.keys()];
   controls.append(choice("matrix run", "Run", runs.map((key) => [key, key]), (key) => {
-    for (const { name, column, drowned, map } of shownMaps) {
+    for (const { name, column, map } of shownMaps) {
       const rows = rowsOf[name].get(key);
-      if (rows) map.show(rows.map((row) => Number(row[tables[name].at[column]])), drowned);
+      if (rows) map.show(rows.map((row) => Number(row[tables[name].at[column]])));
     }
   }), csvButton("gram"), csvButton("margins"), csvButton("confusions"));
 }

@@ -33,7 +33,9 @@ if (tables.settings.rows.length > 0) {
 }
 {
   const part = section("comparisons", "Against the seed control",
-    "Does what varied spread the results more than the seed alone does? deviation ratio: sample deviation over the control's, with the interval that is exact for normal values; p value: Brown and Forsythe's test of equal variances, and its permutation version. Below it: do the means differ?");
+    "Does what varied spread the results more than the seed alone does? deviation ratio: sample deviation over the control's, with the interval that is exact for normal values; p value: Brown and Forsythe's test of equal variances, and its permutation version.",
+    "Do the means differ? The runs of a group share one seed, so its mean counts as one more draw among the control's: t = difference / (s √(1 + 1/n)) with n − 1 degrees of freedom, s and n the control's sample deviation and number of runs, and the 95 % prediction interval of the difference. Welch's test would take each run for a draw of its own, and the luck of that one seed for an effect of what varied. Nothing is said of other permutations or rotations than these. Cliff's δ describes, without a p.");
+  for (const text of report.left_out) part.append(element("p", { class: "note" }, text));
   for (const warning of report.warnings) part.append(element("p", { class: "warning" }, "Warning: " + warning));
   addTable(part, "comparisons", "Each sweep against each seed control", "Nothing to compare.");
   if (report.missing.length > 0) part.append(element("ul", { class: "missing" }, ...report.missing.map((text) => element("li", {}, text))));
@@ -50,7 +52,7 @@ if (tables.layers.rows.length > 0) {
 }
 {
   const part = section("terminal", "The terminal phase",
-    "From the first epoch with a training accuracy of 100 % on (Remark 3.11): do margins and robustness still grow? FGSM and PGD: share of the attacked test pictures that stay right; DeepFool: distance to the nearest decision boundary, in pixel values of [0,1]. Changes are from the first to the last measurement within the phase, run by run, with 95 % intervals (Student's t).");
+    "From the first epoch with a training accuracy of 100 % on (Remark 3.11): do margins and robustness still grow? FGSM and PGD: share of the attacked test pictures that stay right; DeepFool: distance to the nearest decision boundary, in pixel values of [0,1]. Changes are from the first to the last measurement within the phase, run by run, with 95 % intervals (Student's t). n/a: the note tells why there is none.");
   if (tables.terminal.rows.length > 0) terminalFigure(part);
   else part.append(element("p", {}, "No epoch is finished."));
   addTable(part, "terminal_changes", "What changed within the terminal phase, group by group", "No run has two epochs with a training accuracy of 100 % yet.");

@@ -14,8 +14,7 @@ function terminalFigure(parent) {
   /** The points of one run; `begin` is the place of its mark on the axis. */
   const pointsOf = (rows, key, factor) => {
     const begin = begins.get(key), shift = origin === "epoch" ? 0 : begin;
-    const points = rows.map((row) => ({ x: Number(row[curves.at.epoch]) - shift, y: factor * Number(row[curves.at[quantity]]) }))
-      .filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
+    const points = inOrder(rows.map((row) => ({ x: Number(row[curves.at.epoch]) - shift, y: factor * Number(row[curves.at[quantity]]) })));
     return { points, begin: begin - shift };
   };
   /** The means over runs at every place, of those that have a value there. */
@@ -25,7 +24,7 @@ function terminalFigure(parent) {
       const sum = sums.get(x) ?? { sum: 0, count: 0 };
       sums.set(x, { sum: sum.sum + y, count: sum.count + 1 });
     }
-    const points = [...sums].map(([x, { sum, count }]) => ({ x, y: sum / count })).sort((a, b) => a.x - b.x);
+    const points = inOrder([...sums].map(([x, { sum, count }]) => ({ x, y: sum / count })));
     const known = runs.map(({ begin }) => begin).filter(Number.isFinite);
     return { points, begin: known.reduce((sum, begin) => sum + begin, 0) / known.length };
   };
