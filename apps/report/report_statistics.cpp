@@ -51,12 +51,7 @@ std::vector<std::string> numbers(std::initializer_list<double> values) {
   return texts;
 }
 
-void add_row(CsvTable& table, std::vector<std::string> texts, std::initializer_list<double> values) {
-  for (std::string& number : numbers(values)) texts.push_back(std::move(number));
-  table.add_row(std::move(texts));
-}
-
-/// The same with a remark behind the numbers.
+/// With a remark behind the numbers.
 void add_row(CsvTable& table, std::vector<std::string> texts, std::initializer_list<double> values,
              std::string note) {
   for (std::string& number : numbers(values)) texts.push_back(std::move(number));
