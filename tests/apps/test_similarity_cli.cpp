@@ -140,7 +140,8 @@ TEST_F(Similarity, Names_What_It_Cannot_Use) {
   crooked(0, 1) = 1;
   write_atomically(folder_ / "crooked.npy", format_npy(crooked));
   expect_failure(transform("near", path("crooked.npy")), 1, {"crooked.npy", "symmetric"});
-  write_atomically(folder_ / "three.npy", format_npy(Eigen::MatrixXd::Zero(3, 3)));
+  const Eigen::Vector3d levels(1, 2, 3);
+  write_atomically(folder_ / "three.npy", format_npy(Eigen::MatrixXd(levels * levels.transpose())));
   expect_failure(transform("near", path("three.npy")), 2, {"3 classes", "4 vectors"});
   expect_failure({"sweep", "--classifier", path("frame.npy"), "--vary", "seed", "--data",
                   "synthetic:classes=4,size=8,train=40,test=20,channels=1", "--model", "mlp", "--batch-size",
