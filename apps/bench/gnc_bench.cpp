@@ -254,6 +254,13 @@ void add_compare_command(CLI::App& app, int& status) {
     const std::vector<Change> changes = compare(first, second, options->smallest / 100, missing);
     fmt::print("{}", to_table(changes));
     for (const std::string& name : missing) fmt::print("not compared: {}\n", name);
+    const BetweenProcesses between = between_processes(first, second);
+    fmt::print(
+        "two processes differ by up to {:.1f} % here, {}\n", 100 * between.allowance,
+        between.controls < kFewestControls
+            ? fmt::format("assumed: {} controls, and it takes {} to tell (measure with --baseline auto)",
+                          between.controls, kFewestControls)
+            : fmt::format("as {} controls did whose code is the same", between.controls));
     for (const std::string& name : drifted_controls(changes))
       fmt::print("warning: {} has changed, whose code is a library's: so has the machine\n", name);
     fmt::print(

@@ -50,6 +50,7 @@ void require_alike(const BenchResults& first, const BenchResults& second) {
 }
 
 constexpr double kLevel = 0.05;
+constexpr std::string_view kOwn = "own";
 
 bool is_moved(const Change& change) {
   return change.verdict == Verdict::kFaster || change.verdict == Verdict::kSlower;
@@ -69,7 +70,23 @@ void correct_by_holm(std::vector<Change>& changes) {
 
 }  // namespace
 
-Change compare_times(std::span<const double> first, std::span<const double> second, double smallest) {
+BetweenProcesses between_processes(const BenchResults& first, const BenchResults& second) {
+  std::map<std::string, double> before;
+  for (const Measurement& m : first.measurements)
+    if (m.implementation != kOwn) before[name_of(m)] = m.median();
+  std::vector<double> differences;
+  for (const Measurement& m : second.measurements)
+    if (const auto found = before.find(name_of(m)); found != before.end())
+      differences.push_back(std::fabs(std::log(m.median() / found->second)));
+  BetweenProcesses between{.controls = static_cast<int>(differences.size())};
+  if (between.controls < kFewestControls) return between;
+  // 1.4826: the median of a normal number's size, to its deviation. 1.96: 95 % of them.
+  between.allowance = std::max(kBetweenProcesses, 1.96 * 1.4826 * median_of(differences));
+  return between;
+}
+
+Change compare_times(std::span<const double> first, std::span<const double> second, double smallest,
+                     double between) {
   Change change;
   change.first = median_of({first.begin(), first.end()});
   change.second = median_of({second.begin(), second.end()});
@@ -84,8 +101,8 @@ Change compare_times(std::span<const double> first, std::span<const double> seco
   }
   const double error = std::sqrt(variance_of_log_median(first) + variance_of_log_median(second));
   const auto freedom = static_cast<double>(first.size() + second.size() - 2);
-  const double width = student_t_two_sided_quantile(kLevel, freedom) * error + kBetweenProcesses;
-  const double beyond = std::fabs(std::log(change.ratio)) - std::log1p(smallest) - kBetweenProcesses;
+  const double width = student_t_two_sided_quantile(kLevel, freedom) * error + between;
+  const double beyond = std::fabs(std::log(change.ratio)) - std::log1p(smallest) - between;
   if (beyond > 0) change.p_value = error > 0 ? student_t_two_sided(beyond / error, freedom) : 0;
   change.low = change.ratio * std::exp(-width);
   change.high = change.ratio * std::exp(width);
@@ -104,6 +121,7 @@ Change compare_times(std::span<const double> first, std::span<const double> seco
 std::vector<Change> compare(const BenchResults& first, const BenchResults& second, double smallest,
                             std::vector<std::string>& missing) {
   require_alike(first, second);
+  const double between = between_processes(first, second).allowance;
   std::map<std::string, const Measurement*> before;
   for (const Measurement& m : first.measurements) before[name_of(m)] = &m;
   std::vector<Change> changes;
@@ -113,9 +131,9 @@ std::vector<Change> compare(const BenchResults& first, const BenchResults& secon
       missing.push_back(name_of(m) + " (only in the second)");
       continue;
     }
-    changes.push_back(compare_times(found->second->seconds, m.seconds, smallest));
+    changes.push_back(compare_times(found->second->seconds, m.seconds, smallest, between));
     changes.back().name = found->first;
-    changes.back().is_control = m.implementation != "own";
+    changes.back().is_control = m.implementation != kOwn;
     before.erase(found);
   }
   for (const auto& [name, measurement] : before) missing.push_back(name + " (only in the first)");

@@ -25,7 +25,7 @@ struct Change {
   /// 95 % of the ratio: from medians ± t standard errors of their logarithms, where the standard error of a
   /// median of n rounds is 1.2533·σ/√n, σ is 1.4826·MAD (what it is for normal noise) and t is Student's for
   /// all rounds less two. Rounds of one process are not independent, so that the interval is widened by
-  /// `kBetweenProcesses` on either side.
+  /// what processes differ by (between_processes()) on either side.
   double low = 1;
   double high = 1;
   /// How likely the medians are as far beyond the smallest change of interest, or farther, if they are not
@@ -36,12 +36,25 @@ struct Change {
 };
 
 /// An allowance for what two processes on a quiet machine differ by though nothing has changed (alignment of
-/// memory, clocks), as a share: assumed, not measured.
+/// memory, clocks), as a share: assumed, where nothing tells how much it is here.
 inline constexpr double kBetweenProcesses = 0.01;
+/// Controls that it takes to tell.
+inline constexpr int kFewestControls = 5;
+
+/// What two processes differ by on this machine, and how that is known.
+struct BetweenProcesses {
+  double allowance = kBetweenProcesses;  ///< of the logarithm of a ratio, either way, 95 %
+  int controls = 0;                      ///< libraries' benchmarks that both results have
+};
+
+/// From the controls of both results, whose code is the same: 1.96·1.4826·median |log ratio|, and no less
+/// than kBetweenProcesses; where there are fewer than kFewestControls, that.
+BetweenProcesses between_processes(const BenchResults& first, const BenchResults& second);
 
 /// The change from one list of times to another. `smallest` is the share below which a change is of no
-/// interest. Throws Error for no times.
-Change compare_times(std::span<const double> first, std::span<const double> second, double smallest);
+/// interest, `between` what processes differ by though nothing has changed. Throws Error for no times.
+Change compare_times(std::span<const double> first, std::span<const double> second, double smallest,
+                     double between = kBetweenProcesses);
 
 /// Benchmarks that both have, in the order of the second; `missing` receives the names of those that only one
 /// has. Of gnc's own that are faster or slower those stay so that still are after Holm's correction ("A

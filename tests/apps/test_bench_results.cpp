@@ -204,6 +204,30 @@ TEST(BenchComparison, Few_Rounds_Widen_The_Interval) {
   EXPECT_NEAR(std::log(change.high / change.ratio), 2.306 * error + kBetweenProcesses, 1e-5);
 }
 
+TEST(BenchComparison, Learns_From_Controls_What_Processes_Differ_By) {
+  BenchResults first, second;
+  const auto add = [&](const std::string& implementation, double log_ratio) {
+    Measurement m;
+    m.op = "Add";
+    m.name = std::to_string(first.measurements.size());
+    m.implementation = implementation;
+    m.seconds = std::vector<double>(9, 1.0);
+    first.measurements.push_back(m);
+    m.seconds = std::vector<double>(9, std::exp(log_ratio));
+    second.measurements.push_back(m);
+  };
+  add("own", std::log(1.2));
+  for (const double log_ratio : {0.05, -0.1, 0.1, 0.3}) add("onednn", log_ratio);
+  std::vector<std::string> missing;
+  EXPECT_EQ(between_processes(first, second).allowance, kBetweenProcesses) << "of four controls";
+  EXPECT_EQ(compare(first, second, kSmallest, missing).front().verdict, Verdict::kSlower);
+  add("onednn", -0.2);
+  const BetweenProcesses between = between_processes(first, second);
+  EXPECT_EQ(between.controls, 5);
+  EXPECT_NEAR(between.allowance, 1.96 * 1.4826 * 0.1, 1e-12);
+  EXPECT_EQ(compare(first, second, kSmallest, missing).front().verdict, Verdict::kNoisy);
+}
+
 TEST(BenchComparison, Names_What_Only_One_Has) {
   BenchResults other = results();
   other.measurements[1].name = "net.layer9";
