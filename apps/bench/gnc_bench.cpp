@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <omp.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -256,7 +257,7 @@ void add_compare_command(CLI::App& app, int& status) {
     for (const std::string& name : missing) fmt::print("not compared: {}\n", name);
     const BetweenProcesses between = between_processes(first, second);
     fmt::print(
-        "two processes differ by up to {:.1f} % here, {}\n", 100 * between.allowance,
+        "two processes differ by up to {:.1f} % here, {}\n", 100 * std::expm1(between.allowance),
         between.controls < kFewestControls
             ? fmt::format("assumed: {} controls, and it takes {} to tell (measure with --baseline auto)",
                           between.controls, kFewestControls)

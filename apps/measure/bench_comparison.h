@@ -43,12 +43,13 @@ inline constexpr int kFewestControls = 5;
 
 /// What two processes differ by on this machine, and how that is known.
 struct BetweenProcesses {
-  double allowance = kBetweenProcesses;  ///< of the logarithm of a ratio, either way, 95 %
+  double allowance = kBetweenProcesses;  ///< of the logarithm of a ratio, either way
   int controls = 0;                      ///< libraries' benchmarks that both results have
 };
 
-/// From the controls of both results, whose code is the same: 1.96·1.4826·median |log ratio|, and no less
-/// than kBetweenProcesses; where there are fewer than kFewestControls, that.
+/// From the n controls of both results, whose code is the same: the largest |log ratio|, which an unchanged
+/// benchmark that is as noisy as they are exceeds with a probability of 1/(n+1); no less than
+/// kBetweenProcesses; where n is below kFewestControls, that.
 BetweenProcesses between_processes(const BenchResults& first, const BenchResults& second);
 
 /// The change from one list of times to another. `smallest` is the share below which a change is of no
@@ -58,9 +59,9 @@ Change compare_times(std::span<const double> first, std::span<const double> seco
 
 /// Benchmarks that both have, in the order of the second; `missing` receives the names of those that only one
 /// has. Of gnc's own that are faster or slower those stay so that still are after Holm's correction ("A
-/// simple sequentially rejective multiple test procedure", 1979): that any of them is called so by chance has
-/// a probability of 5 % at most. Throws UsageError where they have none in common, or are of different
-/// devices or settings.
+/// simple sequentially rejective multiple test procedure", 1979), so that noise within the processes has any
+/// of them called so with a probability of 5 % at most; for what processes differ by there is the allowance.
+/// Throws UsageError where they have none in common, or are of different devices or settings.
 std::vector<Change> compare(const BenchResults& first, const BenchResults& second, double smallest,
                             std::vector<std::string>& missing);
 
