@@ -222,7 +222,7 @@ void Trainer::step(Backend& backend, Arena& arena, int samples, std::optional<do
   network_.differentiate(std::move(batch.images),
                          {.loss = settings_.loss, .labels = batch.labels, .losses = losses(samples)}, pass);
   require<Error>(pass.is_empty(), "backward left activations of forward behind");
-  if (learning_rate) descend(backend, *learning_rate);
+  if (learning_rate) descend(backend, losses(samples), *learning_rate);
 }
 
 int Trainer::select_batch() {
@@ -235,7 +235,7 @@ DeviceImages::Batch Trainer::load_batch(int samples, Pass& pass) {
   return train_.batch(samples, runs(), pass);
 }
 
-void Trainer::descend(Backend& backend, double learning_rate) {
+void Trainer::descend(Backend& backend, const Tensor& losses, double learning_rate) {
   const ProfilerRange range(backend, RangeKind::kLayer, "optimizer");
   const auto step = [&](std::int64_t first, std::int64_t end, double weight_decay) {
     if (first == end) return;
@@ -243,6 +243,7 @@ void Trainer::descend(Backend& backend, double learning_rate) {
                         .gradients = range_of(parameters_.gradients(), first, end),
                         .momentum_buffer = range_of(parameters_.momentum(), first, end),
                         .bf16_values = range_of(parameters_.bf16_values(), first, end),
+                        .losses = losses,
                         .non_finite = non_finite(),
                         .learning_rate = static_cast<float>(learning_rate),
                         .momentum = static_cast<float>(settings_.momentum),
@@ -299,32 +300,23 @@ void Trainer::check_finite(int samples) {
     for (const float loss : losses.first(static_cast<std::size_t>(samples)))
       if (!std::isfinite(loss))
         report_divergence(run, fmt::format("the loss is {}", std::isnan(loss) ? "nan" : "infinite"),
-                          fault_of_the_ops(run, samples));
+                          fault_of_the_ops(run, samples) + "; its weights are those of before the step");
     if (std::bit_cast<std::int32_t>(losses.back()) != 0)
-      report_divergence(run, "a weight or its momentum would not be finite", fault_of_the_update(run));
+      report_divergence(run, "a weight or its momentum would not be finite",
+                        fault_of_the_update(run) + "; weights that would not be finite were left");
   }
 }
 
 std::string Trainer::fault_of_the_ops(int run, int samples) {
-  // Before the pass overwrites the gradients.
-  const bool has_moved = has_moved_weights(run);
   CheckingBackend checking(backend_, parameters_, run);
   try {
     step(checking, *arena_, samples, std::nullopt);
   } catch (const std::exception& error) {
     return fmt::format("its place is unknown: {}", error.what());  // no reason to hide the divergence
   }
-  const std::string where = checking.first_fault().empty()
-                                ? "it was finite when the step was run again"
-                                : "the first value that is not finite is in " + checking.first_fault();
-  return has_moved ? where + ", looked for after the step had moved weights" : where;
-}
-
-bool Trainer::has_moved_weights(int run) const {
-  return std::ranges::any_of(parameters_.trained(), [&](const ParameterArena::Entry& entry) {
-    const HostTensor gradient = parameters_.read(entry.parameter->gradient, run);
-    return std::ranges::any_of(gradient.values<float>(), [](float x) { return std::isfinite(x); });
-  });
+  return checking.first_fault().empty()
+             ? "it was finite when the step was run again"
+             : "the first value that is not finite is in " + checking.first_fault();
 }
 
 std::string Trainer::fault_of_the_update(int run) const {

@@ -139,10 +139,10 @@ class Trainer {
 
   /// Trains from the current position to the end of its epoch. False when the observer stopped it. Throws
   /// RunDivergenceError in the step that met a loss, a weight or a momentum that is not finite, naming run,
-  /// epoch, step and the layer where it came from. For a loss the step is run again, op by op, with the
-  /// weights after it: those that would not be finite keep their last values, and where others have moved the
-  /// message says so. For an update it names the last tensor whose gradient is not finite or, where all
-  /// gradients are, the first one that overflows.
+  /// epoch, step and the layer where it came from. For a loss the run's weights and momenta are left as they
+  /// were, and the step is run again with them, op by op. For an update those weights are left that would not
+  /// be finite (others have moved), and it names the last tensor whose gradient is not finite or, where all
+  /// gradients are, the first one that overflows. The other runs have taken their step.
   bool train_epoch(const StepObserver& observer);
 
   /// How much the features of a run stretch distances of normalised pictures, at most.
@@ -173,8 +173,8 @@ class Trainer {
   /// Chooses the batch of the current position; its samples.
   int select_batch();
   DeviceImages::Batch load_batch(int samples, Pass& pass);
-  /// The update by the gradients at hand.
-  void descend(Backend& backend, double learning_rate);
+  /// The update by the gradients at hand, of runs whose losses are finite.
+  void descend(Backend& backend, const Tensor& losses, double learning_rate);
   /// Samples of the guest's largest batch; 0 without a guest.
   int guest_batch_size() const { return guest_ == nullptr ? 0 : guest_->batch_size(); }
   /// Bytes of the arena that steps and evaluations of batches of that size need, and the guest in batches of
@@ -195,8 +195,6 @@ class Trainer {
   /// Where the last step of a run met the first value that is not finite: in its ops, which are run again, or
   /// in the gradients that it left.
   std::string fault_of_the_ops(int run, int samples);
-  /// Whether the last step had a finite gradient for any weight of the run, and so moved it.
-  bool has_moved_weights(int run) const;
   std::string fault_of_the_update(int run) const;
   /// Whether SgdStep, taken again, would leave an element of the entry as it is: those it left it leaves
   /// again. Of those that moved it may leave some, too, which then overflow in two steps instead of one.

@@ -161,6 +161,7 @@ inline tests::SgdStepCase case_of(const SgdStep& op) {
           .momentum = op.momentum,
           .weight_decay = op.weight_decay,
           .has_bf16_values = static_cast<bool>(op.bf16_values),
+          .losses = op.losses ? op.losses.shape()[0] : 0,
           .has_non_finite = static_cast<bool>(op.non_finite),
           .momentum_kind = op.momentum_kind};
 }

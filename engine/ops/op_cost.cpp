@@ -227,7 +227,7 @@ OpCost cost_of(const ReluForward& op) { return cost(elements(op.x), {op.x, op.y}
 OpCost cost_of(const SgdStep& op) {
   return cost(6 * elements(op.values), {},
               {op.values, op.values, op.gradients, op.momentum_buffer, op.momentum_buffer, op.bf16_values,
-               op.non_finite, op.non_finite});
+               op.losses, op.non_finite, op.non_finite});
 }
 
 OpCost cost_of(const SquaredError& op) {

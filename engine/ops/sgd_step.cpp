@@ -15,6 +15,11 @@ void SgdStep::check() const {
   check_wide_dtype(kName, {"values", values});
   check_written(kName, {"values", values});
   check_written(kName, {"momentum_buffer", momentum_buffer});
+  if (losses) {
+    check_operands(kName, values.runs(), {{"values", values}, {"losses", losses}});
+    check_shape(kName, {"losses", losses}, {losses.shape()[0]});
+    check_dtype(kName, {"losses", losses}, values.dtype());
+  }
   if (non_finite) {
     check_operands(kName, values.runs(), {{"values", values}, {"non_finite", non_finite}});
     check_shape(kName, {"non_finite", non_finite}, {1});

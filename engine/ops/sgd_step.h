@@ -21,14 +21,17 @@ enum class MomentumKind : std::uint8_t {
 /// A buffer of zeros before the first step gives PyTorch's first step. All operands [n], one flat range of
 /// the parameter arena, updated in place; fp32, or all fp64. bf16_values [n] bf16, where given, receives the
 /// new values as they were stored, rounded to nearest, ties to even.
+/// With `losses` [B], those whose mean the gradients descend, a run that has one that is not finite is left
+/// as it was: values, momenta and bf16_values.
 /// With `non_finite` [1] int32, an element whose new value or momentum would not be finite keeps both as they
-/// were, and the flag of its run becomes 1 (nothing makes it 0 again): the state before a training diverged
-/// is not lost.
+/// were, and the flag of its run becomes 1 (nothing makes it 0 again; a run that is left as it was does not
+/// raise it). So the state before a training diverged is not lost.
 struct SgdStep {
   Tensor values;
   ConstTensor gradients;
   Tensor momentum_buffer;
   Tensor bf16_values = {};
+  ConstTensor losses = {};
   Tensor non_finite = {};
   float learning_rate = 0;
   float momentum = 0;

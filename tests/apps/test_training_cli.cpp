@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -77,6 +78,30 @@ class TrainingCli : public testing::Test {
 
   void expect_equal_checkpoints(const std::string& left, const std::string& right) const {
     EXPECT_TRUE(bytes(left + "/checkpoint.safetensors") == bytes(right + "/checkpoint.safetensors"));
+  }
+
+  /// Takes a finished run back to the end of its first epoch, with the weights of its last.
+  void set_back(const std::string& run_folder) const {
+    const std::string file = path(run_folder + "/checkpoint.safetensors");
+    Safetensors state = load_safetensors(file);
+    state.metadata["epoch"] = "1";
+    save_safetensors(file, state.tensors, state.metadata);
+    std::filesystem::remove(path(run_folder + "/result.json"));
+  }
+  /// Fills a tensor of a run's checkpoint with a value.
+  void fill(const std::string& run_folder, const std::string& name, float value) const {
+    const std::string file = path(run_folder + "/checkpoint.safetensors");
+    Safetensors state = load_safetensors(file);
+    const auto tensor = std::ranges::find(state.tensors, name, &NamedTensor::name);
+    ASSERT_NE(tensor, state.tensors.end());
+    std::ranges::fill(tensor->tensor.values<float>(), value);
+    save_safetensors(file, state.tensors, state.metadata);
+  }
+  /// Fails the test unless a sweep's run has a result, and the files of the other's.
+  void expect_equal_results(const std::string& run_folder, const std::string& expected) const {
+    EXPECT_TRUE(std::filesystem::exists(path(run_folder + "/result.json"))) << run_folder;
+    for (const std::string file : {"/checkpoint.safetensors", "/metrics.csv", "/margins.npy"})
+      EXPECT_TRUE(bytes(run_folder + file) == bytes(expected + file)) << run_folder << file;
   }
 
   TempDir folder_;
@@ -396,15 +421,8 @@ TEST_F(TrainingCli, TakesTheMemoryThatThePlanSays) {
 
 TEST_F(TrainingCli, ADivergedRunStopsAndKeepsItsLastCheckpoint) {
   ASSERT_EQ(run("train", "run").exit_status, 0);
-  // Back to the end of epoch 1, with one weight so large that the next step overflows.
-  const std::string file = path("run/checkpoint.safetensors");
-  Safetensors state = load_safetensors(file);
-  state.metadata["epoch"] = "1";
-  const auto weight = std::ranges::find(state.tensors, "projection.weight", &NamedTensor::name);
-  ASSERT_NE(weight, state.tensors.end());
-  std::ranges::fill(weight->tensor.values<float>(), 3e38F);
-  save_safetensors(file, state.tensors, state.metadata);
-  std::filesystem::remove(path("run/result.json"));
+  set_back("run");
+  fill("run", "projection.weight", 3e38F);  // so large that the next step overflows
   const std::string before = bytes("run/checkpoint.safetensors");
   expect_error(run("train", "run", {"--resume"}), 1,
                {"diverged", "epoch 2, step 1", "is in layer projection (",
@@ -421,22 +439,9 @@ TEST_F(TrainingCli, ADivergedRunDoesNotKeepTheOthersFromTraining) {
 TEST_F(TrainingCli, ADivergedRunOfAnEnsembleIsNamedAndTheOthersGoOnToTheSameBytes) {
   const std::vector<std::string> together = {"--frames", "3", "--ensemble", "3", "--resume"};
   ASSERT_EQ(run("sweep", "sweep", together).exit_status, 0);
-  // All back to the end of epoch 1, and in the copy one weight of run 1 is so large that the next step
-  // overflows.
-  for (const std::string name : {"run-00", "run-01", "run-02"}) {
-    const std::string file = path("sweep/" + name + "/checkpoint.safetensors");
-    Safetensors state = load_safetensors(file);
-    state.metadata["epoch"] = "1";
-    save_safetensors(file, state.tensors, state.metadata);
-    std::filesystem::remove(path("sweep/" + name + "/result.json"));
-  }
+  for (const std::string name : {"run-00", "run-01", "run-02"}) set_back("sweep/" + name);
   std::filesystem::copy(path("sweep"), path("broken"), std::filesystem::copy_options::recursive);
-  const std::string file = path("broken/run-01/checkpoint.safetensors");
-  Safetensors state = load_safetensors(file);
-  const auto weight = std::ranges::find(state.tensors, "projection.weight", &NamedTensor::name);
-  ASSERT_NE(weight, state.tensors.end());
-  std::ranges::fill(weight->tensor.values<float>(), 3e38F);
-  save_safetensors(file, state.tensors, state.metadata);
+  fill("broken/run-01", "projection.weight", 3e38F);  // so large that the next step overflows
   const std::string before = bytes("broken/run-01/checkpoint.safetensors");
 
   ASSERT_EQ(run("sweep", "sweep", together).exit_status, 0);
@@ -451,11 +456,34 @@ TEST_F(TrainingCli, ADivergedRunOfAnEnsembleIsNamedAndTheOthersGoOnToTheSameByte
   EXPECT_EQ(broken.err.find("run-00", error), broken.err.npos) << broken.err;
   EXPECT_EQ(bytes("broken/run-01/checkpoint.safetensors"), before);
   EXPECT_FALSE(std::filesystem::exists(path("broken/run-01/result.json")));
-  for (const std::string name : {"run-00", "run-02"}) {
-    EXPECT_TRUE(std::filesystem::exists(path("broken/" + name + "/result.json")));
-    for (const std::string written : {"/checkpoint.safetensors", "/metrics.csv", "/margins.npy"})
-      EXPECT_EQ(bytes("broken/" + name + written), bytes("sweep/" + name + written)) << name << written;
+  for (const std::string name : {"run-00", "run-02"}) expect_equal_results("broken/" + name, "sweep/" + name);
+}
+
+TEST_F(TrainingCli, ADivergedRunThatCannotBeSavedLeavesThoseAfterItToBeSaved) {
+  const std::vector<std::string> together = {"--frames", "4", "--ensemble", "4", "--model", "vgg11_bn",
+                                             "--epochs", "2", "--lr-steps", "1", "--resume"};
+  ASSERT_EQ(run("sweep", "sweep", together).exit_status, 0);
+  for (const std::string name : {"run-00", "run-01", "run-02", "run-03"}) set_back("sweep/" + name);
+  std::filesystem::copy(path("sweep"), path("broken"), std::filesystem::copy_options::recursive);
+  // Of infinite variance a channel of the trained network is constant, and steps do not read it: it is found
+  // when checkpoints are written, one after another.
+  std::vector<std::string> before;
+  for (const std::string name : {"broken/run-01", "broken/run-03"}) {
+    fill(name, "features.1.running_var", std::numeric_limits<float>::infinity());
+    before.push_back(bytes(name + "/checkpoint.safetensors"));
   }
+  ASSERT_EQ(run("sweep", "sweep", together).exit_status, 0);
+  // Run 0 is saved, 1 is not, and 2 and 3 are not come to; then these two together, of which 2 is saved.
+  const ProgramResult broken = run("sweep", "broken", together);
+  expect_error(broken, 1,
+               {path("broken/run-01") + ": ", path("broken/run-03") + ": ",
+                "not written: after epoch 2, step 0 the tensor 'features.1.running_var' is not finite",
+                "the checkpoint after epoch 1, step 0 is as it was"});
+  for (const std::string name : {"run-00", "run-02"}) expect_equal_results("broken/" + name, "sweep/" + name);
+  for (const std::string name : {"run-01", "run-03"})
+    EXPECT_FALSE(std::filesystem::exists(path("broken/" + name + "/result.json"))) << name;
+  EXPECT_TRUE(bytes("broken/run-01/checkpoint.safetensors") == before[0]);
+  EXPECT_TRUE(bytes("broken/run-03/checkpoint.safetensors") == before[1]);
 }
 
 TEST_F(TrainingCli, NumbersDoNotDependOnTheThreads) {

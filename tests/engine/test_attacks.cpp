@@ -16,6 +16,7 @@
 #include "engine/modules/linear.h"
 #include "engine/parameter_arena.h"
 #include "engine/planning_backend.h"
+#include "engine/run_divergence.h"
 #include "tests/support/backends.h"
 #include "tests/support/compare.h"
 #include "tests/support/op_case.h"
@@ -96,6 +97,11 @@ class LinearProblem {
     return as_doubles(download(tensor).in_layout(Layout::kRowMajor));
   }
 
+  void set_bias(int run, int k, double value) {
+    biases_[at(run)][at(k)] = value;
+    parameters_.write(parameters_.find("classifier.bias").parameter->value, run,
+                      host({classes_}, biases_[at(run)]));
+  }
   double logit(int run, int b, int k) const {
     double sum = biases_[at(run)][at(k)];
     for (int i = 0; i < kPixels; ++i) sum += weight(run, k, i) * seen(u(b, i), i);
@@ -352,6 +358,23 @@ TEST(DeepFool, Says_Where_It_Found_No_Boundary) {
   LinearProblem problem(backend_named("reference"), DType::kF64, 4, 0, 1);
   for (const double distance : deepfool_distances(problem.target(), {.iterations = 0}))
     EXPECT_EQ(distance, kInfinity);
+}
+
+TEST(DeepFool, Names_The_Run_Whose_Logits_Are_Not_Finite) {
+  for_each_precision([](Backend& backend, DType dtype) {
+    for (const double broken : {kInfinity, std::numeric_limits<double>::quiet_NaN()})
+      for (int run = 0; run < kRuns; ++run) {
+        LinearProblem problem(backend, dtype, 4, 0, 1);
+        problem.set_bias(run, 3, broken);
+        try {
+          deepfool_distances(problem.target(), {});
+          FAIL() << "logits of " << broken << " were attacked";
+        } catch (const RunDivergenceError& error) {
+          EXPECT_EQ(error.run(), run);
+          EXPECT_STREQ(error.what(), "DeepFool: the network gives logits that are not finite");
+        }
+      }
+  });
 }
 
 TEST(DeepFool, Looks_At_The_Likeliest_Classes_Only_When_Told_So) {

@@ -41,9 +41,15 @@ struct Setting {
   int dim = 1;
   int batch_size = 4;
   bool is_constant = false;
+  LossFunction loss = {};
 };
 
-/// Losses of an epoch's evaluation.
+constexpr LossFunction kLosses[] = {{.kind = LossKind::kCrossEntropy},
+                                    {.kind = LossKind::kCrossEntropy, .label_smoothing = 0.1F},
+                                    {.kind = LossKind::kSquaredError},
+                                    {.kind = LossKind::kFocal}};
+
+/// Cross-entropies of an epoch's evaluation.
 std::vector<float> losses_after_an_epoch(const BackendChoice& choice, const Setting& setting) {
   const TinyImages images(setting.classes, 8 / setting.classes, 1);
   const ConstantImages constant(images);
@@ -53,6 +59,7 @@ std::vector<float> losses_after_an_epoch(const BackendChoice& choice, const Sett
   TrainerSettings settings = tiny_settings();
   settings.batch_size = setting.batch_size;
   settings.schedule.base = 0.01;
+  settings.loss = setting.loss;
   Trainer trainer(*backend, *network, source, source, settings, {kSeed});
   install_cross(trainer, 0);
   EXPECT_TRUE(trainer.train_epoch([](int, int) { return true; }));
@@ -63,7 +70,17 @@ class DegenerateTrainingOn : public testing::TestWithParam<std::string> {
  protected:
   /// fp32 against double: a few steps on numbers of order 1, as in test_trainer.cpp, where 1e-4 has a margin
   /// of ten over the roundings of sums of 64 terms.
-  void expect_as_reference(const Setting& setting) const {
+  void expect_as_reference(Setting setting) const {
+    for (const LossFunction& loss : kLosses) {
+      SCOPED_TRACE(testing::Message()
+                   << "loss " << static_cast<int>(loss.kind) << ", smoothing " << loss.label_smoothing);
+      setting.loss = loss;
+      expect_losses_as_reference(setting);
+    }
+  }
+
+ private:
+  void expect_losses_as_reference(const Setting& setting) const {
     const auto losses = losses_after_an_epoch({.device = GetParam(), .precision = Precision::kFp32}, setting);
     const auto expected =
         losses_after_an_epoch({.device = "reference", .precision = Precision::kFp32}, setting);
@@ -84,9 +101,10 @@ TEST_P(DegenerateTrainingOn, ConstantImages) {
 }
 
 TEST_P(DegenerateTrainingOn, OneClassHasNoLoss) {
-  for (const float loss :
-       losses_after_an_epoch({.device = GetParam(), .precision = Precision::kFp32}, {.classes = 1, .dim = 1}))
-    EXPECT_EQ(loss, 0);
+  for (const LossFunction& trained : kLosses)
+    for (const float loss : losses_after_an_epoch({.device = GetParam(), .precision = Precision::kFp32},
+                                                  {.classes = 1, .dim = 1, .loss = trained}))
+      EXPECT_EQ(loss, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, DegenerateTrainingOn, testing::ValuesIn(tests::available_backends()),

@@ -62,6 +62,18 @@ std::vector<std::byte> state_of(Trainer& trainer, int run) {
   return bytes;
 }
 
+/// All weights and momenta of a run.
+std::vector<std::byte> weights_of(Trainer& trainer, int run) {
+  std::vector<std::byte> bytes;
+  const ParameterArena& parameters = trainer.parameters();
+  for (const auto& entry : parameters.trained())
+    for (const Tensor& tensor : {entry.parameter->value, parameters.momentum_of(entry)}) {
+      const HostTensor values = parameters.read(tensor, run);
+      bytes.insert(bytes.end(), values.bytes().begin(), values.bytes().end());
+    }
+  return bytes;
+}
+
 /// The message of the divergence that the next epoch ends with.
 std::string divergence_of(Trainer& trainer) {
   try {
@@ -207,17 +219,52 @@ TEST_P(TrainerOn, FindsWeightsThatWouldOverflowInTheStepThatMovesThem) {
   EXPECT_TRUE(has_finite_state(tiny.trainer));
 }
 
-TEST_P(TrainerOn, SaysThatWeightsHaveMovedWhereTheGradientsOfAnInfiniteLossAreFinite) {
-  TrainerSettings settings = tiny_settings();
-  settings.loss.kind = LossKind::kSquaredError;
-  TinyRun tiny(GetParam(), {kSeed}, settings);
-  Parameter& bias = *tiny.trainer.parameters().find("projection.bias").parameter;
-  HostTensor values = tiny.trainer.parameters().read(bias.value, 0);
-  std::ranges::fill(values.values<float>(), 1e25F);  // its square overflows, twice it does not
-  tiny.trainer.parameters().write(bias.value, 0, values);
+TEST_P(TrainerOn, TakesNoStepOfARunWhoseLossIsNotFinite) {
+  for (const bool is_nan : {false, true}) {
+    TrainerSettings settings = tiny_settings();
+    settings.loss.kind = LossKind::kSquaredError;
+    TinyRun tiny(GetParam(), {kSeed, kSeed}, settings), alone(GetParam(), {kSeed}, settings);
+    for (Trainer* trainer : {&tiny.trainer, &alone.trainer})
+      EXPECT_FALSE(trainer->train_epoch([](int done, int) { return done < 2; }));
+    Parameter& bias = *tiny.trainer.parameters().find("projection.bias").parameter;
+    HostTensor values = tiny.trainer.parameters().read(bias.value, 1);
+    // Of 1e25 the square overflows, and twice it does not: all gradients are finite.
+    std::ranges::fill(values.values<float>(), is_nan ? std::numeric_limits<float>::quiet_NaN() : 1e25F);
+    tiny.trainer.parameters().write(bias.value, 1, values);
+    const std::vector<std::byte> before = weights_of(tiny.trainer, 1);
+    const std::string message = divergence_of(tiny.trainer);
+    EXPECT_NE(message.find(std::string("run 2 of 2, epoch 1, step 3: the loss is ") +
+                           (is_nan ? "nan" : "infinite")),
+              std::string::npos)
+        << message;
+    EXPECT_NE(message.find("; its weights are those of before the step"), std::string::npos) << message;
+    EXPECT_EQ(weights_of(tiny.trainer, 1), before);
+    // The other one has taken its step.
+    alone.trainer.train_epoch([](int done, int) { return done < 3; });
+    EXPECT_EQ(weights_of(tiny.trainer, 0), weights_of(alone.trainer, 0));
+  }
+}
+
+TEST_P(TrainerOn, NamesTheGradientThatIsNotFiniteUnderAFiniteLoss) {
+  TinyRun tiny(GetParam(), {kSeed});
+  const auto fill = [&](const std::string& name, float value) {
+    Parameter& parameter = *tiny.trainer.parameters().find(name).parameter;
+    HostTensor values = tiny.trainer.parameters().read(parameter.value, 0);
+    for (std::size_t i = 0; i < values.values<float>().size(); ++i)
+      values.values<float>()[i] = value * (i % 2 == 0 ? 1.0F : 0.5F);
+    tiny.trainer.parameters().write(parameter.value, 0, values);
+  };
+  // Images of 1e15 meet weights of 1e-15, and gradients of 1e25 come back: 1e40.
+  fill("1.weight", 1e15F);
+  fill("4.weight", 1e-15F);
+  fill("projection.weight", 1e25F);
   const std::string message = divergence_of(tiny.trainer);
-  EXPECT_NE(message.find("the loss is infinite"), std::string::npos) << message;
-  EXPECT_NE(message.find(", looked for after the step had moved weights"), std::string::npos) << message;
+  EXPECT_NE(
+      message.find("epoch 1, step 1: a weight or its momentum would not be finite; the first gradient "
+                   "that is not finite is that of 4.weight; weights that would not be finite were left"),
+      std::string::npos)
+      << message;
+  EXPECT_TRUE(has_finite_state(tiny.trainer));
 }
 
 TEST_P(TrainerOn, LooksForTheFaultInTheRunThatDivergedAlone) {

@@ -83,6 +83,12 @@ void meet_all(Scenario& scenario) {
   }
 }
 
+void make_frame(Scenario& scenario) {
+  scenario.command = {"frame", "generate", "--classes", "4",
+                      "--dim", "3",        "--out",     scenario.folder() / "frame.npy"};
+  scenario.before = {{"frame.npy", "an older frame"}, {"frame.json", "{}"}};
+}
+
 void make_conversion(Scenario& scenario) {
   scenario.command = {"data",
                       "convert",
@@ -123,9 +129,7 @@ int last_of(const std::vector<std::string>& calls, const std::string& begin, con
 
 TEST(FaultyDisk, FrameGenerate) {
   Scenario scenario;
-  scenario.command = {"frame", "generate", "--classes", "4",
-                      "--dim", "3",        "--out",     scenario.folder() / "frame.npy"};
-  scenario.before = {{"frame.npy", "an older frame"}, {"frame.json", "{}"}};
+  make_frame(scenario);
   meet_all(scenario);
 }
 
@@ -157,6 +161,37 @@ TEST(FaultyDisk, ANewFolderWhoseParentCannotBeSyncedIsRemoved) {
   const int sync = first_of(scenario.calls_met(), "fsync ");
   ASSERT_TRUE(0 < sync && sync < first_of(scenario.calls_met(), "write "));
   for (const std::string kind : {"ENOSPC", "EIO"}) meet(scenario, kind, sync);
+}
+
+TEST(FaultyDisk, WhatIsRenamedIsSyncedBeforeAndItsFolderAfter) {
+  for (const auto& make : {make_frame, make_conversion, make_training, make_sweep}) {
+    Scenario scenario;
+    make(scenario);
+    scenario.count_calls();
+    const std::vector<std::string> calls = scenario.calls_met();
+    int renames = 0;
+    for (auto rename = calls.begin(); rename != calls.end(); ++rename) {
+      if (!rename->starts_with("rename ")) continue;
+      SCOPED_TRACE(*rename);
+      ++renames;
+      const fs::path path = rename->substr(std::string("rename ").size());
+      // What was last done to it under its temporary name, but for closing it, is a sync: no write came
+      // after.
+      const auto is_of_it = [&](const std::string& call) {
+        return call.find(path.string() + ".tmp-") != call.npos && !call.starts_with("close ");
+      };
+      const auto last = std::find_if(std::reverse_iterator(rename), calls.rend(), is_of_it);
+      ASSERT_NE(last, calls.rend());
+      EXPECT_TRUE(last->starts_with("fsync ") || last->starts_with("syncfs ")) << *last;
+      // Nothing else is renamed before the folder, which has the new name, is synced.
+      const auto next = std::find_if(rename + 1, calls.end(), [](const std::string& call) {
+        return call.starts_with("rename ") || call.starts_with("fsync ");
+      });
+      ASSERT_NE(next, calls.end());
+      EXPECT_EQ(*next, "fsync " + path.parent_path().string());
+    }
+    EXPECT_GT(renames, 0);
+  }
 }
 
 TEST(FaultyDisk, AResultThatVanishesWhenItIsWrittenIsMissed) {

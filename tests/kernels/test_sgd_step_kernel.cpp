@@ -34,7 +34,8 @@ struct Problem {
   std::vector<float> gradients = normals(gradients_run_stride == 0 ? elements : elements * runs, "gradients");
   std::vector<float> buffer = normals(elements * runs, "buffer");
   bool is_nesterov = false;
-  bool is_guarded = false;  ///< by the flag
+  bool is_guarded = false;         ///< by the flag
+  std::vector<float> losses = {};  ///< of all runs; none: not given
 
   /// Run `index`, which has its own gradients, alone.
   Problem run(int index) const {
@@ -84,6 +85,7 @@ bool has_same_bits(const std::optional<Result>& a, const std::optional<Result>& 
 std::optional<Result> run_kernel(const Problem& problem, const Version& version) {
   return tests::run_twice([&]() -> std::optional<Result> {
     DeviceArray<float> values(problem.values), gradients(problem.gradients), buffer(problem.buffer);
+    DeviceArray<float> losses(problem.losses.empty() ? std::vector<float>{0} : problem.losses);
     DeviceArray<std::int16_t> rounded(std::vector<std::int16_t>(problem.values.size()));
     DeviceArray<std::int32_t> non_finite(std::vector<std::int32_t>(static_cast<std::size_t>(problem.runs)));
     auto args = problem.args(values.data(), gradients.data(), buffer.data());
@@ -91,6 +93,11 @@ std::optional<Result> run_kernel(const Problem& problem, const Version& version)
     args.bf16_values_run_stride = problem.elements;
     if (problem.is_guarded) args.non_finite = non_finite.data();
     args.non_finite_run_stride = 1;
+    if (!problem.losses.empty()) {
+      args.samples = static_cast<int>(problem.losses.size()) / problem.runs;
+      args.losses = losses.data();
+      args.losses_run_stride = args.samples;
+    }
     if (version.accepts != nullptr && !version.accepts(args)) return std::nullopt;
     version.launch(args, nullptr);
     EXPECT_TRUE(tests::has_same_bits(gradients.download(), problem.gradients));
@@ -204,6 +211,29 @@ TEST_F(SgdStepKernel, Guarded_LeavesWhatWouldNotBeFiniteAndMovesTheRestAsUnguard
       }
       EXPECT_EQ(left, 5);
     }
+}
+
+TEST_F(SgdStepKernel, RunWithALossThatIsNotFinite_StaysAsItWas) {
+  // Fewer losses than a block has threads, as many, and more; the bad one is the last.
+  for (const int samples : {1, 255, 256, 257, 700})
+    for (const std::int64_t elements : {1028, 1031})
+      for (const Version& version : kernels::sgd_step_versions()) {
+        SCOPED_TRACE(version.name);
+        Problem problem{.elements = elements, .runs = 2, .gradients_run_stride = elements};
+        const std::optional<Result> unguarded = run_kernel(problem, version);
+        problem.losses.assign(static_cast<std::size_t>(2 * samples), 1);
+        problem.losses.back() = samples % 2 == 0 ? std::numeric_limits<float>::quiet_NaN()
+                                                 : std::numeric_limits<float>::infinity();
+        const std::optional<Result> result = run_kernel(problem, version);
+        ASSERT_EQ(result.has_value(), unguarded.has_value());
+        if (!result) continue;
+        for (std::size_t i = 0; i < problem.values.size(); ++i) {
+          const bool moves = i < problem.values.size() / 2;
+          ASSERT_EQ(result->values[i], moves ? unguarded->values[i] : problem.values[i]) << i;
+          ASSERT_EQ(result->buffer[i], moves ? unguarded->buffer[i] : problem.buffer[i]) << i;
+          ASSERT_EQ(result->bf16_values[i], moves ? unguarded->bf16_values[i] : 0) << i;
+        }
+      }
 }
 
 TEST_F(SgdStepKernel, NanGradient_ReachesTheValue) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "tests/support/backends.h"
@@ -140,6 +141,41 @@ TEST(SgdStep, Leaves_Single_Elements_Of_A_Vector_And_Moves_Their_Neighbours) {
   });
 }
 
+TEST(SgdStep, Leaves_A_Run_With_A_Loss_That_Is_Not_Finite_As_It_Was) {
+  // More losses than a block of the kernel has threads; the bad one is the first, or the last.
+  constexpr int kElements = 1031, kLosses = 300;
+  constexpr auto kLast = std::size_t{2 * kLosses - 1};
+  for_each_backend([&](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Shape shape({kElements}, 3);
+    const std::vector<double> ones(3 * kElements, 1);
+    std::vector<double> losses(3 * kLosses, 2), moved(3 * kElements, 0), rounded(3 * kElements, 0);
+    losses[0] = std::numeric_limits<double>::quiet_NaN();
+    losses[kLast] = -std::numeric_limits<double>::infinity();
+    // The last run goes from 1 along 2 by half of it to 0; nothing is raised, all elements being finite.
+    std::fill_n(moved.begin(), 2 * kElements, 1);
+    std::fill_n(rounded.begin(), 2 * kElements, 7);
+    const Tensor values = bench.tensor(shape, ones), buffer = bench.tensor(shape, ones);
+    const Tensor copy = bench.blank({.shape = shape, .dtype = DType::kBf16});
+    bench.run(ConvertLayout{.x = bench.tensor(shape, std::vector<double>(3 * kElements, 7)), .y = copy});
+    const Tensor flags = bench.integers(Shape({1}, 3), DType::kI32, {0, 0, 0});
+    bench.run(SgdStep{.values = values,
+                      .gradients = bench.tensor(shape, ones),
+                      .momentum_buffer = buffer,
+                      .bf16_values = copy,
+                      .losses = bench.tensor(Shape({kLosses}, 3), losses),
+                      .non_finite = flags,
+                      .learning_rate = 0.5F,
+                      .momentum = 1});
+    EXPECT_EQ(bench.values(values), moved);
+    EXPECT_EQ(bench.values(copy), rounded);
+    std::fill_n(moved.begin() + 2 * kElements, kElements, 2);
+    EXPECT_EQ(bench.values(buffer), moved);
+    EXPECT_EQ(bench.values(flags), (std::vector<double>{0, 0, 0}));
+  });
+}
+
 TEST(SgdStep, Names_What_Does_Not_Fit) {
   Workbench bench(backend_named("reference"));
   const Tensor values = bench.empty({5}), four = bench.empty({4});
@@ -155,6 +191,13 @@ TEST(SgdStep, Names_What_Does_Not_Fit) {
             SgdStep{.values = values, .gradients = values, .momentum_buffer = values, .non_finite = four});
       },
       {"SgdStep", "non_finite is [4]", "must be [1]"});
+  const Tensor matrix = bench.empty({2, 3});
+  expect_error<ShapeError>(
+      [&] {
+        bench.run(
+            SgdStep{.values = values, .gradients = values, .momentum_buffer = values, .losses = matrix});
+      },
+      {"SgdStep", "losses is [2,3]", "must be [2]"});
 }
 
 }  // namespace

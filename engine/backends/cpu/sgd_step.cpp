@@ -1,5 +1,6 @@
 #include "engine/ops/sgd_step.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -64,6 +65,13 @@ void step_range(const SgdStep& op, int run, const Range& range) {
     std::atomic_ref(*op.non_finite.data<std::int32_t>(run)).store(1, std::memory_order_relaxed);
 }
 
+bool has_finite_losses(const SgdStep& op, int run) {
+  if (!op.losses) return true;
+  const float* losses = op.losses.data<float>(run);
+  return std::all_of(losses, losses + op.losses.shape().elements(),
+                     [](float loss) { return std::isfinite(loss); });
+}
+
 }  // namespace
 
 void execute(CpuBackend& cpu, const SgdStep& op) {
@@ -71,6 +79,7 @@ void execute(CpuBackend& cpu, const SgdStep& op) {
   require_fp32(op.kName, {{"values", op.values}});
   const Chunks chunks(op.values.shape().elements(), 16384);
   for (int run = 0; run < op.values.runs(); ++run) {
+    if (!has_finite_losses(op, run)) continue;
     float *values = op.values.data<float>(run), *momenta = op.momentum_buffer.data<float>(run);
     const float* gradients = op.gradients.data<float>(run);
     Bf16* bf16_values = op.bf16_values ? op.bf16_values.data<Bf16>(run) : nullptr;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -5,10 +6,20 @@
 #include "engine/backends/reference/reference_ops.h"
 
 namespace gnc {
+namespace {
+
+bool has_finite_losses(const SgdStep& op, int run) {
+  if (!op.losses) return true;
+  const LogicalArray losses(op.losses, run);
+  return std::ranges::all_of(losses.values(), [](double loss) { return std::isfinite(loss); });
+}
+
+}  // namespace
 
 void execute(ReferenceBackend&, const SgdStep& op) {
   const double learning_rate = op.learning_rate, momentum = op.momentum, weight_decay = op.weight_decay;
   for (int run = 0; run < op.values.runs(); ++run) {
+    if (!has_finite_losses(op, run)) continue;
     const LogicalArray gradients(op.gradients, run);
     LogicalArray values(op.values, run), buffer(op.momentum_buffer, run);
     // As it will be stored: what is beyond float32 is infinite there.

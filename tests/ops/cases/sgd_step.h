@@ -15,6 +15,7 @@ struct SgdStepCase {
   float momentum = 0.9F;
   float weight_decay = 5e-4F;
   bool has_bf16_values = false;
+  int losses = 0;  // 0: not given
   bool has_non_finite = false;
   MomentumKind momentum_kind = MomentumKind::kClassical;
 };
@@ -39,6 +40,8 @@ struct OpCases<SgdStep> {
         {.count = 1031, .has_bf16_values = true},
         {.count = 65537, .has_bf16_values = true},
         {.count = 1, .has_non_finite = true},
+        {.count = 33, .losses = 1},
+        {.count = 1031, .losses = 300, .has_non_finite = true},
         {.count = 1031, .has_bf16_values = true, .has_non_finite = true},
         {.count = 65537, .has_non_finite = true, .momentum_kind = MomentumKind::kNesterov}};
     return table;
@@ -47,15 +50,17 @@ struct OpCases<SgdStep> {
   static std::span<const Case> benchmarks() {
     static const std::vector<Case> table = {
         {.label = "vgg11", .count = 9'231'114},
+        {.label = "vgg11.checked", .count = 9'231'114, .losses = 256, .has_non_finite = true},
         {.label = "vgg11.bf16", .count = 9'231'114, .has_bf16_values = true}};
     return table;
   }
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}.lr{}.momentum{}.decay{}{}{}{}", c.count, c.learning_rate, c.momentum,
-                       c.weight_decay, c.has_bf16_values ? ".bf16" : "", c.has_non_finite ? ".checked" : "",
-                       c.momentum_kind == MomentumKind::kNesterov ? ".nesterov" : "");
+    return fmt::format(
+        "{}.lr{}.momentum{}.decay{}{}{}{}{}", c.count, c.learning_rate, c.momentum, c.weight_decay,
+        c.has_bf16_values ? ".bf16" : "", c.losses > 0 ? fmt::format(".losses{}", c.losses) : "",
+        c.has_non_finite ? ".checked" : "", c.momentum_kind == MomentumKind::kNesterov ? ".nesterov" : "");
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
@@ -69,6 +74,8 @@ struct OpCases<SgdStep> {
     if (c.has_bf16_values)
       operands.list.push_back(
           {.name = "bf16_values", .values = draw.nothing(shape, DType::kBf16), .access = Access::kWrite});
+    if (c.losses > 0)
+      operands.list.push_back({.name = "losses", .values = draw.uniform("losses", {c.losses})});
     if (c.has_non_finite)
       operands.list.push_back({.name = "non_finite",
                                .values = draw.integers("non_finite", {1}, DType::kI32, 2),
@@ -81,6 +88,7 @@ struct OpCases<SgdStep> {
             .gradients = operands["gradients"],
             .momentum_buffer = operands["momentum_buffer"],
             .bf16_values = operands["bf16_values"],
+            .losses = operands["losses"],
             .non_finite = operands["non_finite"],
             .learning_rate = c.learning_rate,
             .momentum = c.momentum,
