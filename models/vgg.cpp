@@ -94,6 +94,7 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
                  std::make_unique<Conv2d>(Conv2d::Options{.in_channels = channels,
                                                           .out_channels = out_channels,
                                                           .geometry = kConvolution,
+                                                          .is_normalized = kind.norm == VggNorm::kBatchNorm,
                                                           .init = ConvolutionInit::kKaimingNormalFanOut,
                                                           .input_gradient = input_gradient}));
     const bool has_pool = i + 1 < layers.size() && layers[i + 1] == kPool;

@@ -53,11 +53,12 @@ LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
     // Given back before the gradient, of the same size, asks for memory.
     const LeasedTensor x = pass.take();
     x_spec = x.tensor().spec();
-    pass.backend().run(Conv2dBackwardWeights{.geometry = options_.geometry,
-                                             .x = x.tensor(),
-                                             .y_grad = y_grad.tensor(),
-                                             .weights_grad = weights_.gradient,
-                                             .bias_grad = bias_.gradient});
+    pass.backend().run(
+        Conv2dBackwardWeights{.geometry = options_.geometry,
+                              .x = x.tensor(),
+                              .y_grad = y_grad.tensor(),
+                              .weights_grad = weights_.gradient,
+                              .bias_grad = options_.is_normalized ? Tensor() : bias_.gradient});
     if (options_.input_gradient == InputGradient::kSkip) return {};
   } else {
     x_spec = pass.take_spec();

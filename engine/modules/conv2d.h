@@ -21,6 +21,9 @@ class Conv2d final : public Module {
     int out_channels = 0;
     Conv2dGeometry geometry;
     bool has_bias = true;
+    /// Whether batch norm is all that takes y. It subtracts the mean, and the bias with it: in training the
+    /// bias has the gradient zero, which is not computed.
+    bool is_normalized = false;
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
     InputGradient input_gradient = InputGradient::kCompute;
     /// Channels of the tensor of which y is the first ones, for a DenseBlock that adds the others; 0: y
