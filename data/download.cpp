@@ -15,6 +15,7 @@
 #include <memory>
 #include <string_view>
 
+#include "engine/descriptor.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -25,55 +26,41 @@ constexpr long kOk = 200, kPartialContent = 206, kRangeNotSatisfiable = 416;
 /// The file that grows; locked, so that two downloads do not mix; removed when nothing has come.
 class PartFile {
  public:
-  explicit PartFile(const std::filesystem::path& path) : path_(path.string()) {
-    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    require<FileError>(descriptor_ >= 0, "{}: cannot open: {}", path_, std::strerror(errno));
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(descriptor_);
-      throw FileError(fmt::format("{}: another process is downloading it", path_));
-    }
+  explicit PartFile(const std::filesystem::path& path) : path_(path.string()), file_(path, O_RDWR | O_CREAT) {
+    require<FileError>(file_.is_open(), "{}: cannot open: {}", path_, std::strerror(errno));
+    require<FileError>(::flock(file_.value(), LOCK_EX | LOCK_NB) == 0,
+                       "{}: another process is downloading it", path_);
     // Between the two calls that process may have finished, and renamed or removed the file.
     struct stat opened {
     }, named{};
-    const bool is_named = ::fstat(descriptor_, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+    const bool is_named = ::fstat(file_.value(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
                           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-    if (!is_named) {
-      ::close(descriptor_);
-      throw FileError(fmt::format("{}: another process has just finished with it; try again", path_));
-    }
-    bytes_ = ::lseek(descriptor_, 0, SEEK_END);
+    require<FileError>(is_named, "{}: another process has just finished with it; try again", path_);
+    bytes_ = ::lseek(file_.value(), 0, SEEK_END);
   }
   PartFile(const PartFile&) = delete;
   PartFile& operator=(const PartFile&) = delete;
   ~PartFile() {
     if (bytes_ == 0) ::unlink(path_.c_str());
-    ::close(descriptor_);
   }
 
   std::int64_t bytes() const { return bytes_; }
   /// False when the disk does not take it.
   bool append(std::string_view data) {
-    while (!data.empty()) {
-      const ssize_t written = ::write(descriptor_, data.data(), data.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return false;
-      data.remove_prefix(static_cast<std::size_t>(written));
-      bytes_ += written;
-    }
+    if (!file_.write(data)) return false;
+    bytes_ += static_cast<std::int64_t>(data.size());
     return true;
   }
-  void sync() const {
-    require<FileError>(::fsync(descriptor_) == 0, "{}: cannot write: {}", path_, std::strerror(errno));
-  }
+  void sync() const { require<FileError>(file_.sync(), "{}: cannot write: {}", path_, std::strerror(errno)); }
   void clear() {
-    const bool is_cleared = ::ftruncate(descriptor_, 0) == 0 && ::lseek(descriptor_, 0, SEEK_SET) == 0;
+    const bool is_cleared = ::ftruncate(file_.value(), 0) == 0 && ::lseek(file_.value(), 0, SEEK_SET) == 0;
     require<FileError>(is_cleared, "{}: cannot truncate: {}", path_, std::strerror(errno));
     bytes_ = 0;
   }
 
  private:
   std::string path_;
-  int descriptor_ = -1;
+  Descriptor file_;
   std::int64_t bytes_ = 0;
 };
 

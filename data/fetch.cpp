@@ -3,6 +3,7 @@
 #include "data/download.h"
 #include "engine/error.h"
 #include "engine/file.h"
+#include "engine/rename_file.h"
 
 namespace gnc {
 
@@ -29,8 +30,7 @@ FetchOutcome fetch_file(const PublishedFile& file, const std::string& base_url, 
       throw FileError(
           fmt::format("{}: its MD5 is {}, expected {}; the download was removed", url, md5, file.md5));
     }
-    fs::rename(part, whole, error);
-    require<FileError>(!error, "{}: cannot rename to {}: {}", part.string(), whole.string(), error.message());
+    rename_into_place(part, whole);
   };
   download({.url = url, .path = part, .bytes = file.bytes, .progress = progress, .finish = finish});
   return FetchOutcome::kDownloaded;

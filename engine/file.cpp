@@ -14,6 +14,7 @@
 #include "engine/descriptor.h"
 #include "engine/error.h"
 #include "engine/file_group.h"
+#include "engine/rename_file.h"
 
 namespace gnc {
 namespace {
@@ -94,10 +95,10 @@ class NewFile {
   ~NewFile() {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
   }
+  /// Should the folder not be synced, the destructor finds nothing to remove.
   void rename_into_place() {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "cannot rename into place", errno);
+    gnc::rename_into_place(temporary_, path_);
     temporary_.clear();
-    sync_directory(folder_of(path_));
   }
 
  private:
@@ -122,6 +123,11 @@ void create_folders(const std::filesystem::path& path, std::error_code& error) {
 }
 
 }  // namespace
+
+void rename_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
+  sync_directory(folder_of(path));
+}
 
 void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
   write_atomically(path, {&bytes, 1});
@@ -191,8 +197,7 @@ void NewDirectory::finish() const {
     if (!handle.is_open()) fail(path_, "cannot open to sync it", errno);
     if (!handle.sync_file_system()) fail(path_, "cannot sync", errno);
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "cannot rename into place", errno);
-  sync_directory(folder_of(path_));
+  rename_into_place(temporary_, path_);
 }
 
 void remove_leftovers(const std::filesystem::path& directory, std::span<const std::string_view> names) {

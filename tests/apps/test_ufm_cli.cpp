@@ -168,6 +168,18 @@ TEST(UfmCommand, Goes_On_With_The_Others_When_A_Problem_Diverges) {
   EXPECT_LT(diverged, 20);
 }
 
+TEST(UfmCommand, Gives_The_Same_Bytes_With_Any_Number_Of_Threads) {
+  const TempDir folder;
+  for (const std::string threads : {"1", "2", "4"}) {
+    // Enough features for every thread to have a share.
+    const ProgramResult result = gnc(ufm("20", "9",
+                                         {"--per-class", "60", "--steps", "30", "--device", "cpu",
+                                          "--threads", threads, "--csv", folder / (threads + ".csv")}));
+    ASSERT_EQ(result.exit_status, 0) << result.err;
+    EXPECT_EQ(read_file(folder / (threads + ".csv")), read_file(folder / "1.csv")) << threads;
+  }
+}
+
 TEST(UfmCommand, Stops_Where_The_Numbers_End) {
   const ProgramResult result = gnc(ufm("4", "2", {"--feature-decay", "30"}));
   EXPECT_EQ(result.exit_status, 1);
