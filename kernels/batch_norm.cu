@@ -1,8 +1,10 @@
-/// Batch normalisation, training and evaluation, fused with the ReLU behind it.
+/// Batch normalisation, training and evaluation, fused with the ReLU behind it and the addend before that.
 /// Training in three kernels: chunks of rows to partial statistics (or sums of gradients) in a workspace;
 /// those to statistics, in double; and one pass that applies them. Elements are read twice and written once
 /// forward, read four times and written once backward, in packs of 16 bytes where all is aligned. v1 per
-/// channel fixed-order tree over chunks of rows (kernels/columns.cuh)
+/// channel fixed-order tree over chunks of rows (kernels/columns.cuh). An addend is read once forward; in the
+/// backward pass of its ReLU the sums' kernel reads y, too, and writes the masked gradient, which is all that
+/// the last kernel reads in place of y_grad.
 ///
 /// Accuracy of the statistics, u = 2⁻²⁴. A lane takes the mean and the squared deviations of up to four rows
 /// at a time and merges them with what it has (Chan, Golub, LeVeque 1983); lanes merge as a tree, chunks in
@@ -134,8 +136,11 @@ __device__ Affine<N> running_affine(const Args& args, std::int64_t run, int chan
                    args.shift + run * args.shift_run_stride + channel);
 }
 
+/// What is added before the activation.
+enum class Addend : std::uint8_t { kNone, kGiven };
+
 /// y of one share of the matrix of run blockIdx.y, for any of the three arguments.
-template <int N, class Args>
+template <Addend addend_kind, int N, class Args>
 __device__ void apply(const Args& args, const ColumnShare& share, int channels, const Affine<N>& affine) {
   const std::int64_t run = blockIdx.y;
   const auto* const x = args.x + run * args.x_run_stride + share.channel;
@@ -143,10 +148,19 @@ __device__ void apply(const Args& args, const ColumnShare& share, int channels, 
   const Activation activation = args.activation;
   for_each_row_group(share, [&](std::int64_t row, int count) {
     const RowGroup group = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
+    auto addends = group;
+    if constexpr (addend_kind == Addend::kGiven) {
+      const auto* const addend = args.addend + run * args.addend_run_stride + share.channel;
+      addends = load_rows<N>(addend + row * channels, channels, count);  // y may be the addend: all before y
+    }
     for (int j = 0; j < kRowsInFlight; ++j) {
       if (j >= count) break;
       Floats<N> values = to_floats(group.rows[j]);
-      for (int i = 0; i < N; ++i) values[i] = activated(affine(i, values[i]), activation);
+      for (int i = 0; i < N; ++i) {
+        float value = affine(i, values[i]);
+        if constexpr (addend_kind == Addend::kGiven) value += to_float(addends.rows[j][i]);
+        values[i] = activated(value, activation);
+      }
       store_floats(values, y + (row + std::int64_t{j} * kRowLanes) * channels);
     }
   });
@@ -154,19 +168,19 @@ __device__ void apply(const Args& args, const ColumnShare& share, int channels, 
 
 /// Of batch_norm_forward, once the statistics are there, and of batch_norm_apply: one code, so that both give
 /// the same bits.
-template <int N, class Args>
+template <Addend addend, int N, class Args>
 __global__ void __launch_bounds__(kColumnThreads) batch_norm_apply_v1(Args args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
-  apply(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
+  apply<addend>(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
 }
 
-template <int N, class T>
+template <Addend addend, int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_inference_v1(BatchNormInferenceArgs<T> args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
-  apply(args, share, chunks.channels, running_affine<N>(args, blockIdx.y, share.channel));
+  apply<addend>(args, share, chunks.channels, running_affine<N>(args, blockIdx.y, share.channel));
 }
 
 /// What the elementwise kernels of both backward passes need of one thread's channels and elements.
@@ -230,6 +244,36 @@ __global__ void __launch_bounds__(kColumnThreads)
     for (int i = 0; i < N; ++i) sums.add(i, gradient[i], deviation[i]);
   });
   store_sums_of_chunk(sums, in.share, chunks, args.workspace);
+}
+
+/// The same where an addend was added before a ReLU: masked by y, and g, the addend's gradient, is stored.
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_addend_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  GradientSums<N> sums{};
+  if (share.is_inside) {
+    const std::int64_t run = blockIdx.y;
+    const Floats<N> mean = load_channels<N>(args.mean + run * args.mean_run_stride + share.channel);
+    const T* const x = args.x + run * args.x_run_stride + share.channel;
+    const T* const y = args.y + run * args.y_run_stride + share.channel;
+    const T* const y_grad = args.y_grad + run * args.y_grad_run_stride + share.channel;
+    T* const addend_grad = args.addend_grad + run * args.addend_grad_run_stride + share.channel;
+    for_each_row_group(share, [&](std::int64_t row, int count) {
+      const RowGroup values = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
+      const RowGroup outputs = load_rows<N>(y + row * chunks.channels, chunks.channels, count);
+      RowGroup gradients = load_rows<N>(y_grad + row * chunks.channels, chunks.channels, count);
+      for (int j = 0; j < kRowsInFlight; ++j) {
+        if (j >= count) break;
+        for (int i = 0; i < N; ++i) {
+          if (!(to_float(outputs.rows[j][i]) > 0.0f)) gradients.rows[j][i] = from_float<T>(0.0f);
+          sums.add(i, to_float(gradients.rows[j][i]), to_float(values.rows[j][i]) - mean[i]);
+        }
+        store_pack(gradients.rows[j], addend_grad + (row + std::int64_t{j} * kRowLanes) * chunks.channels);
+      }
+    });
+  }
+  store_sums_of_chunk(sums, share, chunks, args.workspace);
 }
 
 /// Both gradients per channel, and the coefficients of x_grad = slope·(g − mean_grad − (x − mean)·tilt):
@@ -309,28 +353,38 @@ template <int N, class T>
 void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
   statistics<N>(args, stream);
   const RowChunks chunks = chunks_of(args.extents);
-  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_apply_v1<N, BatchNormForwardArgs<T>>,
-         args, chunks);
+  const auto kernel = args.addend != nullptr ? batch_norm_apply_v1<Addend::kGiven, N, BatchNormForwardArgs<T>>
+                                             : batch_norm_apply_v1<Addend::kNone, N, BatchNormForwardArgs<T>>;
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
 }
 
 template <int N, class T>
 void apply(const BatchNormApplyArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
-  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_apply_v1<N, BatchNormApplyArgs<T>>,
-         args, chunks);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream),
+         batch_norm_apply_v1<Addend::kNone, N, BatchNormApplyArgs<T>>, args, chunks);
 }
 
 template <int N, class T>
 void inference(const BatchNormInferenceArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
-  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_inference_v1<N, T>, args, chunks);
+  const auto kernel = args.addend != nullptr ? batch_norm_inference_v1<Addend::kGiven, N, T>
+                                             : batch_norm_inference_v1<Addend::kNone, N, T>;
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
 }
 
 template <int N, class T>
-void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
+void backward(BatchNormBackwardArgs<T> args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
   const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
-  launch(shape, batch_norm_gradient_sums_v1<N, T>, args, chunks);
+  if (args.addend_grad != nullptr) {
+    launch(shape, batch_norm_addend_gradient_sums_v1<N, T>, args, chunks);
+    args.y_grad = args.addend_grad;  // already masked
+    args.y_grad_run_stride = args.addend_grad_run_stride;
+    args.activation = Activation::kNone;
+  } else {
+    launch(shape, batch_norm_gradient_sums_v1<N, T>, args, chunks);
+  }
   batch_norm_gradients(args, chunks, stream);
   if (args.x_grad_mode == GradientMode::kAccumulate)
     launch(shape, batch_norm_backward_v1<GradientMode::kAccumulate, N, T>, args, chunks);
@@ -373,7 +427,8 @@ void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream) {
   constexpr int kPack = kPackSize<T>;
   const bool is_packed =
       holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
-      holds_packs<kPack>(args.y, {args.y_run_stride});
+      holds_packs<kPack>(args.y, {args.y_run_stride}) &&
+      holds_packs<kPack>(args.addend, {args.addend_run_stride});
   is_packed ? forward<kPack>(args, stream) : forward<1>(args, stream);
 }
 
@@ -391,7 +446,8 @@ void batch_norm_inference(const BatchNormInferenceArgs<T>& args, Stream stream) 
   constexpr int kPack = kPackSize<T>;
   const bool is_packed =
       holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
-      holds_packs<kPack>(args.y, {args.y_run_stride});
+      holds_packs<kPack>(args.y, {args.y_run_stride}) &&
+      holds_packs<kPack>(args.addend, {args.addend_run_stride});
   is_packed ? inference<kPack>(args, stream) : inference<1>(args, stream);
 }
 
@@ -406,7 +462,10 @@ bool is_backward_packed(const Args& args) {
 
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
-  is_backward_packed<T>(args) ? backward<kPackSize<T>>(args, stream) : backward<1>(args, stream);
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed = is_backward_packed<T>(args) && holds_packs<kPack>(args.y, {args.y_run_stride}) &&
+                         holds_packs<kPack>(args.addend_grad, {args.addend_grad_run_stride});
+  is_packed ? backward<kPack>(args, stream) : backward<1>(args, stream);
 }
 
 template <class T>

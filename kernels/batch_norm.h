@@ -1,10 +1,12 @@
 #pragma once
-/// Batch normalisation over the columns of a matrix, with an optional ReLU behind it.
+/// Batch normalisation over the columns of a matrix, with an optional ReLU behind it and an optional addend
+/// before that.
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/bfloat16.h"
+#include "kernels/gradient_mode.h"
 #include "kernels/stream.h"
 
 namespace gnc::kernels {
@@ -13,12 +15,9 @@ inline namespace KERNEL_TARGET {
 /// What follows the normalisation in the same pass.
 enum class Activation : std::uint8_t { kNone, kRelu };
 
-/// What becomes of the contents of a gradient.
-enum class GradientMode : std::uint8_t { kOverwrite, kAccumulate };
-
-/// x, y and their gradients are matrices [rows,channels], channels side by side: the pixels of a batch in any
-/// order. Rows of x and x_grad may be further apart than they are long (a slice of the channels of wider
-/// images): by their pitch, in elements. One matrix per run.
+/// x, y, addends and their gradients are matrices [rows,channels], channels side by side: the pixels of a
+/// batch in any order. Rows of x and x_grad may be further apart than they are long (a slice of the channels
+/// of wider images): by their pitch, in elements. One matrix per run.
 struct BatchNormExtents {
   std::int64_t rows;  ///< m, at least 1
   int channels;       ///< at least 1
@@ -39,7 +38,7 @@ struct BatchNormForwardArgs {
   float* running_variance;  ///< updated
   float* mean;              ///< of this batch, for the backward pass
   float* invstd;            ///< likewise
-  T* y;                     ///< not x
+  T* y;                     ///< not x; may be the addend
   float* workspace;         ///< batch_norm_workspace()
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
@@ -54,11 +53,13 @@ struct BatchNormForwardArgs {
   float epsilon;
   float momentum;  ///< weight of this batch in the running statistics
   Activation activation;
+  const T* addend = nullptr;  ///< null: none
+  std::int64_t addend_run_stride = 0;
 };
 
-/// mean = Σx/m, invstd = 1/√(Σ(x−mean)²/m + epsilon), y = act(scale·invstd·(x−mean) + shift); the running
-/// statistics move by `momentum` towards those of the batch, with the variance over m−1 (m where m = 1).
-/// Queues three kernels; throws LaunchError (kernels/simt.h).
+/// mean = Σx/m, invstd = 1/√(Σ(x−mean)²/m + epsilon), y = act(scale·invstd·(x−mean) + shift + addend); the
+/// running statistics move by `momentum` towards those of the batch, with the variance over m−1 (m where m =
+/// 1). Queues three kernels; throws LaunchError (kernels/simt.h).
 template <class T>
 void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream);
 
@@ -92,7 +93,7 @@ struct BatchNormInferenceArgs {
   const float* shift;
   const float* running_mean;
   const float* running_variance;
-  T* y;  ///< may be x
+  T* y;  ///< may be x or the addend
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
   std::int64_t scale_run_stride;
@@ -103,9 +104,11 @@ struct BatchNormInferenceArgs {
   BatchNormExtents extents;
   float epsilon;
   Activation activation;
+  const T* addend = nullptr;  ///< null: none
+  std::int64_t addend_run_stride = 0;
 };
 
-/// y = act(scale·(x−running_mean)/√(running_variance + epsilon) + shift). Queues one kernel; throws
+/// y = act(scale·(x−running_mean)/√(running_variance + epsilon) + shift + addend). Queues one kernel; throws
 /// LaunchError.
 template <class T>
 void batch_norm_inference(const BatchNormInferenceArgs<T>& args, Stream stream);
@@ -136,11 +139,15 @@ struct BatchNormBackwardArgs {
   BatchNormExtents extents;
   Activation activation;
   GradientMode x_grad_mode;
+  const T* y = nullptr;      ///< of a forward pass with an addend and a ReLU; else null
+  T* addend_grad = nullptr;  ///< given with y; may be y_grad, not x_grad
+  std::int64_t y_run_stride = 0;
+  std::int64_t addend_grad_run_stride = 0;
 };
 
 /// With g = y_grad where the forward pass's ReLU (to the bit) let x through, else 0, and x̂ = (x−mean)·invstd:
 /// shift_grad = Σg, scale_grad = Σg·x̂, x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m). Overwrites
-/// them, or adds to x_grad.
+/// them, or adds to x_grad. Given y, the mask is where y > 0, and g is written to addend_grad, too.
 /// Queues three kernels; throws LaunchError.
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "kernels/bfloat16.h"
+#include "kernels/gradient_mode.h"
 #include "kernels/image.h"
 #include "kernels/math_mode.h"
 #include "kernels/stream.h"
@@ -71,9 +72,10 @@ struct Conv2dBackwardInputArgs {
   Conv2dShape shape;
   PerRun<const T> weights;
   Images<const T> y_grad;
-  Images<T> x_grad;  ///< overwritten
-  int runs;          ///< at most 65535
-  MathMode math;     ///< of T = float
+  Images<T> x_grad;
+  int runs;       ///< at most 65535
+  MathMode math;  ///< of T = float
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
 };
 
 template <class T>
@@ -94,7 +96,7 @@ template <class T>
 void conv2d_forward(const Conv2dForwardArgs<T>& args, Stream stream);
 
 /// x_grad[n,c,h,w] = Σ weights[o,c,k,l] · y_grad[n,o,i,j] over the o, i, j, k, l that bring forward pixel
-/// (h,w) to output (i,j).
+/// (h,w) to output (i,j); overwrites x_grad, or adds the finished sum to it, in fp32, rounded once.
 template <class T>
 void conv2d_backward_input(const Conv2dBackwardInputArgs<T>& args, Stream stream);
 

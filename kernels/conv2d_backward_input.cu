@@ -48,7 +48,9 @@ __global__ void __launch_bounds__(kThreads) conv2d_backward_input_v1(Conv2dBackw
       for (int o = 0; o < shape.y_channels; ++o)
         sum += to_float(weight[std::int64_t{o} * shape.filter_elements()]) * to_float(y_grad_pixel[o]);
     }
-  args.x_grad.run(run)[args.x_grad.offset(n, h, w) + c] = from_float<T>(sum);
+  T& x_grad = args.x_grad.run(run)[args.x_grad.offset(n, h, w) + c];
+  if (args.x_grad_mode == GradientMode::kAccumulate) sum += to_float(x_grad);
+  x_grad = from_float<T>(sum);
 }
 
 template <class T>
@@ -105,6 +107,8 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
   const Phase horizontal(phase % phases_across, shape.x_width, shape.y_width, shape);
   const Window whole{vertical.window, horizontal.window, shape.batch, plan.order};
   if (position.first_row >= whole.positions()) return;  // the grid has room for the largest phase
+  const bool accumulates = args.x_grad_mode == GradientMode::kAccumulate;
+  if (accumulates && vertical.window.taps * horizontal.window.taps == 0) return;  // adds nothing
   const Window::Taps taps = whole.taps_of_tile(position.first_row);
   const Window window = whole.with_taps(taps);
   const std::int64_t run = blockIdx.y;
@@ -127,7 +131,8 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
       .data = args.x_grad.run(run) + args.x_grad.offset(0, vertical.remainder, horizontal.remainder),
       .rows = window.positions_axis({strides.n, strides.h * shape.stride, strides.w * shape.stride}),
       .columns = shape.x_channels,
-      .has_packs = plan.has_packs};
+      .has_packs = plan.has_packs,
+      .accumulates = accumulates};
   multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, x_grad);
 }
 

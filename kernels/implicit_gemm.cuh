@@ -60,21 +60,46 @@ struct OutputRow {
   const float* bias;
   int columns;
   bool has_packs;
+  bool accumulates;
 
-  /// Stores neighbours; where there are packs, all of them are inside or none.
-  template <int N>
-  __device__ void store(const Floats<N>& values, int column) const {
-    if (data == nullptr || column >= columns) return;
-    Floats<N> sums = values;
-    if (bias != nullptr)
-      for (int i = 0; i < N; ++i)
-        if (column + i < columns) sums[i] += bias[column + i];
-    if (N > 1 && has_packs) {
-      store_floats(sums, data + column);
-    } else {
-      for (int i = 0; i < N; ++i)
-        if (column + i < columns) data[column + i] = from_float<T>(sums[i]);
+  /// Stores packs of neighbours that begin every kStep columns from `first` on; where there are packs, all of
+  /// one are inside or none.
+  template <int kStep, int N, int kCount>
+  __device__ void store(const Floats<N> (&values)[kCount], int first) const {
+    if (data == nullptr) return;
+    Floats<N> before[kCount] = {};
+    if (accumulates) {  // all loads first: one wait for memory, not one a pack
+#pragma unroll
+      for (int pack = 0; pack < kCount; ++pack) before[pack] = load<N>(first + pack * kStep);
     }
+#pragma unroll
+    for (int pack = 0; pack < kCount; ++pack) {
+      const int column = first + pack * kStep;
+      if (column >= columns) break;
+      Floats<N> sums = values[pack];
+      if (bias != nullptr)
+        for (int i = 0; i < N; ++i)
+          if (column + i < columns) sums[i] += bias[column + i];
+      if (accumulates)
+        for (int i = 0; i < N; ++i) sums[i] += before[pack][i];
+      if (N > 1 && has_packs) {
+        store_floats(sums, data + column);
+      } else {
+        for (int i = 0; i < N; ++i)
+          if (column + i < columns) data[column + i] = from_float<T>(sums[i]);
+      }
+    }
+  }
+
+ private:
+  /// What lies there, as far as there is such a column.
+  template <int N>
+  __device__ Floats<N> load(int column) const {
+    if (N > 1 && has_packs) return column < columns ? load_floats<N>(data + column) : Floats<N>{};
+    Floats<N> values = {};
+    for (int i = 0; i < N; ++i)
+      if (column + i < columns) values[i] = to_float(data[column + i]);
+    return values;
   }
 };
 
@@ -86,10 +111,11 @@ struct ProductOutput {
   int columns;
   const float* bias = nullptr;  ///< [columns], added to every row; may be null
   bool has_packs = false;       ///< whether groups of four columns are aligned as Pack<T, 4>, and none is cut
+  bool accumulates = false;     ///< adds the product to what is there
 
   __device__ OutputRow<T> row(int index) const {
     T* const start = index < rows.size ? data + rows.place(rows.at(index)).offset : nullptr;
-    return {start, bias, columns, has_packs};
+    return {start, bias, columns, has_packs, accumulates};
   }
 };
 

@@ -69,15 +69,12 @@ class FfmaSums {
     for (int i = 0; i < kRows; ++i) {
       const int row =
           first_row + thread.warp_row + index_of<a_order, kLaneRows>(thread.lane / kLaneColumns, i);
-      const auto out = output.row(row);
+      Floats<kNeighbours> values[kColumns / kNeighbours];
 #pragma unroll
-      for (int j = 0; j < kColumns; j += kNeighbours) {
-        Floats<kNeighbours> values;
-#pragma unroll
-        for (int k = 0; k < kNeighbours; ++k) values[k] = sums_[i][j + k];
-        out.store(values, first_column + thread.warp_column +
-                              index_of<b_order, kLaneColumns>(thread.lane % kLaneColumns, j));
-      }
+      for (int j = 0; j < kColumns; ++j) values[j / kNeighbours][j % kNeighbours] = sums_[i][j];
+      output.row(row).template store<kNeighbours * kLaneColumns>(
+          values,
+          first_column + thread.warp_column + index_of<b_order, kLaneColumns>(thread.lane % kLaneColumns, 0));
     }
   }
 
@@ -157,10 +154,11 @@ class TensorCoreSums {
     for (int i = 0; i < kRows; ++i)
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const auto out = output.row(first_row + thread.warp_row + 16 * i + 8 * half + thread.lane / 4);
+        Floats<2> values[kColumns];
 #pragma unroll
-        for (int j = 0; j < kColumns; ++j)
-          out.store(Floats<2>{{sums_[i][j][2 * half], sums_[i][j][2 * half + 1]}}, column + 8 * j);
+        for (int j = 0; j < kColumns; ++j) values[j] = {{sums_[i][j][2 * half], sums_[i][j][2 * half + 1]}};
+        output.row(first_row + thread.warp_row + 16 * i + 8 * half + thread.lane / 4)
+            .template store<8>(values, column);
       }
   }
 

@@ -74,6 +74,22 @@ __global__ void __launch_bounds__(kThreads)
       is_copied ? y_grad[offset_of(args.y_grad_strides, from)] : from_float<T>(0.0f);
 }
 
+/// `sampled`: the pixels of x_grad that have one in y_grad.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    subsample_backward_add_v1(SubsampleBackwardArgs<T> args, Result sampled) {
+  const std::int64_t index = index_of_thread(), run = blockIdx.y;
+  if (index >= sampled.elements()) return;
+  const Element element = element_of(sampled, index);
+  Element from = element, to = element;
+  from.channel += args.extents.first_channel;
+  to.h *= args.extents.stride;
+  to.w *= args.extents.stride;
+  const T gradient = args.y_grad[run * args.y_grad_run_stride + offset_of(args.y_grad_strides, from)];
+  T& x_grad = args.x_grad[run * args.x_grad_run_stride + offset_of(args.x_grad_strides, to)];
+  x_grad = from_float<T>(to_float(x_grad) + to_float(gradient));
+}
+
 LaunchShape shape_of(const Result& result, int runs, Stream stream) {
   return {.grid = {grid_extent(ceil_divide(result.elements(), kThreads)), static_cast<unsigned>(runs)},
           .block = {kThreads},
@@ -96,12 +112,14 @@ void subsample_forward(const SubsampleForwardArgs<T>& args, Stream stream) {
 template <class T>
 void subsample_backward(const SubsampleBackwardArgs<T>& args, Stream stream) {
   const SubsampleExtents& extents = args.extents;
+  const bool adds = args.x_grad_mode == GradientMode::kAccumulate;
   const Result result{.images = extents.images,
-                      .height = extents.height,
-                      .width = extents.width,
+                      .height = adds ? extents.output_height : extents.height,
+                      .width = adds ? extents.output_width : extents.width,
                       .channels = extents.channels};
   if (result.elements() == 0) return;
-  launch(shape_of(result, extents.runs, stream), subsample_backward_v1<T>, args, result);
+  launch(shape_of(result, extents.runs, stream),
+         adds ? subsample_backward_add_v1<T> : subsample_backward_v1<T>, args, result);
 }
 
 template void subsample_forward(const SubsampleForwardArgs<float>&, Stream);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/bfloat16.h"
+#include "kernels/gradient_mode.h"
 #include "kernels/image.h"
 #include "kernels/stream.h"
 
@@ -46,16 +47,17 @@ void subsample_forward(const SubsampleForwardArgs<T>& args, Stream stream);
 template <class T>
 struct SubsampleBackwardArgs {
   const T* y_grad;
-  T* x_grad;  ///< overwritten
+  T* x_grad;
   ImageStrides y_grad_strides;
   ImageStrides x_grad_strides;
   std::int64_t y_grad_run_stride;
   std::int64_t x_grad_run_stride;
   SubsampleExtents extents;
+  GradientMode x_grad_mode;
 };
 
-/// The transpose: gradients go where the pixels came from, zeros everywhere else. Queues one kernel; throws
-/// LaunchError.
+/// The transpose: gradients go where the pixels came from, zeros everywhere else; overwrites, or adds that.
+/// Queues one kernel; throws LaunchError.
 template <class T>
 void subsample_backward(const SubsampleBackwardArgs<T>& args, Stream stream);
 

@@ -56,7 +56,11 @@ constexpr std::size_t kSharedBytes = kStageBytes + sizeof(float) * NarrowConfig:
 struct SharedLogits {
   struct Row {
     float* data;
-    __device__ void store(const Floats<2>& values, int column) const { store_pack(values, data + column); }
+    template <int kStep, int kCount>
+    __device__ void store(const Floats<2> (&values)[kCount], int first) const {
+#pragma unroll
+      for (int pack = 0; pack < kCount; ++pack) store_pack(values[pack], data + first + pack * kStep);
+    }
   };
   float* data;
   int first_row;
@@ -110,7 +114,11 @@ struct Visitor {
   struct Row {
     const Visit& visit;
     int number;
-    __device__ void store(const Floats<2>& values, int column) const { visit(number, column, values); }
+    template <int kStep, int kCount>
+    __device__ void store(const Floats<2> (&values)[kCount], int first) const {
+#pragma unroll
+      for (int pack = 0; pack < kCount; ++pack) visit(number, first + pack * kStep, values[pack]);
+    }
   };
   const Visit& visit;
   mutable int rows = 0;

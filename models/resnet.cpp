@@ -30,12 +30,11 @@ struct Plan {
 
 constexpr Conv2dGeometry kPool{.kernel = 3, .stride = 2, .padding = 1};
 
-/// A convolution without bias and the batch norm behind it.
+/// A convolution without bias, with a batch norm behind it.
 struct Convolution {
   int kernel = 3;
   int stride = 1;
   int out_channels = 0;
-  Activation activation = Activation::kNone;
 };
 
 /// Builds the layers one after another, keeping count of channels and pixels.
@@ -61,21 +60,19 @@ class Builder {
   }
 
  private:
-  /// Adds "conv…" and "bn…" for images of `channels` channels, which become those of the convolution.
-  void add_convolution(Sequential& layers, const std::string& convolution_name, const std::string& norm_name,
-                       int& channels, const Convolution& convolution,
+  /// Adds "conv…" for images of `channels` channels, which become those of the convolution.
+  void add_convolution(Sequential& layers, const std::string& name, int& channels,
+                       const Convolution& convolution,
                        InputGradient input_gradient = InputGradient::kCompute) {
     const int kernel = convolution.kernel;
     const Conv2dGeometry geometry{
         .kernel = kernel, .stride = convolution.stride, .padding = (kernel - 1) / 2};
-    layers.add(convolution_name,
-               std::make_unique<Conv2d>(Conv2d::Options{.in_channels = channels,
-                                                        .out_channels = convolution.out_channels,
-                                                        .geometry = geometry,
-                                                        .has_bias = false,
-                                                        .init = plan_.init,
-                                                        .input_gradient = input_gradient}));
-    layers.add(norm_name, std::make_unique<BatchNorm>(convolution.out_channels, convolution.activation));
+    layers.add(name, std::make_unique<Conv2d>(Conv2d::Options{.in_channels = channels,
+                                                              .out_channels = convolution.out_channels,
+                                                              .geometry = geometry,
+                                                              .has_bias = false,
+                                                              .init = plan_.init,
+                                                              .input_gradient = input_gradient}));
     channels = convolution.out_channels;
   }
 
@@ -83,9 +80,9 @@ class Builder {
     const bool is_cifar = plan_.stem == ResNetStem::kCifar;
     const Convolution convolution{.kernel = is_cifar ? 3 : 7,
                                   .stride = is_cifar ? 1 : 2,
-                                  .out_channels = scaled_channels(plan_.stem_channels, options_.width),
-                                  .activation = Activation::kRelu};
-    add_convolution(*network_, "conv1", "bn1", channels_, convolution, InputGradient::kSkip);
+                                  .out_channels = scaled_channels(plan_.stem_channels, options_.width)};
+    add_convolution(*network_, "conv1", channels_, convolution, InputGradient::kSkip);
+    network_->add("bn1", std::make_unique<BatchNorm>(channels_, Activation::kRelu));
     if (is_cifar) return;
     network_->add("maxpool", std::make_unique<MaxPool>(kPool));
     extent_ = kPool.output_extent((extent_ + 1) / 2);
@@ -97,21 +94,26 @@ class Builder {
     const int outer = is_basic ? inner : 4 * inner;
     const int in_channels = channels_;
     auto main = std::make_unique<Sequential>();
-    const auto add = [&](int index, const Convolution& convolution) {
-      add_convolution(*main, fmt::format("conv{}", index), fmt::format("bn{}", index), channels_,
-                      convolution);
+    int count = 0;
+    // The last one's batch norm is where the block ends.
+    const auto add = [&](const Convolution& convolution) {
+      if (count > 0)
+        main->add(fmt::format("bn{}", count), std::make_unique<BatchNorm>(channels_, Activation::kRelu));
+      add_convolution(*main, fmt::format("conv{}", ++count), channels_, convolution);
     };
-    constexpr Activation kRelu = Activation::kRelu;
     if (is_basic) {
-      add(1, {.kernel = 3, .stride = stride, .out_channels = inner, .activation = kRelu});
-      add(2, {.kernel = 3, .out_channels = outer});
+      add({.kernel = 3, .stride = stride, .out_channels = inner});
+      add({.kernel = 3, .out_channels = outer});
     } else {
-      add(1, {.kernel = 1, .out_channels = inner, .activation = kRelu});
-      add(2, {.kernel = 3, .stride = stride, .out_channels = inner, .activation = kRelu});
-      add(3, {.kernel = 1, .out_channels = outer});
+      add({.kernel = 1, .out_channels = inner});
+      add({.kernel = 3, .stride = stride, .out_channels = inner});
+      add({.kernel = 1, .out_channels = outer});
     }
-    network_->add(name, std::make_unique<Residual>(Residual::Branches{
-                            .main = std::move(main), .shortcut = shortcut(in_channels, outer, stride)}));
+    network_->add(name, std::make_unique<Residual>(
+                            Residual::Branches{.main = std::move(main),
+                                               .norm = fmt::format("bn{}", count),
+                                               .channels = outer,
+                                               .shortcut = shortcut(in_channels, outer, stride)}));
     extent_ = (extent_ + stride - 1) / stride;
   }
 
@@ -122,8 +124,9 @@ class Builder {
       return std::make_unique<SubsampleShortcut>(SubsampleShortcut::Options{
           .in_channels = in_channels, .out_channels = out_channels, .stride = stride});
     auto projection = std::make_unique<Sequential>();
-    add_convolution(*projection, "downsample.0", "downsample.1", in_channels,
+    add_convolution(*projection, "downsample.0", in_channels,
                     {.kernel = 1, .stride = stride, .out_channels = out_channels});
+    projection->add("downsample.1", std::make_unique<BatchNorm>(out_channels, Activation::kNone));
     return projection;
   }
 

@@ -194,6 +194,7 @@ std::unique_ptr<BarePrimitive> make_bare(const AveragePoolForward& op) {
 }
 
 std::unique_ptr<BarePrimitive> make_bare(const BatchNormBackward& op) {
+  if (op.addend_grad) return nullptr;
   auto bare = std::make_unique<BarePrimitive>();
   const memory::desc x = images(op.x), channels = vector_of(op.x.shape()[1]);
   const auto flags = flags_of(op.activation);
@@ -215,10 +216,12 @@ std::unique_ptr<BarePrimitive> make_bare(const BatchNormBackward& op) {
 }
 
 std::unique_ptr<BarePrimitive> make_bare(const BatchNormForward& op) {
+  if (op.addend) return nullptr;
   return normalize(dnnl::prop_kind::forward_training, op.x, flags_of(op.activation));
 }
 
 std::unique_ptr<BarePrimitive> make_bare(const BatchNormInference& op) {
+  if (op.addend) return nullptr;
   return normalize(dnnl::prop_kind::forward_inference, op.x,
                    flags_of(op.activation) | dnnl::normalization_flags::use_global_stats);
 }

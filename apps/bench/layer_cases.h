@@ -62,21 +62,31 @@ inline tests::PoolingCase case_of(const MaxPoolForward& op) {
 inline tests::BatchNormCase case_of(const BatchNormApply& op) {
   return {.x = op.x.shape(), .activation = op.activation, .slice = slice_of(op.x, false)};
 }
+inline tests::Addend addend_of(const ConstTensor& written, const ConstTensor& addend) {
+  return !addend                    ? tests::Addend::kNone
+         : is_same(written, addend) ? tests::Addend::kInPlace
+                                    : tests::Addend::kApart;
+}
 inline tests::BatchNormCase case_of(const BatchNormForward& op) {
-  return {.x = op.x.shape(), .activation = op.activation, .slice = slice_of(op.x, false)};
+  return {.x = op.x.shape(),
+          .activation = op.activation,
+          .slice = slice_of(op.x, false),
+          .addend = addend_of(op.y, op.addend)};
 }
 inline tests::BatchNormCase case_of(const BatchNormInference& op) {
   return {.x = op.x.shape(),
           .activation = op.activation,
           .aliasing = aliasing_of(op.y, op.x),
-          .slice = slice_of(op.x, false)};
+          .slice = slice_of(op.x, false),
+          .addend = addend_of(op.y, op.addend)};
 }
 inline tests::BatchNormCase case_of(const BatchNormBackward& op) {
   return {.x = op.x.shape(),
           .activation = op.activation,
           .aliasing = aliasing_of(op.x_grad, op.y_grad),
           .slice = slice_of(op.x, false),
-          .x_grad_mode = op.x_grad_mode};
+          .x_grad_mode = op.x_grad_mode,
+          .addend = addend_of(op.y_grad, op.addend_grad)};
 }
 
 inline tests::BatchNormMaxPoolCase case_of(const BatchNormMaxPoolBackward& op) {
@@ -104,7 +114,8 @@ inline tests::Conv2dCase case_of(const Conv2dBackwardInput& op) {
   return {.x = op.x_grad.shape(),
           .out_channels = op.y_grad.shape()[1],
           .geometry = op.geometry,
-          .slice = slice_of(op.y_grad, true)};
+          .slice = slice_of(op.y_grad, true),
+          .x_grad_mode = op.x_grad_mode};
 }
 inline tests::Conv2dCase case_of(const Conv2dBackwardWeights& op) {
   return {.x = op.x.shape(),
@@ -170,7 +181,8 @@ inline tests::SubsampleCase case_of(const SubsampleBackward& op) {
   return {.x = op.x_grad.shape(),
           .out_channels = op.y_grad.shape()[1],
           .stride = op.stride,
-          .first_channel = op.first_channel};
+          .first_channel = op.first_channel,
+          .x_grad_mode = op.x_grad_mode};
 }
 inline tests::SubsampleCase case_of(const SubsampleForward& op) {
   return {.x = op.x.shape(),

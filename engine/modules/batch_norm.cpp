@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/ops/op.h"
+#include "engine/ops/pointwise.h"
 
 namespace gnc {
 
@@ -16,15 +17,26 @@ BatchNorm::BatchNorm(int channels, Activation activation) : activation_(activati
   running_variance_.kind = ParameterKind::kBuffer;
 }
 
-LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
+LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) { return forward_onto(std::move(x), {}, pass); }
+
+LeasedTensor BatchNorm::forward_sum(LeasedTensor x, LeasedTensor addend, Pass& pass) {
+  require<Error>(activation_ == Activation::kRelu,
+                 "BatchNorm: a sum is taken before a ReLU, and here is none");
+  LeasedTensor y = forward_onto(std::move(x), std::move(addend), pass);
+  pass.save(y);
+  return y;
+}
+
+LeasedTensor BatchNorm::forward_onto(LeasedTensor x, LeasedTensor addend, Pass& pass) {
   if (!pass.is_training()) {
     const bool is_in_place = x.is_sole_owner() && !pass.has_backward();
-    LeasedTensor y = is_in_place ? x : pass.lease(x.tensor().spec());
+    LeasedTensor y = is_in_place ? x : addend.is_sole_owner() ? addend : pass.lease(x.tensor().spec());
     pass.backend().run(BatchNormInference{.x = x.tensor(),
                                           .scale = scale_.value,
                                           .shift = shift_.value,
                                           .running_mean = running_mean_.value,
                                           .running_variance = running_variance_.value,
+                                          .addend = addend.tensor(),
                                           .y = y.tensor(),
                                           .activation = activation_});
     pass.save(std::move(x));
@@ -33,7 +45,7 @@ LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
   const TensorSpec channel{.shape = scale_.value.shape(), .dtype = dtype_beside(x.tensor().dtype())};
   LeasedTensor mean = pass.lease(channel);
   LeasedTensor invstd = pass.lease(channel);
-  LeasedTensor y = pass.lease(x.tensor().spec());
+  LeasedTensor y = addend.is_sole_owner() ? addend : pass.lease(x.tensor().spec());
   pass.backend().run(BatchNormForward{.x = x.tensor(),
                                       .scale = scale_.value,
                                       .shift = shift_.value,
@@ -41,6 +53,7 @@ LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
                                       .running_variance = running_variance_.value,
                                       .mean = mean.tensor(),
                                       .invstd = invstd.tensor(),
+                                      .addend = addend.tensor(),
                                       .y = y.tensor(),
                                       .activation = activation_});
   pass.save(std::move(x));
@@ -50,34 +63,61 @@ LeasedTensor BatchNorm::forward(LeasedTensor x, Pass& pass) {
 }
 
 LeasedTensor BatchNorm::backward(LeasedTensor y_grad, Pass& pass) {
+  if (!pass.is_training()) return input_gradient(std::move(y_grad), activation_, pass);
+  LeasedTensor x_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(y_grad.tensor().spec());
+  BatchNormBackward op;
+  op.y_grad = y_grad.tensor();
+  op.x_grad = x_grad.tensor();
+  op.activation = activation_;
+  run_backward(op, pass);
+  return x_grad;
+}
+
+BatchNorm::SumGradients BatchNorm::backward_sum(LeasedTensor y_grad, Pass& pass) {
+  const LeasedTensor y = pass.take();
+  const LeasedTensor addend_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(y_grad.tensor().spec());
   if (!pass.is_training()) {
-    const LeasedTensor x = pass.take();
-    LeasedTensor x_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(x.tensor().spec());
-    pass.backend().run(BatchNormInferenceBackward{.x = x.tensor(),
-                                                  .scale = scale_.value,
-                                                  .shift = shift_.value,
-                                                  .running_mean = running_mean_.value,
-                                                  .running_variance = running_variance_.value,
-                                                  .y_grad = y_grad.tensor(),
-                                                  .x_grad = x_grad.tensor(),
-                                                  .activation = activation_});
-    return x_grad;
+    pass.backend().run(
+        ReluBackward{.y = y.tensor(), .y_grad = y_grad.tensor(), .x_grad = addend_grad.tensor()});
+    return {.x = input_gradient(addend_grad, Activation::kNone, pass), .addend = addend_grad};
   }
+  const LeasedTensor x_grad = pass.lease(y_grad.tensor().spec());
+  BatchNormBackward op;
+  op.y = y.tensor();
+  op.y_grad = y_grad.tensor();
+  op.x_grad = x_grad.tensor();
+  op.addend_grad = addend_grad.tensor();
+  op.activation = activation_;
+  run_backward(op, pass);
+  return {.x = x_grad, .addend = addend_grad};
+}
+
+LeasedTensor BatchNorm::input_gradient(LeasedTensor y_grad, Activation activation, Pass& pass) {
+  const LeasedTensor x = pass.take();
+  LeasedTensor x_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(x.tensor().spec());
+  pass.backend().run(BatchNormInferenceBackward{.x = x.tensor(),
+                                                .scale = scale_.value,
+                                                .shift = shift_.value,
+                                                .running_mean = running_mean_.value,
+                                                .running_variance = running_variance_.value,
+                                                .y_grad = y_grad.tensor(),
+                                                .x_grad = x_grad.tensor(),
+                                                .activation = activation});
+  return x_grad;
+}
+
+void BatchNorm::run_backward(BatchNormBackward op, Pass& pass) {
   const LeasedTensor invstd = pass.take();
   const LeasedTensor mean = pass.take();
   const LeasedTensor x = pass.take();
-  LeasedTensor x_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(x.tensor().spec());
-  pass.backend().run(BatchNormBackward{.x = x.tensor(),
-                                       .scale = scale_.value,
-                                       .shift = shift_.value,
-                                       .mean = mean.tensor(),
-                                       .invstd = invstd.tensor(),
-                                       .y_grad = y_grad.tensor(),
-                                       .x_grad = x_grad.tensor(),
-                                       .scale_grad = scale_.gradient,
-                                       .shift_grad = shift_.gradient,
-                                       .activation = activation_});
-  return x_grad;
+  op.x = x.tensor();
+  op.scale = scale_.value;
+  op.shift = shift_.value;
+  op.mean = mean.tensor();
+  op.invstd = invstd.tensor();
+  op.scale_grad = scale_.gradient;
+  op.shift_grad = shift_.gradient;
+  pass.backend().run(op);
 }
 
 void BatchNorm::visit(const std::string& prefix, const ParameterVisitor& visitor) {

@@ -1,5 +1,5 @@
 #pragma once
-/// Batch normalisation layer, with the ReLU behind it where there is one.
+/// Batch normalisation layer, with the ReLU behind it where there is one, and a sum between the two.
 
 #include "engine/modules/module.h"
 #include "engine/ops/batch_norm.h"
@@ -15,6 +15,17 @@ class BatchNorm final : public Module {
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+
+  /// With a ReLU only: y = ReLU(norm(x) + addend), where a residual connection ends. May write over an addend
+  /// that has no other owner.
+  LeasedTensor forward_sum(LeasedTensor x, LeasedTensor addend, Pass& pass);
+  struct SumGradients {
+    LeasedTensor x;
+    LeasedTensor addend;  ///< has no other owner
+  };
+  /// Of forward_sum; writes the gradients of the parameters as backward does.
+  SumGradients backward_sum(LeasedTensor y_grad, Pass& pass);
+
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
@@ -25,6 +36,13 @@ class BatchNorm final : public Module {
   const Parameter& running_variance() const { return running_variance_; }
 
  private:
+  /// act(norm(x) + addend), where there is one.
+  LeasedTensor forward_onto(LeasedTensor x, LeasedTensor addend, Pass& pass);
+  /// Outside of training.
+  LeasedTensor input_gradient(LeasedTensor y_grad, Activation activation, Pass& pass);
+  /// Runs an op that has its images but x, with what is per channel and x, which the pass has.
+  void run_backward(BatchNormBackward op, Pass& pass);
+
   Activation activation_;
   Parameter scale_;
   Parameter shift_;

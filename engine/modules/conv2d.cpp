@@ -48,6 +48,10 @@ LeasedTensor Conv2d::forward(LeasedTensor x, Pass& pass) {
 }
 
 LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
+  return backward_onto(std::move(y_grad), {}, pass);
+}
+
+LeasedTensor Conv2d::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) {
   TensorSpec x_spec;
   if (pass.is_training()) {
     // Given back before the gradient, of the same size, asks for memory.
@@ -63,11 +67,13 @@ LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
   } else {
     x_spec = pass.take_spec();
   }
-  LeasedTensor x_grad = pass.lease(x_spec);
+  const GradientMode mode = sum ? GradientMode::kAccumulate : GradientMode::kOverwrite;
+  LeasedTensor x_grad = sum ? std::move(sum) : pass.lease(x_spec);
   pass.backend().run(Conv2dBackwardInput{.geometry = options_.geometry,
                                          .weights = weights_.value_beside_images(),
                                          .y_grad = y_grad.tensor(),
-                                         .x_grad = x_grad.tensor()});
+                                         .x_grad = x_grad.tensor(),
+                                         .x_grad_mode = mode});
   return x_grad;
 }
 

@@ -124,6 +124,9 @@ class Module {
   /// writes the gradients of its parameters, and gives nothing (`!result`) where the module was told that
   /// nobody needs the input's gradient.
   virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
+  /// sum + backward(y_grad), for an input that has other consumers, which have given `sum` already: it has no
+  /// other owner and is written over. The module is one that gives the gradient of its input.
+  virtual LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass);
   /// A bound on how much the layer stretches distances of images of shape `x` (one image), in evaluation.
   virtual LipschitzBound lipschitz(const std::string& prefix, const Shape& x,
                                    const NormProbe& probe) const = 0;
@@ -133,6 +136,11 @@ class Module {
     static_cast<void>(visitor);
   }
 };
+
+/// A layer's name within the one around it.
+inline std::string full_name(const std::string& prefix, const std::string& name) {
+  return prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
+}
 
 /// Whether a layer computes the gradient of its input in training; the first one of a network does not have
 /// to.

@@ -2,53 +2,40 @@
 
 #include <utility>
 
-#include "engine/ops/pointwise.h"
 #include "engine/ops/subsample.h"
 
 namespace gnc {
-namespace {
 
-/// act(a + b), written over the one of them that has no other owner.
-LeasedTensor sum_of(LeasedTensor a, LeasedTensor b, Activation activation, Pass& pass) {
-  LeasedTensor y = a.is_sole_owner() ? a : b.is_sole_owner() ? b : pass.lease(a.tensor().spec());
-  pass.backend().run(Add{.a = a.tensor(), .b = b.tensor(), .y = y.tensor(), .activation = activation});
-  return y;
-}
-
-}  // namespace
-
-Residual::Residual(Branches branches, Activation activation)
-    : branches_(std::move(branches)), activation_(activation) {}
+Residual::Residual(Branches branches)
+    : branches_(std::move(branches)), norm_(branches_.channels, Activation::kRelu) {}
 
 LeasedTensor Residual::forward(LeasedTensor x, Pass& pass) {
-  LeasedTensor main = branches_.main->forward(x, pass);
-  LeasedTensor shortcut = branches_.shortcut ? branches_.shortcut->forward(std::move(x), pass) : std::move(x);
-  LeasedTensor y = sum_of(std::move(main), std::move(shortcut), activation_, pass);
-  if (activation_ == Activation::kRelu) pass.save(y);
-  return y;
+  LeasedTensor addend = branches_.shortcut ? branches_.shortcut->forward(x, pass) : x;
+  LeasedTensor main = branches_.main->forward(std::move(x), pass);
+  const LayerRange range(pass, branches_.norm);
+  return norm_.forward_sum(std::move(main), std::move(addend), pass);
 }
 
 LeasedTensor Residual::backward(LeasedTensor y_grad, Pass& pass) {
-  if (activation_ == Activation::kRelu) {
-    const LeasedTensor y = pass.take();
-    LeasedTensor sum_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(y.tensor().spec());
-    pass.backend().run(ReluBackward{.y = y.tensor(), .y_grad = y_grad.tensor(), .x_grad = sum_grad.tensor()});
-    y_grad = std::move(sum_grad);
-  }
-  // In reverse order of forward, as the pass is a stack. Both branches get the same gradient: neither may
-  // write over it while the other one needs it.
-  LeasedTensor shortcut_grad = branches_.shortcut ? branches_.shortcut->backward(y_grad, pass) : y_grad;
-  LeasedTensor main_grad = branches_.main->backward(std::move(y_grad), pass);
-  return sum_of(std::move(main_grad), std::move(shortcut_grad), Activation::kNone, pass);
+  // In reverse order of forward, as the pass is a stack.
+  BatchNorm::SumGradients sum =
+      in_layer(pass, branches_.norm, [&] { return norm_.backward_sum(std::move(y_grad), pass); });
+  if (!branches_.shortcut)
+    return branches_.main->backward_onto(std::move(sum.x), std::move(sum.addend), pass);
+  LeasedTensor x_grad = branches_.main->backward(std::move(sum.x), pass);
+  return branches_.shortcut->backward_onto(std::move(sum.addend), std::move(x_grad), pass);
 }
 
 void Residual::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   branches_.main->visit(prefix, visitor);
+  norm_.visit(full_name(prefix, branches_.norm), visitor);
   if (branches_.shortcut) branches_.shortcut->visit(prefix, visitor);
 }
 
 LipschitzBound Residual::lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const {
   LipschitzBound main = branches_.main->lipschitz(prefix, x, probe);
+  const Shape inner = main.output;
+  main = std::move(main).then(norm_.lipschitz(full_name(prefix, branches_.norm), inner, probe));
   LipschitzBound shortcut =
       branches_.shortcut ? branches_.shortcut->lipschitz(prefix, x, probe) : LipschitzBound{};
   return std::move(main).plus(std::move(shortcut));
@@ -66,11 +53,18 @@ LeasedTensor SubsampleShortcut::forward(LeasedTensor x, Pass& pass) {
 }
 
 LeasedTensor SubsampleShortcut::backward(LeasedTensor y_grad, Pass& pass) {
-  LeasedTensor x_grad = pass.lease(pass.take_spec());
+  return backward_onto(std::move(y_grad), {}, pass);
+}
+
+LeasedTensor SubsampleShortcut::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) {
+  const TensorSpec x_spec = pass.take_spec();
+  const GradientMode mode = sum ? GradientMode::kAccumulate : GradientMode::kOverwrite;
+  LeasedTensor x_grad = sum ? std::move(sum) : pass.lease(x_spec);
   pass.backend().run(SubsampleBackward{.stride = options_.stride,
                                        .first_channel = first_channel(),
                                        .y_grad = y_grad.tensor(),
-                                       .x_grad = x_grad.tensor()});
+                                       .x_grad = x_grad.tensor(),
+                                       .x_grad_mode = mode});
   return x_grad;
 }
 

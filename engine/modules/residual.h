@@ -2,23 +2,27 @@
 /// Residual connection (He, Zhang, Ren, Sun, "Deep residual learning for image recognition", 2016).
 
 #include <memory>
+#include <string>
 
+#include "engine/modules/batch_norm.h"
 #include "engine/modules/module.h"
-#include "engine/ops/batch_norm.h"
 
 namespace gnc {
 
-/// y = act(main(x) + shortcut(x)); without a shortcut, x itself is added. Both branches give their input's
-/// gradient, and their outputs have one shape. Names: those of `main` stand directly under the block's own;
-/// `shortcut` brings its own ("downsample.0"). The sum is written over a branch's output that nobody else
-/// holds, and the gradients of the branches are added up in one of them.
+/// y = ReLU(norm(main(x)) + shortcut(x)); without a shortcut, x itself is added. All but the convolutions is
+/// one op each way, so that the sum before the ReLU is never stored; and the gradient of x is added up in one
+/// tensor: main, or where there is a shortcut, that adds to what the other branch gave. Names: those of
+/// `main` and that of the batch norm stand directly under the block's own; `shortcut` brings its own
+/// ("downsample.0").
 class Residual final : public Module {
  public:
   struct Branches {
-    std::unique_ptr<Module> main;
+    std::unique_ptr<Module> main;      ///< without the batch norm that ends it
+    std::string norm;                  ///< name of that
+    int channels = 0;                  ///< of its output
     std::unique_ptr<Module> shortcut;  ///< null: identity
   };
-  explicit Residual(Branches branches, Activation activation = Activation::kRelu);
+  explicit Residual(Branches branches);
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
@@ -27,7 +31,7 @@ class Residual final : public Module {
 
  private:
   Branches branches_;
-  Activation activation_;
+  BatchNorm norm_;
 };
 
 /// The shortcut without parameters, "option A" of the paper's section 4.2, where a block narrows the image
@@ -44,6 +48,7 @@ class SubsampleShortcut final : public Module {
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) override;
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
 
  private:

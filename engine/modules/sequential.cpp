@@ -1,14 +1,6 @@
 #include "engine/modules/sequential.h"
 
 namespace gnc {
-namespace {
-
-std::string full_name(const std::string& prefix, const std::string& name) {
-  return prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
-}
-
-}  // namespace
-
 LeasedTensor Sequential::forward(LeasedTensor x, Pass& pass) {
   for (const auto& [name, child] : children_) {
     if (name.empty()) {
@@ -23,9 +15,22 @@ LeasedTensor Sequential::forward(LeasedTensor x, Pass& pass) {
 }
 
 LeasedTensor Sequential::backward(LeasedTensor y_grad, Pass& pass) {
-  for (auto child = children_.rbegin(); child != children_.rend(); ++child) {
-    const LayerRange range(pass, child->first);
-    y_grad = child->second->backward(std::move(y_grad), pass);
+  return backward_down_to(0, std::move(y_grad), pass);
+}
+
+LeasedTensor Sequential::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) {
+  if (children_.empty()) return Module::backward_onto(std::move(y_grad), std::move(sum), pass);
+  y_grad = backward_down_to(1, std::move(y_grad), pass);
+  const auto& [name, first] = children_.front();
+  const LayerRange range(pass, name);
+  return first->backward_onto(std::move(y_grad), std::move(sum), pass);
+}
+
+LeasedTensor Sequential::backward_down_to(std::size_t end, LeasedTensor y_grad, Pass& pass) {
+  for (std::size_t i = children_.size(); i > end; --i) {
+    const auto& [name, child] = children_[i - 1];
+    const LayerRange range(pass, name);
+    y_grad = child->backward(std::move(y_grad), pass);
   }
   return y_grad;
 }

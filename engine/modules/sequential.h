@@ -20,10 +20,14 @@ class Sequential final : public Module {
   }
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
+  LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) override;
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
  private:
+  /// Of the children from the last to the one at `end`.
+  LeasedTensor backward_down_to(std::size_t end, LeasedTensor y_grad, Pass& pass);
+
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
 };
 

@@ -27,6 +27,16 @@ void check_batch_norm(std::string_view op, std::initializer_list<Operand> images
   require<ShapeError>(x.shape().elements() > 0, "{}: x {} is empty", op, x.to_string());
 }
 
+/// `operand` is as y, all channels of its images.
+void check_like(std::string_view op, const Operand& operand, const Operand& y) {
+  const ConstTensor& given = operand.tensor;
+  check_operands(op, y.tensor.runs(), {y, operand});
+  check_shape(op, operand, y.tensor.shape());
+  check_dtype(op, operand, y.tensor.dtype());
+  require<ShapeError>(given.layout() == y.tensor.layout(), "{}: {} is in layout {} but {} is in {}", op,
+                      operand.name, to_string(given.layout()), y.name, to_string(y.tensor.layout()));
+}
+
 }  // namespace
 
 void BatchNormForward::check() const {
@@ -41,6 +51,7 @@ void BatchNormForward::check() const {
        {Operand{"y", y}, Operand{"mean", mean}, Operand{"invstd", invstd},
         Operand{"running_mean", running_mean}, Operand{"running_variance", running_variance}})
     check_written(kName, written);
+  if (addend) check_like(kName, {"addend", addend}, {"y", y});
   require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
 }
 
@@ -58,6 +69,7 @@ void BatchNormInference::check() const {
                     {"running_mean", running_mean},
                     {"running_variance", running_variance}});
   check_written(kName, {"y", y});
+  if (addend) check_like(kName, {"addend", addend}, {"y", y});
 }
 
 void BatchNormBackward::check() const {
@@ -73,6 +85,15 @@ void BatchNormBackward::check() const {
     check_written(kName, written);
   require<ShapeError>(x_grad_mode == GradientMode::kOverwrite || x_grad.raw() != y_grad.raw(),
                       "{}: x_grad must not be y_grad where it accumulates", kName);
+  require<ShapeError>(static_cast<bool>(y) == static_cast<bool>(addend_grad),
+                      "{}: y and addend_grad are given together or not at all", kName);
+  if (!addend_grad) return;
+  require<ShapeError>(activation == Activation::kRelu,
+                      "{}: without a ReLU the gradient of an addend is y_grad, not an addend_grad", kName);
+  check_like(kName, {"y", y}, {"y_grad", y_grad});
+  check_like(kName, {"addend_grad", addend_grad}, {"y_grad", y_grad});
+  check_written(kName, {"addend_grad", addend_grad});
+  require<ShapeError>(x_grad.raw() != addend_grad.raw(), "{}: x_grad must not be addend_grad", kName);
 }
 
 void BatchNormInferenceBackward::check() const {

@@ -1,11 +1,13 @@
 #pragma once
 /// Batch normalisation (Ioffe, Szegedy 2015) over [N,C,H,W] or [N,C], per channel, with an optional ReLU
-/// behind it. x, y and their gradients have one dtype: fp32, fp64 or bf16; what is per channel is fp32 beside
-/// bf16. What is written in bf16 is computed in fp32 or better and rounded once. x and x_grad may be slices
-/// of the channels of wider images.
+/// behind it, and before the ReLU an optional addend: the other branch of a residual connection. x, y, the
+/// addend and their gradients have one dtype: fp32, fp64 or bf16; what is per channel is fp32 beside bf16.
+/// What is written in bf16 is computed in fp32 or better and rounded once. x and x_grad may be slices of the
+/// channels of wider images.
 
 #include <string_view>
 
+#include "engine/ops/gradient_mode.h"
 #include "engine/tensor.h"
 
 namespace gnc {
@@ -13,17 +15,15 @@ namespace gnc {
 /// What follows a normalisation in the same pass.
 enum class Activation : std::uint8_t { kNone, kRelu };
 
-/// What becomes of the contents of a gradient.
-enum class GradientMode : std::uint8_t { kOverwrite, kAccumulate };
-
 /// Training: normalises by the batch's own mean and biased variance over (N,H,W), and moves the running
 /// statistics:
 ///   mean = Σx/m,  variance = Σ(x−mean)²/m,  invstd = 1/√(variance + epsilon),
-///   y = act(scale·(x−mean)·invstd + shift),
+///   y = act(scale·(x−mean)·invstd + shift + addend),
 ///   running ← (1−momentum)·running + momentum·batch, with the unbiased variance m/(m−1), as PyTorch
 ///   (biased for m = 1, which PyTorch refuses).
-/// x, y [N,C,H,W]; all others [C]. Statistics are accumulated in fp32 or better, without cancellation (not
-/// E[x²]−E[x]²). y may not be x (the backward pass needs x).
+/// x, y [N,C,H,W], addend likewise or not given (0); all others [C]. Statistics are accumulated in fp32 or
+/// better, without cancellation (not E[x²]−E[x]²). y may be the addend, but not x (the backward pass needs
+/// x).
 struct BatchNormForward {
   ConstTensor x;
   ConstTensor scale;
@@ -32,6 +32,7 @@ struct BatchNormForward {
   Tensor running_variance;
   Tensor mean;    // of this batch, kept for the backward pass
   Tensor invstd;  // likewise
+  ConstTensor addend = {};
   Tensor y;
   float epsilon = 1e-5F;
   float momentum = 0.1F;
@@ -54,13 +55,15 @@ struct BatchNormApply {
   void check() const;
 };
 
-/// Evaluation: y = act(scale·(x−running_mean)/√(running_variance+epsilon) + shift). y may be x.
+/// Evaluation: y = act(scale·(x−running_mean)/√(running_variance+epsilon) + shift + addend). The addend is as
+/// x, or not given (0). y may be x or the addend.
 struct BatchNormInference {
   ConstTensor x;
   ConstTensor scale;
   ConstTensor shift;
   ConstTensor running_mean;
   ConstTensor running_variance;
+  ConstTensor addend = {};
   Tensor y;
   float epsilon = 1e-5F;
   Activation activation = Activation::kNone;
@@ -73,15 +76,21 @@ struct BatchNormInference {
 ///   g = y_grad masked by the activation,  x̂ = (x−mean)·invstd,
 ///   shift_grad = Σ g,  scale_grad = Σ g·x̂,  x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m).
 /// x_grad may be y_grad, unless it accumulates: then x_grad holds the gradient that other consumers of x have
-/// already given it, and this one is added (bf16 rounds the sum). Overwrites the other two gradients.
+/// already given it, and this one is added (bf16 rounds the sum). Overwrites the other gradients.
+///
+/// Where the forward pass had an addend before its ReLU, the mask comes from its y, which is given then, and
+/// g is the gradient of the addend, too: it is written to addend_grad, which may be y_grad, but not x_grad.
+/// (Without a ReLU the gradient of an addend is y_grad.)
 struct BatchNormBackward {
   ConstTensor x;
   ConstTensor scale;
   ConstTensor shift;
   ConstTensor mean;
   ConstTensor invstd;
+  ConstTensor y = {};  // where there was an addend and a ReLU, with addend_grad
   ConstTensor y_grad;
   Tensor x_grad;
+  Tensor addend_grad = {};
   Tensor scale_grad;
   Tensor shift_grad;
   Activation activation = Activation::kNone;

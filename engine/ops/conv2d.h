@@ -6,6 +6,7 @@
 
 #include <string_view>
 
+#include "engine/ops/gradient_mode.h"
 #include "engine/tensor.h"
 
 namespace gnc {
@@ -41,12 +42,13 @@ struct Conv2dForward {
 };
 
 /// Gradient with respect to the input: x_grad [N,C,H,W] from y_grad [N,O,H',W'] and weights [O,C,K,K].
-/// Overwrites.
+/// Overwrites, or adds to the gradient that other consumers of x have already given it (bf16 rounds the sum).
 struct Conv2dBackwardInput {
   Conv2dGeometry geometry;
   ConstTensor weights;
   ConstTensor y_grad;
   Tensor x_grad;
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
   static constexpr std::string_view kName = "Conv2dBackwardInput";
   void check() const;
 };

@@ -59,6 +59,17 @@ OpCost without(OpCost cost, double bytes) {
   return cost;
 }
 
+/// A gradient that is added to is read, too.
+Tensor added_to(const Tensor& gradient, GradientMode mode) {
+  return mode == GradientMode::kAccumulate ? gradient : Tensor();
+}
+
+/// Where it is added to, what the windows never touch is neither read nor written.
+template <class Op>
+OpCost without_skipped(const OpCost& whole, const Op& op, const Conv2dGeometry& geometry) {
+  return without(whole, 2 * bytes_skipped(op.x_grad, op.y_grad, geometry));
+}
+
 /// Of the windows of a pooling; `y` is its output or the gradient of that.
 double pooling_flops(const ConstTensor& y, const Conv2dGeometry& geometry) {
   return elements(y) * geometry.kernel * geometry.kernel;
@@ -102,24 +113,24 @@ OpCost cost_of(const BatchNormApply& op) {
 }
 
 OpCost cost_of(const BatchNormBackward& op) {
-  const Tensor accumulated = op.x_grad_mode == GradientMode::kAccumulate ? op.x_grad : Tensor();
-  return cost(10 * elements(op.x), {op.x, op.y_grad, op.x_grad, accumulated},
+  return cost(10 * elements(op.x),
+              {op.x, op.y, op.y_grad, op.x_grad, added_to(op.x_grad, op.x_grad_mode), op.addend_grad},
               {op.scale, op.shift, op.mean, op.invstd, op.scale_grad, op.shift_grad});
 }
 
 OpCost cost_of(const BatchNormForward& op) {
-  return cost(8 * elements(op.x), {op.x, op.y},
+  return cost((op.addend ? 9 : 8) * elements(op.x), {op.x, op.addend, op.y},
               {op.scale, op.shift, op.running_mean, op.running_mean, op.running_variance, op.running_variance,
                op.mean, op.invstd});
 }
 
 OpCost cost_of(const BatchNormInference& op) {
-  return cost(4 * elements(op.x), {op.x, op.y}, {op.scale, op.shift, op.running_mean, op.running_variance});
+  return cost((op.addend ? 5 : 4) * elements(op.x), {op.x, op.addend, op.y},
+              {op.scale, op.shift, op.running_mean, op.running_variance});
 }
 
 OpCost cost_of(const BatchNormInferenceBackward& op) {
-  const Tensor accumulated = op.x_grad_mode == GradientMode::kAccumulate ? op.x_grad : Tensor();
-  return cost(4 * elements(op.x), {op.x, op.y_grad, op.x_grad, accumulated},
+  return cost(4 * elements(op.x), {op.x, op.y_grad, op.x_grad, added_to(op.x_grad, op.x_grad_mode)},
               {op.scale, op.shift, op.running_mean, op.running_variance});
 }
 
@@ -144,7 +155,9 @@ OpCost cost_of(const BoundaryStep& op) {
 }
 
 OpCost cost_of(const Conv2dBackwardInput& op) {
-  return cost(convolution_flops(op.y_grad, op.weights), {op.y_grad, op.x_grad}, {op.weights});
+  const OpCost whole = cost(convolution_flops(op.y_grad, op.weights),
+                            {op.y_grad, op.x_grad, added_to(op.x_grad, op.x_grad_mode)}, {op.weights});
+  return op.x_grad_mode == GradientMode::kAccumulate ? without_skipped(whole, op, op.geometry) : whole;
 }
 
 OpCost cost_of(const Conv2dBackwardWeights& op) {
@@ -235,7 +248,11 @@ OpCost cost_of(const SquaredError& op) {
               {op.logits, op.labels, op.losses, op.logits_grad, op.predictions});
 }
 
-OpCost cost_of(const SubsampleBackward& op) { return cost(0, {op.y_grad, op.x_grad}); }
+OpCost cost_of(const SubsampleBackward& op) {
+  const OpCost whole = cost(0, {op.y_grad, op.x_grad, added_to(op.x_grad, op.x_grad_mode)});
+  const Conv2dGeometry places{.kernel = 1, .stride = op.stride, .padding = 0};
+  return op.x_grad_mode == GradientMode::kAccumulate ? without_skipped(whole, op, places) : whole;
+}
 
 OpCost cost_of(const SubsampleForward& op) {
   const Conv2dGeometry places{.kernel = 1, .stride = op.stride, .padding = 0};

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "engine/ops/gradient_mode.h"
 #include "engine/tensor.h"
 
 namespace gnc {
@@ -21,12 +22,14 @@ struct SubsampleForward {
 };
 
 /// The transpose: x_grad[n,c,h,w] = y_grad[n, c + first_channel, h/stride, w/stride] where the stride divides
-/// h and w, else 0. Overwrites; x_grad may not be y_grad.
+/// h and w, else 0. Overwrites, or adds to the gradient that other consumers of x have already given it;
+/// x_grad may not be y_grad.
 struct SubsampleBackward {
   int stride = 1;
   int first_channel = 0;
   ConstTensor y_grad;
   Tensor x_grad;
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
   static constexpr std::string_view kName = "SubsampleBackward";
   void check() const;
 };

@@ -241,6 +241,32 @@ std::unique_ptr<Module> dense_stack(const DenseBlock::Options& block) {
   return stack;
 }
 
+/// ReLU(norm(main(x)) + shortcut(x)), the norm called "bn".
+std::unique_ptr<Module> residual(std::unique_ptr<Module> main, int channels,
+                                 std::unique_ptr<Module> shortcut = nullptr) {
+  return std::make_unique<Residual>(Residual::Branches{
+      .main = std::move(main), .norm = "bn", .channels = channels, .shortcut = std::move(shortcut)});
+}
+
+std::unique_ptr<Module> subsample(int in_channels, int out_channels, int stride) {
+  return std::make_unique<SubsampleShortcut>(
+      SubsampleShortcut::Options{.in_channels = in_channels, .out_channels = out_channels, .stride = stride});
+}
+
+std::unique_ptr<Module> normalized(const std::string& name, std::unique_ptr<Module> module, int channels) {
+  auto result = std::make_unique<Sequential>();
+  result->add(name + ".0", std::move(module));
+  result->add(name + ".1", std::make_unique<BatchNorm>(channels, Activation::kNone));
+  return result;
+}
+
+std::unique_ptr<Module> every_other_pixel(int in_channels, int out_channels) {
+  return std::make_unique<Conv2d>(Conv2d::Options{.in_channels = in_channels,
+                                                  .out_channels = out_channels,
+                                                  .geometry = {.kernel = 1, .stride = 2, .padding = 0},
+                                                  .has_bias = false});
+}
+
 ModuleCase backbone(const std::string& name, const std::string& test_name, const BackboneOptions& options) {
   return {test_name,
           [=] { return find_backbone(name).build(options).module; },
@@ -303,33 +329,22 @@ INSTANTIATE_TEST_SUITE_P(
                    },
                    {4, 5},
                    Layout::kRowMajor},
-        ModuleCase{"ResidualIdentity",
-                   [] {
-                     return std::make_unique<Residual>(
-                         Residual::Branches{.main = convolution(3, 3, 1), .shortcut = nullptr});
-                   },
-                   {2, 3, 4, 4}},
+        ModuleCase{"ResidualIdentity", [] { return residual(convolution(3, 3, 1), 3); }, {2, 3, 4, 4}},
         ModuleCase{"ResidualOfInput",  // its main path gives the very tensor it took
-                   [] {
-                     return std::make_unique<Residual>(
-                         Residual::Branches{.main = std::make_unique<Sequential>(), .shortcut = nullptr});
-                   },
+                   [] { return residual(std::make_unique<Sequential>(), 3); },
                    {2, 3, 4, 4}},
-        ModuleCase{"ResidualProjection",
+        ModuleCase{
+            "ResidualProjection",
+            [] { return residual(convolution(3, 5, 2), 5, named("downsample.0", convolution(3, 5, 2))); },
+            {2, 3, 5, 5}},
+        ModuleCase{"ResidualProjectionOfEveryOtherPixel",
                    [] {
-                     return std::make_unique<Residual>(
-                         Residual::Branches{.main = convolution(3, 5, 2),
-                                            .shortcut = named("downsample.0", convolution(3, 5, 2))},
-                         Activation::kNone);
+                     return residual(normalized("conv", convolution(3, 5, 2), 5), 5,
+                                     normalized("downsample", every_other_pixel(3, 5), 5));
                    },
                    {2, 3, 5, 5}},
         ModuleCase{"ResidualSubsample",
-                   [] {
-                     return std::make_unique<Residual>(Residual::Branches{
-                         .main = convolution(3, 6, 2),
-                         .shortcut = std::make_unique<SubsampleShortcut>(
-                             SubsampleShortcut::Options{.in_channels = 3, .out_channels = 6, .stride = 2})});
-                   },
+                   [] { return residual(convolution(3, 6, 2), 6, subsample(3, 6, 2)); },
                    {2, 3, 5, 5}},
         ModuleCase{"DenseBlock",
                    [] { return dense_stack({.in_channels = 3, .layers = 2, .growth = 2, .bottleneck = 3}); },

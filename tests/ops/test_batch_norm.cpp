@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/ops/gradients.h"
@@ -262,6 +263,114 @@ TEST(BatchNorm, Names_What_Does_Not_Fit) {
                                    .y = x});
       },
       {"BatchNormForward", "y must not be x"});
+}
+
+TEST(BatchNorm, Names_What_Does_Not_Fit_A_Sum) {
+  Workbench bench(oracle());
+  const Shape shape{2, 3, 4, 4};
+  const Tensor x = bench.empty_image(shape), y = bench.empty_image(shape), channels = bench.empty({3});
+  const auto inference = [&](const Tensor& addend) {
+    bench.run(BatchNormInference{.x = x,
+                                 .scale = channels,
+                                 .shift = channels,
+                                 .running_mean = channels,
+                                 .running_variance = channels,
+                                 .addend = addend,
+                                 .y = y});
+  };
+  expect_error<ShapeError>(
+      [&] {
+        inference(bench.empty_image({2, 3, 4, 5}));
+      },
+      {"BatchNormInference", "addend is [2,3,4,5]", "must be [2,3,4,4]"});
+  expect_error<ShapeError>([&] { inference(bench.empty(shape)); },
+                           {"BatchNormInference", "addend is in layout row-major", "y is in NHWC"});
+  const Tensor wide = bench.empty_image({2, 8, 4, 4});
+  expect_error<ShapeError>([&] { inference(wide.channels(0, 3)); },
+                           {"BatchNormInference", "addend", "a slice, but must be all channels"});
+  const auto backward = [&](const Tensor& sum, const Tensor& addend_grad, const Tensor& x_grad,
+                            Activation activation) {
+    bench.run(BatchNormBackward{.x = x,
+                                .scale = channels,
+                                .shift = channels,
+                                .mean = channels,
+                                .invstd = channels,
+                                .y = sum,
+                                .y_grad = y,
+                                .x_grad = x_grad,
+                                .addend_grad = addend_grad,
+                                .scale_grad = bench.empty({3}),
+                                .shift_grad = bench.empty({3}),
+                                .activation = activation});
+  };
+  constexpr Activation kRelu = Activation::kRelu;
+  const Tensor x_grad = bench.empty_image(shape), addend_grad = bench.empty_image(shape);
+  expect_error<ShapeError>([&] { backward({}, addend_grad, x_grad, kRelu); },
+                           {"BatchNormBackward", "y and addend_grad are given together"});
+  expect_error<ShapeError>([&] { backward(x, {}, x_grad, kRelu); },
+                           {"BatchNormBackward", "y and addend_grad are given together"});
+  expect_error<ShapeError>([&] { backward(x, addend_grad, x_grad, Activation::kNone); },
+                           {"BatchNormBackward", "without a ReLU"});
+  expect_error<ShapeError>([&] { backward(x, x_grad, x_grad, kRelu); },
+                           {"BatchNormBackward", "x_grad must not be addend_grad"});
+  expect_error<ShapeError>([&] { backward(x, wide.channels(0, 3), x_grad, kRelu); },
+                           {"BatchNormBackward", "addend_grad", "a slice, but must be all channels"});
+}
+
+TEST(BatchNormInference, Adds_Before_The_Relu) {
+  for_each_backend([&](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor y = bench.empty_image({1, 2, 1, 2});
+    // As above: 11, 13; 0.25 and −0.75, with −12, 1; −0.5, 2 added.
+    bench.run(BatchNormInference{.x = bench.image({1, 2, 1, 2}, {3, 7, 1, -1}),
+                                 .scale = bench.tensor({2}, {2, 1}),
+                                 .shift = bench.tensor({2}, {10, -0.25}),
+                                 .running_mean = bench.tensor({2}, {1, 0}),
+                                 .running_variance = bench.tensor({2}, {12, 0}),
+                                 .addend = bench.image({1, 2, 1, 2}, {-12, 1, -0.5, 2}),
+                                 .y = y,
+                                 .epsilon = 4.0F,
+                                 .activation = Activation::kRelu});
+    EXPECT_EQ(bench.values(y), (Doubles{0, 14, 0, 1.25}));
+  });
+}
+
+TEST(BatchNormBackward, Of_A_Sum_Gives_The_Gradients_Behind_The_Relu) {
+  // With the ReLU's gradient taken apart, the other two gradients are those without an activation.
+  const Shape shape{4, 3, 5, 3};
+  for_each_backend([&](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Doubles x = random_doubles("x", shape, -2, 2), addend = random_doubles("addend", shape);
+    const Doubles scale = {1.7, -0.6, 0.9}, shift = {0.1, 0.2, -0.3};
+    const Normalization plain(bench, shape, x, scale, shift, 1e-5F, Activation::kNone);
+    Doubles y = bench.values(plain.y), masked = random_doubles("probe", shape);
+    const Tensor y_grad = bench.image(shape, masked);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      y[i] = std::max(y[i] + addend[i], 0.0);
+      if (y[i] == 0) masked[i] = 0;
+    }
+    const Gradients expected(bench, plain, bench.image(shape, masked), Activation::kNone);
+    const Tensor x_grad = bench.empty_image(shape), addend_grad = bench.empty_image(shape);
+    const Tensor scale_grad = bench.empty({3}), shift_grad = bench.empty({3});
+    bench.run(BatchNormBackward{.x = plain.x,
+                                .scale = plain.scale,
+                                .shift = plain.shift,
+                                .mean = plain.mean,
+                                .invstd = plain.invstd,
+                                .y = bench.image(shape, y),
+                                .y_grad = y_grad,
+                                .x_grad = x_grad,
+                                .addend_grad = addend_grad,
+                                .scale_grad = scale_grad,
+                                .shift_grad = shift_grad,
+                                .activation = Activation::kRelu});
+    EXPECT_EQ(bench.values(addend_grad), bench.values(bench.image(shape, masked)));
+    EXPECT_EQ(bench.values(x_grad), bench.values(expected.x));
+    EXPECT_EQ(bench.values(scale_grad), bench.values(expected.scale));
+    EXPECT_EQ(bench.values(shift_grad), bench.values(expected.shift));
+  });
 }
 
 }  // namespace

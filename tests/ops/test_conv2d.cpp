@@ -93,6 +93,22 @@ TEST(Conv2dBackward, Of_One_Output_Is_The_Window_And_The_Kernel) {
   });
 }
 
+TEST(Conv2dBackwardInput, Adds_Only_Where_Windows_Were) {
+  // Every other pixel, twofold: 10·{1, 2} and 20·{1, 2} are added to what is there.
+  constexpr Conv2dGeometry sampling = {.kernel = 1, .stride = 2, .padding = 0};
+  for_each_backend([&](Backend& backend) {
+    SCOPED_TRACE(backend.name());
+    Workbench bench(backend);
+    const Tensor x_grad = bench.image({1, 1, 3, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+    bench.run(Conv2dBackwardInput{.geometry = sampling,
+                                  .weights = bench.weights({1, 1, 1, 1}, {10}),
+                                  .y_grad = bench.image({1, 1, 2, 2}, {1, 2, 2, 4}),
+                                  .x_grad = x_grad,
+                                  .x_grad_mode = GradientMode::kAccumulate});
+    EXPECT_EQ(bench.values(x_grad), (Doubles{11, 2, 23, 4, 5, 6, 7, 8, 29, 10, 51, 12}));
+  });
+}
+
 TEST(Conv2dBackward, Of_An_Empty_Batch_Is_Zero) {
   for_each_backend([](Backend& backend) {
     SCOPED_TRACE(backend.name());

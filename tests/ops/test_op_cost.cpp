@@ -53,6 +53,17 @@ double unread_bytes(const Conv2dForward& op) {
 double unread_bytes(const Conv2dBackwardWeights& op) {
   return untouched_bytes(op.x, op.y_grad, op.geometry.kernel, op.geometry.stride, op.geometry.padding);
 }
+/// Where it is added to, neither read nor written.
+double unread_bytes(const Conv2dBackwardInput& op) {
+  if (op.x_grad_mode == GradientMode::kOverwrite) return 0;
+  return 2 *
+         untouched_bytes(op.x_grad, op.y_grad, op.geometry.kernel, op.geometry.stride, op.geometry.padding);
+}
+double unread_bytes(const SubsampleBackward& op) {
+  return op.x_grad_mode == GradientMode::kOverwrite
+             ? 0
+             : 2 * untouched_bytes(op.x_grad, op.y_grad, 1, op.stride, 0);
+}
 double unread_bytes(const SubsampleForward& op) { return untouched_bytes(op.x, op.y, 1, op.stride, 0); }
 
 template <class Op>
@@ -102,6 +113,14 @@ TEST(OpCost, Narrow_Windows_Read_What_They_Touch) {
                   .geometry = geometry, .weights = weights.view(), .y_grad = y.view(), .x_grad = x.view()})
           .activation_bytes,
       4.0 * 2 * 3 * 8 * 6 + written);
+  // Unless it is added to: then there is nothing to do elsewhere.
+  EXPECT_DOUBLE_EQ(cost_of(Conv2dBackwardInput{.geometry = geometry,
+                                               .weights = weights.view(),
+                                               .y_grad = y.view(),
+                                               .x_grad = x.view(),
+                                               .x_grad_mode = GradientMode::kAccumulate})
+                       .activation_bytes,
+                   2 * read + written);
 }
 
 TEST(OpCost, Shared_Operands_Count_Once) {

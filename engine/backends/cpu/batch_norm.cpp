@@ -59,6 +59,12 @@ Rows<const float> rows_of(const ConstTensor& tensor, int run) {
 }
 Rows<float> rows_of(const Tensor& tensor, int run) { return {tensor.data<float>(run), tensor.pixel_pitch()}; }
 
+/// Those of an operand that may be missing: then their data are null.
+template <class Operand>
+auto given_rows_of(const Operand& operand, int run) {
+  return operand ? rows_of(operand, run) : decltype(rows_of(operand, run)){};
+}
+
 /// Calls visit(r, c) for every element of rows [begin, end).
 template <class Visit>
 inline void for_each_element(std::int64_t begin, std::int64_t end, std::int64_t channels,
@@ -82,24 +88,42 @@ inline void add_rows(std::int64_t begin, std::int64_t end, std::int64_t channels
   for_each_element(r, end, channels, [=](std::int64_t row, std::int64_t c) { sums[c] += term(row, c); });
 }
 
-/// y = act((x − mean)·slope + shift), all rows.
+/// y = act((x − mean)·slope + shift + addend), all rows.
+struct Normalization {
+  Rows<const float> x;
+  const float* mean;
+  const float* slope;
+  const float* shift;
+  Rows<const float> addend;  // null: none
+  Rows<float> y;
+};
+
 template <Activation kActivation>
-void normalize(const Extents& extents, Rows<const float> x, const float* mean, const float* slope,
-               const float* shift, Rows<float> y) {
+void normalize(const Extents& extents, const Normalization& map) {
   const Chunks chunks = pass_chunks_of(extents);
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    for_each_element(chunks.begin(i), chunks.end(i), extents.channels, [=](std::int64_t r, std::int64_t c) {
-      y(r, c) = activated<kActivation>(normalized(x(r, c), mean[c], slope[c], shift[c]));
-    });
+    const auto for_each = [&](const auto& visit) {
+      for_each_element(chunks.begin(i), chunks.end(i), extents.channels, visit);
+    };
+    if (map.addend.data != nullptr) {
+      for_each([=](std::int64_t r, std::int64_t c) {
+        const float value = normalized(map.x(r, c), map.mean[c], map.slope[c], map.shift[c]);
+        map.y(r, c) = activated<kActivation>(value + map.addend(r, c));
+      });
+    } else {
+      for_each([=](std::int64_t r, std::int64_t c) {
+        map.y(r, c) =
+            activated<kActivation>(normalized(map.x(r, c), map.mean[c], map.slope[c], map.shift[c]));
+      });
+    }
   });
 }
 
-void normalize(Activation activation, const Extents& extents, Rows<const float> x, const float* mean,
-               const float* slope, const float* shift, Rows<float> y) {
+void normalize(Activation activation, const Extents& extents, const Normalization& map) {
   if (activation == Activation::kRelu) {
-    normalize<Activation::kRelu>(extents, x, mean, slope, shift, y);
+    normalize<Activation::kRelu>(extents, map);
   } else {
-    normalize<Activation::kNone>(extents, x, mean, slope, shift, y);
+    normalize<Activation::kNone>(extents, map);
   }
 }
 
@@ -159,11 +183,13 @@ struct BackwardOperands {
   const float* shift;
 };
 
-/// Per chunk [2][C]: Σ g and Σ g·(x − mean).
-template <Activation kActivation>
-void chunk_gradients(const Extents& extents, const Chunks& chunks, const BackwardOperands& in, float* sums) {
+/// Per chunk [2][C]: Σ g and Σ g·(x − mean). Calls prepare(begin, end) for its rows before it reads them.
+template <Activation kActivation, class Prepare>
+void chunk_gradients(const Extents& extents, const Chunks& chunks, const BackwardOperands& in, float* sums,
+                     const Prepare& prepare) {
   const std::int64_t channels = extents.channels;
   parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    prepare(chunks.begin(i), chunks.end(i));
     float* shift_grad = sums + 2 * i * channels;
     float* scale_grad = shift_grad + channels;
     std::fill_n(shift_grad, 2 * channels, 0.0F);
@@ -229,8 +255,10 @@ void affine_gradient(GradientMode mode, const Extents& extents, const BackwardOp
   }
 }
 
-template <Activation kActivation>
-void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
+/// `gradient` is y_grad, or what `prepare` makes of its rows.
+template <Activation kActivation, class Prepare>
+void backward(CpuBackend& cpu, const BatchNormBackward& op, const ConstTensor& gradient, int run,
+              const Prepare& prepare) {
   const Extents extents = extents_of(op.x.shape());
   const std::int64_t channels = extents.channels;
   const Chunks chunks = chunks_of(extents);
@@ -239,9 +267,9 @@ void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
   float *mean_grad = slope + channels, *tilt = mean_grad + channels, *sums = tilt + channels;
   const float *scale = op.scale.data<float>(run), *invstd = op.invstd.data<float>(run);
   for (std::int64_t c = 0; c < channels; ++c) slope[c] = scale[c] * invstd[c];
-  const BackwardOperands in{rows_of(op.x, run), rows_of(op.y_grad, run), op.mean.data<float>(run), slope,
+  const BackwardOperands in{rows_of(op.x, run), rows_of(gradient, run), op.mean.data<float>(run), slope,
                             op.shift.data<float>(run)};
-  chunk_gradients<kActivation>(extents, chunks, in, sums);
+  chunk_gradients<kActivation>(extents, chunks, in, sums, prepare);
 
   cpu::batch_norm_gradients({.sums = sums,
                              .chunks = chunks.count(),
@@ -258,6 +286,18 @@ void backward(CpuBackend& cpu, const BatchNormBackward& op, int run) {
   } else {
     input_gradient<kActivation, GradientMode::kOverwrite>(extents, in, mean_grad, tilt, x_grad);
   }
+}
+
+/// Of a forward pass with an addend before its ReLU: the gradient is masked by y, and kept in addend_grad.
+void backward_of_sum(CpuBackend& cpu, const BatchNormBackward& op, int run) {
+  const Extents extents = extents_of(op.x.shape());
+  const Rows<const float> y = rows_of(op.y, run), y_grad = rows_of(op.y_grad, run);
+  const Rows<float> addend_grad = rows_of(op.addend_grad, run);
+  backward<Activation::kNone>(cpu, op, op.addend_grad, run, [=](std::int64_t begin, std::int64_t end) {
+    for_each_element(begin, end, extents.channels, [=](std::int64_t r, std::int64_t c) {
+      addend_grad(r, c) = masked<Activation::kRelu>(y_grad(r, c), y(r, c));
+    });
+  });
 }
 
 }  // namespace
@@ -317,8 +357,13 @@ void execute(CpuBackend& cpu, const BatchNormForward& op) {
   require_nhwc(op.kName, {{"x", op.x}});
   for (int run = 0; run < op.x.runs(); ++run) {
     const cpu::BatchNormAffine affine = cpu::batch_norm_statistics(cpu, op, run);
-    normalize(op.activation, extents_of(op.x.shape()), {affine.x, op.x.pixel_pitch()}, affine.mean,
-              affine.slope, affine.shift, rows_of(op.y, run));
+    normalize(op.activation, extents_of(op.x.shape()),
+              {.x = {affine.x, op.x.pixel_pitch()},
+               .mean = affine.mean,
+               .slope = affine.slope,
+               .shift = affine.shift,
+               .addend = given_rows_of(op.addend, run),
+               .y = rows_of(op.y, run)});
   }
 }
 
@@ -331,8 +376,13 @@ void execute(CpuBackend& cpu, const BatchNormApply& op) {
   for (int run = 0; run < op.x.runs(); ++run) {
     const float *scale = op.scale.data<float>(run), *invstd = op.invstd.data<float>(run);
     for (std::int64_t c = 0; c < extents.channels; ++c) slope[c] = scale[c] * invstd[c];
-    normalize(op.activation, extents, rows_of(op.x, run), op.mean.data<float>(run), slope,
-              op.shift.data<float>(run), rows_of(op.y, run));
+    normalize(op.activation, extents,
+              {.x = rows_of(op.x, run),
+               .mean = op.mean.data<float>(run),
+               .slope = slope,
+               .shift = op.shift.data<float>(run),
+               .addend = {},
+               .y = rows_of(op.y, run)});
   }
 }
 
@@ -344,19 +394,27 @@ void execute(CpuBackend& cpu, const BatchNormInference& op) {
       static_cast<float*>(cpu.workspace(static_cast<std::size_t>(extents.channels) * sizeof(float)));
   for (int run = 0; run < op.x.runs(); ++run) {
     running_slope(op.scale, op.running_variance, op.epsilon, run, slope);
-    normalize(op.activation, extents, rows_of(op.x, run), op.running_mean.data<float>(run), slope,
-              op.shift.data<float>(run), rows_of(op.y, run));
+    normalize(op.activation, extents,
+              {.x = rows_of(op.x, run),
+               .mean = op.running_mean.data<float>(run),
+               .slope = slope,
+               .shift = op.shift.data<float>(run),
+               .addend = given_rows_of(op.addend, run),
+               .y = rows_of(op.y, run)});
   }
 }
 
 void execute(CpuBackend& cpu, const BatchNormBackward& op) {
   require_fp32(op.kName, {{"x", op.x}});
   require_nhwc(op.kName, {{"x", op.x}});
+  const auto as_it_is = [](std::int64_t, std::int64_t) {};
   for (int run = 0; run < op.x.runs(); ++run) {
-    if (op.activation == Activation::kRelu) {
-      backward<Activation::kRelu>(cpu, op, run);
+    if (op.addend_grad) {
+      backward_of_sum(cpu, op, run);
+    } else if (op.activation == Activation::kRelu) {
+      backward<Activation::kRelu>(cpu, op, op.y_grad, run, as_it_is);
     } else {
-      backward<Activation::kNone>(cpu, op, run);
+      backward<Activation::kNone>(cpu, op, op.y_grad, run, as_it_is);
     }
   }
 }

@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include <optional>
+
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cpu/primitive_cache.h"
 #include "engine/backends/cpu/small_images.h"
@@ -85,17 +87,56 @@ struct SlicePixels {
 };
 
 /// What a forward pass or an input gradient needs of the workspace: weights that oneDNN wants otherwise than
-/// they are stored, and a slice's channels side by side.
+/// they are stored, a slice's channels side by side, and `summands` that are added to something afterwards.
 struct Workspace {
   float* weights;
+  float* summands;
   float* dense;
 
-  Workspace(CpuBackend& cpu, const CachedConvolution& cached, const ConstTensor& y) {
-    const std::size_t floats = cached.reorder ? (cached.weights_bytes / sizeof(float) + 15) / 16 * 16 : 0;
+  Workspace(CpuBackend& cpu, const CachedConvolution& cached, const ConstTensor& y,
+            std::int64_t summand_count = 0) {
+    const auto in_lines = [](std::size_t floats) { return (floats + 15) / 16 * 16; };
+    const std::size_t floats = cached.reorder ? in_lines(cached.weights_bytes / sizeof(float)) : 0;
+    const std::size_t added = in_lines(static_cast<std::size_t>(summand_count));
     const std::size_t elements = y.is_slice() ? static_cast<std::size_t>(y.shape().elements()) : 0;
-    weights = static_cast<float*>(cpu.workspace((floats + elements) * sizeof(float)));
-    dense = weights + floats;
+    weights = static_cast<float*>(cpu.workspace((floats + added + elements) * sizeof(float)));
+    summands = weights + floats;
+    dense = summands + added;
   }
+};
+
+/// The gradient that a convolution adds to another one. oneDNN 2.6 only overwrites: its result goes to the
+/// workspace. Where windows of one pixel skip pixels, only those that they meet have a gradient, and oneDNN
+/// is asked for these, as of a convolution without stride.
+class AddedGradient {
+ public:
+  AddedGradient(const Conv2dGeometry& geometry, const Shape& x, const Shape& y)
+      : x_(x), stride_(geometry.kernel == 1 && geometry.padding == 0 ? geometry.stride : 1), part_(x) {
+    if (stride_ > 1) part_ = Shape({x[0], x[1], y[2], y[3]}, x.runs());
+    geometry_ = stride_ > 1 ? Conv2dGeometry{.kernel = 1, .stride = 1, .padding = 0} : geometry;
+  }
+  /// Of the convolution that is computed.
+  const Conv2dGeometry& geometry() const { return geometry_; }
+  const Shape& part() const { return part_; }
+
+  void add(const float* summands, float* x_grad) const {
+    const std::int64_t channels = x_[1], width = part_[3], lines = std::int64_t{x_[0]} * part_[2];
+    parallel_for(lines, lines * width * channels, [&](std::int64_t line) {
+      const std::int64_t image = line / part_[2], row = line % part_[2] * stride_;
+      const float* from = summands + line * width * channels;
+      float* to = x_grad + (image * x_[2] + row) * x_[3] * channels;
+      for (std::int64_t pixel = 0; pixel < width; ++pixel, from += channels, to += stride_ * channels) {
+#pragma omp simd
+        for (std::int64_t c = 0; c < channels; ++c) to[c] += from[c];
+      }
+    });
+  }
+
+ private:
+  Shape x_;
+  int stride_;
+  Shape part_;
+  Conv2dGeometry geometry_;
 };
 
 /// The weights of a run as the primitive wants them: as they are, or reordered into the workspace.
@@ -215,19 +256,24 @@ void execute(CpuBackend& cpu, const Conv2dBackwardInput& op) {
   if (op.x_grad.shape().elements() == 0) return;
   reporting(op.kName, op.geometry, op.x_grad, op.weights, [&] {
     PrimitiveCache& cache = cpu.primitives();
+    std::optional<AddedGradient> added;
+    if (op.x_grad_mode == GradientMode::kAccumulate)
+      added.emplace(op.geometry, op.x_grad.shape(), op.y_grad.shape());
     CachedConvolution& cached = cache.convolution(
-        key_of(ConvolutionDirection::kBackwardInput, op.geometry, op.x_grad.shape(), op.weights, {}));
+        key_of(ConvolutionDirection::kBackwardInput, added ? added->geometry() : op.geometry,
+               added ? added->part() : op.x_grad.shape(), op.weights, {}));
     // The gradient reads weights with inputs and outputs exchanged inside a block; so the copy that
     // prepared_weights() makes is due every time they have changed: at every step.
-    const Workspace workspace(cpu, cached, op.y_grad);
+    const Workspace workspace(cpu, cached, op.y_grad, added ? added->part().elements() : 0);
     for (int run = 0; run < op.x_grad.runs(); ++run) {
       if (op.y_grad.is_slice()) SlicePixels(op.y_grad).gather(op.y_grad.data<float>(run), workspace.dense);
       cached.copies[0].execute(
           cache.stream(),
           {{DNNL_ARG_DIFF_DST, op.y_grad.is_slice() ? workspace.dense : readable(op.y_grad, run)},
            {DNNL_ARG_WEIGHTS, prepared_weights(cpu, cached, op.weights, run, workspace.weights)},
-           {DNNL_ARG_DIFF_SRC, writable(op.x_grad, run)},
+           {DNNL_ARG_DIFF_SRC, added ? workspace.summands : writable(op.x_grad, run)},
            {DNNL_ARG_SCRATCHPAD, cache.scratchpad()}});
+      if (added) added->add(workspace.summands, writable(op.x_grad, run));
     }
   });
 }

@@ -38,18 +38,19 @@ void execute(CpuBackend& cpu, const SubsampleBackward& op) {
   require_nhwc(op.kName, {{"y_grad", op.y_grad}, {"x_grad", op.x_grad}});
   const Shape &from = op.y_grad.shape(), &to = op.x_grad.shape();
   const std::int64_t line = std::int64_t{to[3]} * to[1], lines = std::int64_t{to[0]} * to[2];
+  const bool accumulates = op.x_grad_mode == GradientMode::kAccumulate;
   for (int run = 0; run < op.x_grad.runs(); ++run) {
     const float* y_grad = op.y_grad.data<float>(run);
     float* x_grad = op.x_grad.data<float>(run);
     parallel_for(lines, to.elements(), [&](std::int64_t i) {
       const std::int64_t image = i / to[2], row = i % to[2];
       float* channels = x_grad + i * line;
-      std::fill_n(channels, line, 0.0F);
+      if (!accumulates) std::fill_n(channels, line, 0.0F);
       if (row % op.stride != 0) return;
       const float* pixel =
           y_grad + (image * from[2] + row / op.stride) * from[3] * from[1] + op.first_channel;
       for (int column = 0; column < from[3]; ++column, pixel += from[1], channels += op.stride * to[1])
-        std::copy_n(pixel, to[1], channels);
+        for (int c = 0; c < to[1]; ++c) channels[c] = accumulates ? channels[c] + pixel[c] : pixel[c];
     });
   }
 }

@@ -1,59 +1,19 @@
-#include "kernels/batch_norm.h"
+#include "engine/backends/device/batch_norm.h"
 
 #include "engine/backends/device/device_backend.h"
-#include "engine/backends/device/support.h"
 
 namespace gnc {
 inline namespace KERNEL_TARGET {
-namespace {
-
-/// The images as the matrix [N·H·W, C] that they are in every layout with channels side by side.
-kernels::BatchNormExtents extents_of(std::string_view op, const ConstTensor& x) {
-  static_cast<void>(image_strides(op, "x", x));  // refuses other layouts
-  const Shape& shape = x.shape();
-  return {.rows = shape.elements() / shape[1], .channels = shape[1], .runs = x.runs()};
-}
-
-kernels::Activation activation_of(Activation activation) {
-  return activation == Activation::kRelu ? kernels::Activation::kRelu : kernels::Activation::kNone;
-}
-
-kernels::GradientMode mode_of(GradientMode mode) {
-  return mode == GradientMode::kAccumulate ? kernels::GradientMode::kAccumulate
-                                           : kernels::GradientMode::kOverwrite;
-}
-
-}  // namespace
 
 void execute(DeviceBackend& device, const BatchNormForward& op) {
   require_dtype(op.kName, "scale", op.scale, DType::kF32);
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    kernels::batch_norm_forward<T>(
-        {.x = pointer<T>(op.x),
-         .scale = pointer<float>(op.scale),
-         .shift = pointer<float>(op.shift),
-         .running_mean = pointer<float>(op.running_mean),
-         .running_variance = pointer<float>(op.running_variance),
-         .mean = pointer<float>(op.mean),
-         .invstd = pointer<float>(op.invstd),
-         .y = pointer<T>(op.y),
-         .workspace = static_cast<float*>(device.workspace(kernels::batch_norm_workspace(extents))),
-         .x_run_stride = op.x.run_stride(),
-         .x_pitch = op.x.pixel_pitch(),
-         .scale_run_stride = op.scale.run_stride(),
-         .shift_run_stride = op.shift.run_stride(),
-         .running_mean_run_stride = op.running_mean.run_stride(),
-         .running_variance_run_stride = op.running_variance.run_stride(),
-         .mean_run_stride = op.mean.run_stride(),
-         .invstd_run_stride = op.invstd.run_stride(),
-         .y_run_stride = op.y.run_stride(),
-         .extents = extents,
-         .epsilon = op.epsilon,
-         .momentum = op.momentum,
-         .activation = activation_of(op.activation)},
-        device.stream());
+    auto args = forward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)));
+    args.addend = pointer<T>(op.addend);
+    args.addend_run_stride = op.addend.run_stride();
+    kernels::batch_norm_forward(args, device.stream());
   });
 }
 
@@ -99,7 +59,9 @@ void execute(DeviceBackend& device, const BatchNormInference& op) {
                                       .y_run_stride = op.y.run_stride(),
                                       .extents = extents_of(op.kName, op.x),
                                       .epsilon = op.epsilon,
-                                      .activation = activation_of(op.activation)},
+                                      .activation = activation_of(op.activation),
+                                      .addend = pointer<T>(op.addend),
+                                      .addend_run_stride = op.addend.run_stride()},
                                      device.stream());
   });
 }
@@ -109,32 +71,13 @@ void execute(DeviceBackend& device, const BatchNormBackward& op) {
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    kernels::batch_norm_backward<T>(
-        {.x = pointer<T>(op.x),
-         .scale = pointer<float>(op.scale),
-         .shift = pointer<float>(op.shift),
-         .mean = pointer<float>(op.mean),
-         .invstd = pointer<float>(op.invstd),
-         .y_grad = pointer<T>(op.y_grad),
-         .x_grad = pointer<T>(op.x_grad),
-         .scale_grad = pointer<float>(op.scale_grad),
-         .shift_grad = pointer<float>(op.shift_grad),
-         .workspace = static_cast<float*>(device.workspace(kernels::batch_norm_workspace(extents))),
-         .x_run_stride = op.x.run_stride(),
-         .x_pitch = op.x.pixel_pitch(),
-         .scale_run_stride = op.scale.run_stride(),
-         .shift_run_stride = op.shift.run_stride(),
-         .mean_run_stride = op.mean.run_stride(),
-         .invstd_run_stride = op.invstd.run_stride(),
-         .y_grad_run_stride = op.y_grad.run_stride(),
-         .x_grad_run_stride = op.x_grad.run_stride(),
-         .x_grad_pitch = op.x_grad.pixel_pitch(),
-         .scale_grad_run_stride = op.scale_grad.run_stride(),
-         .shift_grad_run_stride = op.shift_grad.run_stride(),
-         .extents = extents,
-         .activation = activation_of(op.activation),
-         .x_grad_mode = mode_of(op.x_grad_mode)},
-        device.stream());
+    auto args = backward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)));
+    args.x_grad_mode = mode_of(op.x_grad_mode);
+    args.y = pointer<T>(op.y);
+    args.addend_grad = pointer<T>(op.addend_grad);
+    args.y_run_stride = op.y.run_stride();
+    args.addend_grad_run_stride = op.addend_grad.run_stride();
+    kernels::batch_norm_backward(args, device.stream());
   });
 }
 

@@ -96,7 +96,8 @@ void execute(DeviceBackend& device, const Conv2dBackwardInput& op) {
                                          .y_grad = images<T>(op.kName, "y_grad", op.y_grad),
                                          .x_grad = images<T>(op.kName, "x_grad", op.x_grad),
                                          .runs = op.x_grad.runs(),
-                                         .math = device.math()},
+                                         .math = device.math(),
+                                         .x_grad_mode = mode_of(op.x_grad_mode)},
                                         device.stream());
     });
   };

@@ -26,11 +26,32 @@ std::string description(const Conv2dGeometry& geometry, const ConstTensor& x, co
 }
 std::string describe(const Conv2dForward& op) { return description(op.geometry, op.x, op.weights, op.kName); }
 std::string describe(const Conv2dBackwardInput& op) {
-  return description(op.geometry, op.x_grad, op.weights, op.kName);
+  return description(op.geometry, op.x_grad, op.weights, op.kName) +
+         (op.x_grad_mode == GradientMode::kAccumulate ? ", added" : "");
 }
 std::string describe(const Conv2dBackwardWeights& op) {
   return description(op.geometry, op.x, op.weights_grad, op.kName);
 }
+
+/// A copy of what an op adds to, so that it may be run on trial.
+class KeptGradient {
+ public:
+  template <class Op>
+  KeptGradient(MemoryResource&, const Op&) {}  // overwrites
+  KeptGradient(MemoryResource& memory, const Conv2dBackwardInput& op) {
+    if (op.x_grad_mode != GradientMode::kAccumulate || op.x_grad.shape().elements() == 0) return;
+    gradient_ = op.x_grad;
+    copy_ = DeviceTensor(memory, op.x_grad.spec());
+    memory.copy(copy_.view().raw(), gradient_.raw(), gradient_.spec().bytes());
+  }
+  void put_back() const {
+    if (gradient_) gradient_.memory()->copy(gradient_.raw(), copy_.view().raw(), gradient_.spec().bytes());
+  }
+
+ private:
+  Tensor gradient_;
+  DeviceTensor copy_;
+};
 
 class CudaBackend final : public DeviceBackend {
  public:
@@ -126,7 +147,11 @@ bool CudaBackend::convolve(const Op& op, const std::function<void()>& own) {
   }
   const std::string what = describe(op);
   auto found = convolution_choices_.find(what);
-  if (found == convolution_choices_.end()) found = convolution_choices_.emplace(what, choose(op, own)).first;
+  if (found == convolution_choices_.end()) {
+    const KeptGradient kept(memory(), op);
+    found = convolution_choices_.emplace(what, choose(op, own)).first;
+    kept.put_back();
+  }
   // Operands may be aligned otherwise than when the choice was made; that does not depend on runs.
   obstacle_ = found->second.is_cudnn ? cudnn_->run(op) : found->second.reason;
   return obstacle_.empty();

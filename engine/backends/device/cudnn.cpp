@@ -138,9 +138,10 @@ class Plan {
                           workspace_bytes_, &kZero, y_, y);
   }
   cudnnStatus_t backward_input(cudnnHandle_t handle, const void* weights, const void* y_grad, void* workspace,
-                               void* x_grad) const {
+                               GradientMode mode, void* x_grad) const {
+    const float* const kept = mode == GradientMode::kAccumulate ? &kOne : &kZero;
     return cudnn_.backward_input(handle, &kOne, weights_, weights, y_, y_grad, convolution_, backward_input_,
-                                 workspace, workspace_bytes_, &kZero, x_, x_grad);
+                                 workspace, workspace_bytes_, kept, x_, x_grad);
   }
   cudnnStatus_t backward_weights(cudnnHandle_t handle, const void* x, const void* y_grad, void* workspace,
                                  void* weights_grad) const {
@@ -295,7 +296,7 @@ std::string CudnnConvolution::run(const Conv2dBackwardInput& op) {
                                of_one_run(op.y_grad), of_one_run(op.weights)});
   return for_runs(op.x_grad.runs(), plan, workspace_, [&](int run, void* scratch) {
     return plan.backward_input(handle_, op.weights.run(run).raw(), op.y_grad.run(run).raw(), scratch,
-                               op.x_grad.run(run).raw());
+                               op.x_grad_mode, op.x_grad.run(run).raw());
   });
 }
 

@@ -47,7 +47,8 @@ void execute(DeviceBackend& device, const SubsampleBackward& op) {
                                     .x_grad_strides = image_strides(op.kName, "x_grad", op.x_grad),
                                     .y_grad_run_stride = op.y_grad.run_stride(),
                                     .x_grad_run_stride = op.x_grad.run_stride(),
-                                    .extents = extents_of(op, op.x_grad.shape(), op.y_grad.shape())},
+                                    .extents = extents_of(op, op.x_grad.shape(), op.y_grad.shape()),
+                                    .x_grad_mode = mode_of(op.x_grad_mode)},
                                    device.stream());
   });
 }

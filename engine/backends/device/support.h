@@ -6,8 +6,10 @@
 #include <type_traits>
 
 #include "engine/error.h"
+#include "engine/ops/gradient_mode.h"
 #include "engine/tensor.h"
 #include "kernels/bfloat16.h"
+#include "kernels/gradient_mode.h"
 #include "kernels/image.h"
 
 namespace gnc {
@@ -38,6 +40,11 @@ const T* pointer(const ConstTensor& tensor) {
 template <class T>
 T* pointer(const Tensor& tensor) {
   return static_cast<T*>(tensor.raw());
+}
+
+inline kernels::GradientMode mode_of(GradientMode mode) {
+  return mode == GradientMode::kAccumulate ? kernels::GradientMode::kAccumulate
+                                           : kernels::GradientMode::kOverwrite;
 }
 
 /// Whether every run starts at a multiple of 16 bytes, as vendors' libraries like it. The answer for a run of

@@ -15,16 +15,22 @@ double activated(double value, Activation activation) {
   return activation == Activation::kRelu && value < 0 ? 0.0 : value;  // NaN stays NaN
 }
 
-/// y = act(scale·(x−mean)·invstd + shift) of one run, for an op that has these operands. From the statistics
-/// as they are stored: the backward pass has only those, and must find the same ReLU mask.
+/// One run of an operand of that shape; zeros where it is not given.
+LogicalArray array_or_zeros(const ConstTensor& operand, const Shape& shape, int run) {
+  return operand ? LogicalArray(operand, run) : LogicalArray(shape);
+}
+
+/// y = act(scale·(x−mean)·invstd + shift + addend) of one run, for an op that has these operands. From the
+/// statistics as they are stored: the backward pass has only those, and must find the same ReLU mask.
 template <class Op>
-void normalize(const Op& op, int run) {
+void normalize(const Op& op, const ConstTensor& addend, int run) {
   const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
   const LogicalArray mean(op.mean, run), invstd(op.invstd, run);
+  const LogicalArray added = array_or_zeros(addend, op.y.shape(), run);
   LogicalArray y(op.y.shape());
   for_each_element(op.y.shape(), [&](int n, int c, int h, int w) {
     const double normalized = (x(n, c, h, w) - mean(c)) * invstd(c);
-    y(n, c, h, w) = activated(scale(c) * normalized + shift(c), op.activation);
+    y(n, c, h, w) = activated(scale(c) * normalized + shift(c) + added(n, c, h, w), op.activation);
   });
   y.store(op.y, run);
 }
@@ -55,22 +61,23 @@ void execute(ReferenceBackend&, const BatchNormForward& op) {
     invstd.store(op.invstd, run);
     running_mean.store(op.running_mean, run);
     running_variance.store(op.running_variance, run);
-    normalize(op, run);
+    normalize(op, op.addend, run);
   }
 }
 
 void execute(ReferenceBackend&, const BatchNormApply& op) {
-  for (int run = 0; run < op.y.runs(); ++run) normalize(op, run);
+  for (int run = 0; run < op.y.runs(); ++run) normalize(op, {}, run);
 }
 
 void execute(ReferenceBackend&, const BatchNormInference& op) {
   for (int run = 0; run < op.y.runs(); ++run) {
     const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
     const LogicalArray mean(op.running_mean, run), variance(op.running_variance, run);
+    const LogicalArray addend = array_or_zeros(op.addend, op.y.shape(), run);
     LogicalArray y(op.y.shape());
     for_each_element(op.y.shape(), [&](int n, int c, int h, int w) {
       const double normalized = (x(n, c, h, w) - mean(c)) / std::sqrt(variance(c) + double{op.epsilon});
-      y(n, c, h, w) = activated(scale(c) * normalized + shift(c), op.activation);
+      y(n, c, h, w) = activated(scale(c) * normalized + shift(c) + addend(n, c, h, w), op.activation);
     });
     y.store(op.y, run);
   }
@@ -83,12 +90,12 @@ void execute(ReferenceBackend&, const BatchNormBackward& op) {
     const LogicalArray x(op.x, run), scale(op.scale, run), shift(op.shift, run);
     const LogicalArray mean(op.mean, run), invstd(op.invstd, run);
     LogicalArray gradient(op.y_grad, run);  // becomes g: masked by the activation
+    const LogicalArray y = array_or_zeros(op.y, shape, run);
     LogicalArray normalized(shape), scale_grad(op.scale_grad.shape()), shift_grad(op.shift_grad.shape());
     for_each_element(shape, [&](int n, int c, int h, int w) {
       normalized(n, c, h, w) = (x(n, c, h, w) - mean(c)) * invstd(c);
-      const bool is_off =
-          op.activation == Activation::kRelu && !(scale(c) * normalized(n, c, h, w) + shift(c) > 0);
-      if (is_off) gradient(n, c, h, w) = 0;
+      const double activated = op.y ? y(n, c, h, w) : scale(c) * normalized(n, c, h, w) + shift(c);
+      if (op.activation == Activation::kRelu && !(activated > 0)) gradient(n, c, h, w) = 0;
       shift_grad(c) += gradient(n, c, h, w);
       scale_grad(c) += gradient(n, c, h, w) * normalized(n, c, h, w);
     });
@@ -99,6 +106,7 @@ void execute(ReferenceBackend&, const BatchNormBackward& op) {
           scale(c) * invstd(c) *
           (gradient(n, c, h, w) - shift_grad(c) / count - normalized(n, c, h, w) * scale_grad(c) / count);
     });
+    if (op.addend_grad) gradient.store(op.addend_grad, run);
     x_grad.store(op.x_grad, run);
     scale_grad.store(op.scale_grad, run);
     shift_grad.store(op.shift_grad, run);

@@ -46,7 +46,8 @@ void execute(ReferenceBackend&, const Conv2dForward& op) {
 void execute(ReferenceBackend&, const Conv2dBackwardInput& op) {
   for (int run = 0; run < op.x_grad.runs(); ++run) {
     const LogicalArray y_grad(op.y_grad, run), weights(op.weights, run);
-    LogicalArray x_grad(op.x_grad.shape());
+    LogicalArray x_grad = op.x_grad_mode == GradientMode::kAccumulate ? LogicalArray(op.x_grad, run)
+                                                                      : LogicalArray(op.x_grad.shape());
     for_each_product(op.geometry, op.x_grad.shape(), op.y_grad.shape(),
                      [&](int n, int o, int i, int j, int c, int k, int l, int h, int w) {
                        x_grad(n, c, h, w) += weights(o, c, k, l) * y_grad(n, o, i, j);

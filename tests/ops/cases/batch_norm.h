@@ -10,6 +10,10 @@
 
 namespace gnc::tests {
 
+/// What is added before the activation, and which operand is written over it: y forward, the addend's
+/// gradient over that of y backward.
+enum class Addend : std::uint8_t { kNone, kApart, kInPlace };
+
 struct BatchNormCase {
   std::string_view label = {};  // of benchmarks; the sizes tell the others apart
   Shape x;                      // [N,C,H,W] or [N,C]
@@ -19,6 +23,7 @@ struct BatchNormCase {
   Aliasing aliasing = Aliasing::kNone;
   std::optional<SliceOf> slice = {};  // of which x, and x_grad unless it is y_grad, are channels
   GradientMode x_grad_mode = GradientMode::kOverwrite;
+  Addend addend = Addend::kNone;
 
   /// Elements per channel, m.
   double count() const { return static_cast<double>(x.elements()) / x[1]; }
@@ -119,6 +124,11 @@ struct OpCases<BatchNormForward> {
         {.x = {7, 33, 3, 3}, .activation = kRelu},
         {.x = {1031, 7}, .activation = kRelu},
         {.x = {3, 19, 28, 28}, .activation = kRelu},
+        {.x = {5, 3}, .activation = kRelu, .addend = Addend::kApart},
+        {.x = {3, 19, 3, 5}, .addend = Addend::kInPlace},
+        {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}, .addend = Addend::kApart},
+        {.x = {2, 24, 4, 5}, .activation = kRelu, .addend = Addend::kInPlace},
+        {.x = {3, 16, 12, 11}, .activation = kRelu, .addend = Addend::kApart},
         {.x = {2, 3, 32, 32}, .mean_ratio = 1000},  // cancellation would show
         {.x = {5, 64, 16, 16}, .activation = kRelu, .mean_ratio = 10}};
     return table;
@@ -137,32 +147,50 @@ struct OpCases<BatchNormForward> {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}{}{}{}{}{}{}", c.x.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
-                       c.mean_ratio == 1 ? "" : fmt::format(".mean{}", c.mean_ratio),
-                       c.has_constant_channel ? ".constant" : "",
-                       c.aliasing == Aliasing::kInPlace ? ".in_place" : "",
-                       c.slice ? fmt::format(".of{}", c.slice->channels) : "",
-                       c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "");
+    constexpr std::string_view kAddends[] = {"", ".addend", ".over_addend"};
+    return fmt::format(
+        "{}{}{}{}{}{}{}{}", c.x.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
+        c.mean_ratio == 1 ? "" : fmt::format(".mean{}", c.mean_ratio),
+        c.has_constant_channel ? ".constant" : "", c.aliasing == Aliasing::kInPlace ? ".in_place" : "",
+        c.slice ? fmt::format(".of{}", c.slice->channels) : "",
+        c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "", kAddends[static_cast<int>(c.addend)]);
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
     const Batch batch(c, draw);
     const Shape channels{c.x[1]};
-    return {
+    Operands operands{
         .runs = draw.runs(),
-        .list = {
-            {.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
-            {.name = "scale", .values = batch.scale},
-            {.name = "shift", .values = batch.shift},
-            {.name = "running_mean",
-             .values = draw.uniform("running_mean", channels),
-             .access = Access::kUpdate},
-            {.name = "running_variance",
-             .values = draw.uniform("running_variance", channels, 0.25, 4),
-             .access = Access::kUpdate},
-            {.name = "mean", .values = draw.nothing(channels), .access = Access::kWrite},
-            {.name = "invstd", .values = draw.nothing(channels), .access = Access::kWrite},
-            {.name = "y", .values = draw.nothing(c.x), .access = Access::kWrite, .storage = c.storage()}}};
+        .list = {{.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
+                 {.name = "scale", .values = batch.scale},
+                 {.name = "shift", .values = batch.shift},
+                 {.name = "running_mean",
+                  .values = draw.uniform("running_mean", channels),
+                  .access = Access::kUpdate},
+                 {.name = "running_variance",
+                  .values = draw.uniform("running_variance", channels, 0.25, 4),
+                  .access = Access::kUpdate},
+                 {.name = "mean", .values = draw.nothing(channels), .access = Access::kWrite},
+                 {.name = "invstd", .values = draw.nothing(channels), .access = Access::kWrite}}};
+    add_output(c, draw, operands);
+    return operands;
+  }
+
+  /// y, and what is added before the activation.
+  static void add_output(const Case& c, const Draw& draw, Operands& operands) {
+    const HostTensor addend = draw.uniform("addend", c.x, -kAddend, kAddend);
+    if (c.addend == Addend::kInPlace) {
+      operands.list.push_back({.name = "y",
+                               .values = addend,
+                               .access = Access::kUpdate,
+                               .storage = c.storage(),
+                               .alias = "addend"});
+      return;
+    }
+    operands.list.push_back(
+        {.name = "y", .values = draw.nothing(c.x), .access = Access::kWrite, .storage = c.storage()});
+    if (c.addend == Addend::kApart)
+      operands.list.push_back({.name = "addend", .values = addend, .storage = c.storage()});
   }
 
   static BatchNormForward bind(const Case& c, const PlacedOperands& operands) {
@@ -173,6 +201,7 @@ struct OpCases<BatchNormForward> {
             .running_variance = operands["running_variance"],
             .mean = operands["mean"],
             .invstd = operands["invstd"],
+            .addend = operands["addend"],
             .y = operands["y"],
             .epsilon = Batch::kEpsilon,
             .momentum = 0.1F,
@@ -198,12 +227,22 @@ struct OpCases<BatchNormForward> {
                               Batch::deviation(c) * (invstd_error + 3 * u);
     const double flat = Batch::has_zero_variance(c) ? 2 * u * Batch::kConstant * Batch::largest_invstd(c) : 0;
     const double single = c.count() == 1 ? 2 * u * Batch::magnitude(c) * Batch::largest_invstd(c) : 0;
-    return {.absolute = Batch::kScale * (normalized + flat + single) + 2 * u * Batch::kShift,
+    return {.absolute = Batch::kScale * (normalized + flat + single) + 2 * u * Batch::kShift +
+                        rounding_before_addend(c, Batch::kScale * Batch::deviation(c)),
             .relative = 2 * u};
   }
+  /// Where there is an addend, what it is added to is rounded once more: by u of itself, scale·x̂ + shift.
+  static double rounding_before_addend(const Case& c, double normalized) {
+    return c.addend == Addend::kNone ? 0 : 2 * kUnitRoundoff * (normalized + Batch::kShift);
+  }
 
-  /// Per element: one addition for the mean, three operations for the variance, four for y.
-  static double flops(const Case& c) { return 8.0 * static_cast<double>(c.x.elements()); }
+  /// Per element: one addition for the mean, three operations for the variance, four for y, and the addend's.
+  static double flops(const Case& c) {
+    return (c.addend == Addend::kNone ? 8.0 : 9.0) * static_cast<double>(c.x.elements());
+  }
+
+ private:
+  static constexpr double kAddend = 2;  // |addend| at most
 };
 
 template <>
@@ -276,6 +315,10 @@ struct OpCases<BatchNormInference> {
         {.x = {2, 33, 5, 7}, .activation = kRelu, .aliasing = Aliasing::kInPlace},
         {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}},
         {.x = {2, 24, 4, 4}, .slice = SliceOf{40, 8}},
+        {.x = {5, 3}, .activation = kRelu, .addend = Addend::kApart},
+        {.x = {3, 19, 3, 5}, .slice = SliceOf{31, 5}, .addend = Addend::kApart},
+        {.x = {3, 19, 3, 5}, .activation = kRelu, .addend = Addend::kInPlace},
+        {.x = {2, 24, 4, 5}, .activation = kRelu, .aliasing = Aliasing::kInPlace, .addend = Addend::kApart},
         {.x = {3, 19, 28, 28}, .activation = kRelu, .mean_ratio = 10}};
     return table;
   }
@@ -295,10 +338,12 @@ struct OpCases<BatchNormInference> {
     if (c.aliasing == Aliasing::kInPlace) {
       operands.list.push_back(
           {.name = "y", .values = batch.x, .access = Access::kUpdate, .storage = c.storage(), .alias = "x"});
+      if (c.addend == Addend::kApart)
+        operands.list.push_back(
+            {.name = "addend", .values = draw.uniform("addend", c.x), .storage = c.storage()});
     } else {
       operands.list.push_back({.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice});
-      operands.list.push_back(
-          {.name = "y", .values = draw.nothing(c.x), .access = Access::kWrite, .storage = c.storage()});
+      OpCases<BatchNormForward>::add_output(c, draw, operands);
     }
     return operands;
   }
@@ -309,6 +354,7 @@ struct OpCases<BatchNormInference> {
             .shift = operands["shift"],
             .running_mean = operands["running_mean"],
             .running_variance = operands["running_variance"],
+            .addend = operands["addend"],
             .y = operands["y"],
             .epsilon = Batch::kEpsilon,
             .activation = c.activation};
@@ -318,158 +364,14 @@ struct OpCases<BatchNormInference> {
   /// each of x·a and mean·a, four of a); the sum with the shift takes one more.
   static Tolerance tolerance(const Case& c, std::string_view) {
     const double normalized = Batch::kScale * (Batch::magnitude(c) + 1) * 2;
-    return {.absolute = 6 * kUnitRoundoff * normalized + 2 * kUnitRoundoff * Batch::kShift,
+    return {.absolute = 6 * kUnitRoundoff * normalized + 2 * kUnitRoundoff * Batch::kShift +
+                        OpCases<BatchNormForward>::rounding_before_addend(c, normalized),
             .relative = kUnitRoundoff};
   }
 
-  /// Per element: subtraction, two products, addition.
-  static double flops(const Case& c) { return 4.0 * static_cast<double>(c.x.elements()); }
-};
-
-template <>
-struct OpCases<BatchNormBackward> {
-  using Case = BatchNormCase;
-  using Batch = BatchNormBatch;
-
-  static std::span<const Case> cases() {
-    constexpr Activation kRelu = Activation::kRelu;
-    static const std::vector<Case> table = {
-        {.x = {1, 1, 1, 1}},  // a normalised single element has no gradient
-        {.x = {7, 1}},
-        {.x = {7, 3}, .activation = kRelu},
-        {.x = {7, 3}, .activation = kRelu, .aliasing = Aliasing::kInPlace},
-        {.x = {2, 3, 5, 7}},
-        {.x = {2, 3, 5, 7}, .activation = kRelu, .has_constant_channel = true},
-        {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}},
-        {.x = {2, 24, 4, 4}, .activation = kRelu, .slice = SliceOf{40, 8}},
-        {.x = {3, 19, 3, 5},
-         .activation = kRelu,
-         .slice = SliceOf{31, 5},
-         .x_grad_mode = GradientMode::kAccumulate},
-        {.x = {2, 24, 4, 4}, .slice = SliceOf{40, 8}, .x_grad_mode = GradientMode::kAccumulate},
-        {.x = {7, 3}, .activation = kRelu, .x_grad_mode = GradientMode::kAccumulate},
-        {.x = {7, 33, 3, 3}, .activation = kRelu, .aliasing = Aliasing::kInPlace},
-        {.x = {1031, 7}, .activation = kRelu},
-        {.x = {3, 19, 28, 28}, .activation = kRelu},
-        {.x = {5, 64, 16, 16}, .activation = kRelu, .mean_ratio = 10, .aliasing = Aliasing::kInPlace}};
-    return table;
-  }
-
-  static std::span<const Case> benchmarks() { return OpCases<BatchNormForward>::benchmarks(); }
-  static std::string name(const Case& c) { return OpCases<BatchNormForward>::name(c); }
-
-  static Operands make_inputs(const Case& c, const Draw& draw) {
-    Batch batch(c, draw);
-    const Shape channels{c.x[1]};
-    HostTensor mean = draw.nothing(channels), invstd = draw.nothing(channels);
-    for (int run = 0; run < draw.runs(); ++run) take_statistics(c, draw, run, batch, mean, invstd);
-    const ZeroReference zeros = c.count() == 1 ? ZeroReference::kIsExpected : ZeroReference::kIsAFault;
-    const HostTensor y_grad = draw.uniform("y_grad", c.x);
-    Operands operands{
-        .runs = draw.runs(),
-        .list = {{.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
-                 {.name = "scale", .values = batch.scale},
-                 {.name = "shift", .values = batch.shift},
-                 {.name = "mean", .values = mean},
-                 {.name = "invstd", .values = invstd},
-                 {.name = "scale_grad",
-                  .values = draw.nothing(channels),
-                  .access = Access::kWrite,
-                  .zero_reference = zeros},
-                 {.name = "shift_grad", .values = draw.nothing(channels), .access = Access::kWrite}}};
-    if (c.aliasing == Aliasing::kInPlace) {
-      operands.list.push_back({.name = "x_grad",
-                               .values = y_grad,
-                               .access = Access::kUpdate,
-                               .storage = c.storage(),
-                               .alias = "y_grad"});
-    } else {
-      operands.list.push_back({.name = "y_grad", .values = y_grad, .storage = c.storage()});
-      const bool accumulates = c.x_grad_mode == GradientMode::kAccumulate;
-      operands.list.push_back({.name = "x_grad",
-                               .values = accumulates ? draw.uniform("x_grad", c.x) : draw.nothing(c.x),
-                               .access = accumulates ? Access::kUpdate : Access::kWrite,
-                               .storage = c.storage(),
-                               .slice = c.slice,
-                               .zero_reference = zeros});
-    }
-    return operands;
-  }
-
-  static BatchNormBackward bind(const Case& c, const PlacedOperands& operands) {
-    return {.x = operands["x"],
-            .scale = operands["scale"],
-            .shift = operands["shift"],
-            .mean = operands["mean"],
-            .invstd = operands["invstd"],
-            .y_grad = operands["y_grad"],
-            .x_grad = operands["x_grad"],
-            .scale_grad = operands["scale_grad"],
-            .shift_grad = operands["shift_grad"],
-            .activation = c.activation,
-            .x_grad_mode = c.x_grad_mode};
-  }
-
-  /// Gradients g are uniform in [−1, 1), or 0 where masked; x̂ has variance 1 and is independent of them.
-  static Tolerance tolerance(const Case& c, std::string_view output) {
-    const double u = kUnitRoundoff, m = c.count();
-    // x̂: two roundings of itself, and two of x·invstd and mean·invstd where it is computed from those.
-    const double normalized = 2 * u * (Batch::deviation(c) + Batch::conditioning(c));
-    const double shift_grad = sum_error(uniform_terms(m)) + u;
-    // The errors of x̂ meet gradients of either sign: their sum is 10 deviations of √m of them at most, as in
-    // sum_error.
-    const Terms products = {.count = m, .bound = std::max(1.0, Batch::deviation(c)), .deviation = 0.57735};
-    const double scale_grad = sum_error(products) + std::min(m, 10 * 0.57735 * std::sqrt(m)) * normalized;
-    if (output == "shift_grad") return {.absolute = shift_grad};
-    if (output == "scale_grad") return {.absolute = scale_grad};
-    // Three terms of at most 1, 1 and |x̂|, four roundings each, the errors of both sums over m, and of x̂.
-    const double bracket = 4 * u * (2 + Batch::deviation(c)) + shift_grad / m +
-                           Batch::deviation(c) * scale_grad / m + normalized;
-    // Where it is added to another gradient, the sum is rounded as well.
-    return {.absolute = Batch::kScale * Batch::largest_invstd(c) * bracket,
-            .relative = c.x_grad_mode == GradientMode::kAccumulate ? u : 0};
-  }
-
-  /// Per element: four operations for the sums, six for x_grad.
-  static double flops(const Case& c) { return 10.0 * static_cast<double>(c.x.elements()); }
-
- private:
-  static constexpr double kMargin = 1e-3;  // no activation is nearer to 0
-
-  /// Mean and invstd of the batch as a forward pass would leave them, rounded to fp32. Then moves elements
-  /// whose activation is so near 0 that rounding could turn its sign to the channel's mean, where it is the
-  /// shift (near it where bf16 rounds the mean): the mask is a step, and no tolerance covers a step.
-  static void take_statistics(const Case& c, const Draw& draw, int run, Batch& batch, HostTensor& mean,
-                              HostTensor& invstd) {
-    const auto channels = static_cast<std::size_t>(c.x[1]),
-               elements = static_cast<std::size_t>(c.x.elements());
-    const auto first = static_cast<std::size_t>(run);
-    const auto x = batch.x.values<float>().subspan(first * elements, elements);
-    std::vector<double> sums(channels), squares(channels);
-    for (std::size_t i = 0; i < elements; ++i) sums[Batch::channel_of(c, i)] += x[i];
-    for (std::size_t i = 0; i < elements; ++i) {
-      const double deviation = x[i] - sums[Batch::channel_of(c, i)] / c.count();
-      squares[Batch::channel_of(c, i)] += deviation * deviation;
-    }
-    const auto means = mean.values<float>().subspan(first * channels, channels);
-    const auto invstds = invstd.values<float>().subspan(first * channels, channels);
-    for (std::size_t k = 0; k < channels; ++k) {
-      means[k] = static_cast<float>(sums[k] / c.count());
-      invstds[k] = static_cast<float>(1 / std::sqrt(squares[k] / c.count() + double{Batch::kEpsilon}));
-    }
-    if (c.activation == Activation::kNone) return;
-    const auto scale = batch.scale.values<float>().subspan(first * channels, channels);
-    const auto shift = batch.shift.values<float>().subspan(first * channels, channels);
-    for (std::size_t i = 0; i < elements; ++i) {
-      const std::size_t k = Batch::channel_of(c, i);
-      const auto activation = [&](float value) {
-        return double{scale[k]} * (double{value} - means[k]) * invstds[k] + shift[k];
-      };
-      if (std::fabs(activation(x[i])) >= kMargin) continue;
-      x[i] = c.stored(draw, means[k]);
-      require<Error>(std::fabs(activation(x[i])) >= kMargin, "the activation of a channel's mean is {}",
-                     activation(x[i]));
-    }
+  /// Per element: subtraction, two products, addition, and the addend's.
+  static double flops(const Case& c) {
+    return (c.addend == Addend::kNone ? 4.0 : 5.0) * static_cast<double>(c.x.elements());
   }
 };
 

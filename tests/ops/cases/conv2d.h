@@ -15,6 +15,7 @@ struct Conv2dCase {
   Conv2dGeometry geometry = {};
   bool has_bias = false;
   std::optional<SliceOf> slice = {};  // of which y, or its gradient, are channels
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
 
   Shape y() const { return geometry.output_shape(x, out_channels); }
   Shape weights() const { return {out_channels, x[1], geometry.kernel, geometry.kernel}; }
@@ -87,9 +88,10 @@ struct Conv2dCases {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}to{}.k{}s{}p{}{}{}", c.x.to_string(), c.out_channels, c.geometry.kernel,
+    return fmt::format("{}to{}.k{}s{}p{}{}{}{}", c.x.to_string(), c.out_channels, c.geometry.kernel,
                        c.geometry.stride, c.geometry.padding, c.has_bias ? ".bias" : "",
-                       c.slice ? fmt::format(".of{}", c.slice->channels) : "");
+                       c.slice ? fmt::format(".of{}", c.slice->channels) : "",
+                       c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "");
   }
 
   /// Products of the sum, padding counted.
@@ -137,7 +139,34 @@ struct OpCases<Conv2dForward> : Conv2dCases {
 
 template <>
 struct OpCases<Conv2dBackwardInput> : Conv2dCases {
+  /// Those of all three ops, and some that add to what other consumers of x have given it.
+  static std::span<const Case> cases() {
+    constexpr Conv2dGeometry k1x1 = {.kernel = 1, .stride = 1, .padding = 0};
+    constexpr Conv2dGeometry k1x1Stride2 = {.kernel = 1, .stride = 2, .padding = 0};
+    constexpr Conv2dGeometry k3x3Stride2 = {.kernel = 3, .stride = 2, .padding = 1};
+    constexpr Conv2dGeometry k7x7Stride2 = {.kernel = 7, .stride = 2, .padding = 3};
+    static const std::vector<Case> table = [&] {
+      std::vector<Case> adding = {{.x = {1, 1, 1, 1}, .geometry = k1x1},
+                                  {.x = {1, 1, 1, 1}},
+                                  {.x = {2, 3, 7, 5}, .out_channels = 7},
+                                  {.x = {2, 3, 7, 5}, .out_channels = 19, .geometry = k3x3Stride2},
+                                  {.x = {2, 16, 7, 6}, .out_channels = 24, .geometry = k1x1Stride2},
+                                  {.x = {2, 5, 5, 4}, .out_channels = 3, .slice = SliceOf{11, 7}},
+                                  {.x = {2, 33, 9, 7}, .out_channels = 19, .geometry = k1x1Stride2},
+                                  {.x = {2, 12, 8, 8}, .out_channels = 16},
+                                  {.x = {3, 16, 6, 6}, .out_channels = 5, .geometry = k3x3Stride2},
+                                  {.x = {1, 3, 33, 31}, .out_channels = 7, .geometry = k7x7Stride2},
+                                  {.x = {2, 131, 3, 3}, .out_channels = 17},
+                                  {.x = {1, 64, 8, 8}, .out_channels = 64}};
+      for (Case& c : adding) c.x_grad_mode = GradientMode::kAccumulate;
+      adding.insert(adding.begin(), Conv2dCases::cases().begin(), Conv2dCases::cases().end());
+      return adding;
+    }();
+    return table;
+  }
+
   static Operands make_inputs(const Case& c, const Draw& draw) {
+    const bool accumulates = c.x_grad_mode == GradientMode::kAccumulate;
     return {.runs = draw.runs(),
             .list = {{.name = "weights",
                       .values = draw.uniform("weights", c.weights()),
@@ -149,8 +178,8 @@ struct OpCases<Conv2dBackwardInput> : Conv2dCases {
                       .slice = c.slice,
                       .is_multiplied = true},
                      {.name = "x_grad",
-                      .values = draw.nothing(c.x),
-                      .access = Access::kWrite,
+                      .values = accumulates ? draw.uniform("x_grad", c.x) : draw.nothing(c.x),
+                      .access = accumulates ? Access::kUpdate : Access::kWrite,
                       .storage = Storage::kImage}}};
   }
 
@@ -158,14 +187,16 @@ struct OpCases<Conv2dBackwardInput> : Conv2dCases {
     return {.geometry = c.geometry,
             .weights = operands["weights"],
             .y_grad = operands["y_grad"],
-            .x_grad = operands["x_grad"]};
+            .x_grad = operands["x_grad"],
+            .x_grad_mode = c.x_grad_mode};
   }
 
-  /// A sum of at most O·⌈K/stride⌉² products.
+  /// A sum of at most O·⌈K/stride⌉² products; where it is added to a gradient, that sum is rounded as well.
   static Tolerance tolerance(const Case& c, std::string_view) {
     const int reach = (c.geometry.kernel + c.geometry.stride - 1) / c.geometry.stride;
     const double terms = static_cast<double>(c.out_channels) * reach * reach;
-    return {.absolute = sum_error(products(terms))};
+    return {.absolute = sum_error(products(terms)),
+            .relative = c.x_grad_mode == GradientMode::kAccumulate ? kUnitRoundoff : 0};
   }
 };
 

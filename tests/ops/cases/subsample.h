@@ -14,6 +14,7 @@ struct SubsampleCase {
   int out_channels = 1;
   int stride = 2;
   int first_channel = 0;
+  GradientMode x_grad_mode = GradientMode::kOverwrite;
 
   Shape y() const { return {x[0], out_channels, (x[2] + stride - 1) / stride, (x[3] + stride - 1) / stride}; }
 };
@@ -42,11 +43,14 @@ struct SubsampleCases {
 
   static std::string name(const Case& c) {
     if (!c.label.empty()) return std::string(c.label);
-    return fmt::format("{}to{}.s{}.from{}", c.x.to_string(), c.out_channels, c.stride, c.first_channel);
+    return fmt::format("{}to{}.s{}.from{}{}", c.x.to_string(), c.out_channels, c.stride, c.first_channel,
+                       c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "");
   }
 
-  /// Copies of inputs.
-  static Tolerance tolerance(const Case&, std::string_view) { return {}; }
+  /// Copies of inputs; a sum of two is rounded.
+  static Tolerance tolerance(const Case& c, std::string_view) {
+    return {.relative = c.x_grad_mode == GradientMode::kAccumulate ? kUnitRoundoff : 0};
+  }
   static double flops(const Case&) { return 0; }
 
  protected:
@@ -72,15 +76,35 @@ struct OpCases<SubsampleForward> : SubsampleCases {
 
 template <>
 struct OpCases<SubsampleBackward> : SubsampleCases {
+  /// Each of the other table's twice: overwriting and adding.
+  static std::span<const Case> cases() {
+    static const std::vector<Case> table = [] {
+      std::vector<Case> both;
+      for (Case c : SubsampleCases::cases())
+        for (const GradientMode mode : {GradientMode::kOverwrite, GradientMode::kAccumulate}) {
+          c.x_grad_mode = mode;
+          both.push_back(c);
+        }
+      return both;
+    }();
+    return table;
+  }
+
   static Operands make_inputs(const Case& c, const Draw& draw) {
-    return pair(draw, "y_grad", c.y(), "x_grad", c.x);
+    Operands operands = pair(draw, "y_grad", c.y(), "x_grad", c.x);
+    if (c.x_grad_mode == GradientMode::kAccumulate) {
+      operands.list.back().values = draw.uniform("x_grad", c.x);
+      operands.list.back().access = Access::kUpdate;
+    }
+    return operands;
   }
 
   static SubsampleBackward bind(const Case& c, const PlacedOperands& operands) {
     return {.stride = c.stride,
             .first_channel = c.first_channel,
             .y_grad = operands["y_grad"],
-            .x_grad = operands["x_grad"]};
+            .x_grad = operands["x_grad"],
+            .x_grad_mode = c.x_grad_mode};
   }
 };
 

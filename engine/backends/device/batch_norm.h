@@ -1,0 +1,82 @@
+#pragma once
+/// What the ops of batch normalisation, with and without a pooling behind them, share: their operands as the
+/// kernels take them.
+
+#include "engine/backends/device/support.h"
+#include "engine/ops/batch_norm.h"
+#include "kernels/batch_norm.h"
+
+namespace gnc {
+inline namespace KERNEL_TARGET {
+
+inline kernels::Activation activation_of(Activation activation) {
+  return activation == Activation::kRelu ? kernels::Activation::kRelu : kernels::Activation::kNone;
+}
+
+/// The images as the matrix [N·H·W, C] that they are in every layout with channels side by side.
+inline kernels::BatchNormExtents extents_of(std::string_view op, const ConstTensor& x) {
+  static_cast<void>(image_strides(op, "x", x));  // refuses other layouts
+  const Shape& shape = x.shape();
+  return {.rows = shape.elements() / shape[1], .channels = shape[1], .runs = x.runs()};
+}
+
+/// Of an op that has these operands; no addend.
+template <class T, class Op>
+kernels::BatchNormForwardArgs<T> forward_args(const Op& op, const kernels::BatchNormExtents& extents,
+                                              void* workspace) {
+  return {.x = pointer<T>(op.x),
+          .scale = pointer<float>(op.scale),
+          .shift = pointer<float>(op.shift),
+          .running_mean = pointer<float>(op.running_mean),
+          .running_variance = pointer<float>(op.running_variance),
+          .mean = pointer<float>(op.mean),
+          .invstd = pointer<float>(op.invstd),
+          .y = pointer<T>(op.y),
+          .workspace = static_cast<float*>(workspace),
+          .x_run_stride = op.x.run_stride(),
+          .x_pitch = op.x.pixel_pitch(),
+          .scale_run_stride = op.scale.run_stride(),
+          .shift_run_stride = op.shift.run_stride(),
+          .running_mean_run_stride = op.running_mean.run_stride(),
+          .running_variance_run_stride = op.running_variance.run_stride(),
+          .mean_run_stride = op.mean.run_stride(),
+          .invstd_run_stride = op.invstd.run_stride(),
+          .y_run_stride = op.y.run_stride(),
+          .extents = extents,
+          .epsilon = op.epsilon,
+          .momentum = op.momentum,
+          .activation = activation_of(op.activation)};
+}
+
+/// Of an op that has these operands; overwrites x_grad, no addend.
+template <class T, class Op>
+kernels::BatchNormBackwardArgs<T> backward_args(const Op& op, const kernels::BatchNormExtents& extents,
+                                                void* workspace) {
+  return {.x = pointer<T>(op.x),
+          .scale = pointer<float>(op.scale),
+          .shift = pointer<float>(op.shift),
+          .mean = pointer<float>(op.mean),
+          .invstd = pointer<float>(op.invstd),
+          .y_grad = pointer<T>(op.y_grad),
+          .x_grad = pointer<T>(op.x_grad),
+          .scale_grad = pointer<float>(op.scale_grad),
+          .shift_grad = pointer<float>(op.shift_grad),
+          .workspace = static_cast<float*>(workspace),
+          .x_run_stride = op.x.run_stride(),
+          .x_pitch = op.x.pixel_pitch(),
+          .scale_run_stride = op.scale.run_stride(),
+          .shift_run_stride = op.shift.run_stride(),
+          .mean_run_stride = op.mean.run_stride(),
+          .invstd_run_stride = op.invstd.run_stride(),
+          .y_grad_run_stride = op.y_grad.run_stride(),
+          .x_grad_run_stride = op.x_grad.run_stride(),
+          .x_grad_pitch = op.x_grad.pixel_pitch(),
+          .scale_grad_run_stride = op.scale_grad.run_stride(),
+          .shift_grad_run_stride = op.shift_grad.run_stride(),
+          .extents = extents,
+          .activation = activation_of(op.activation),
+          .x_grad_mode = kernels::GradientMode::kOverwrite};
+}
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc
