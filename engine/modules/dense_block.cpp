@@ -50,6 +50,7 @@ DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string na
     : name_(std::move(name)),
       in_channels_(in_channels),
       growth_(options.growth),
+      recomputes_(options.recomputes),
       first_geometry_(options.bottleneck == 0 ? k3x3 : k1x1),
       first_norm_(in_channels, Activation::kRelu),
       first_convolution_(convolution(options, in_channels,
@@ -61,7 +62,7 @@ DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string na
       std::make_unique<Conv2d>(convolution(options, options.bottleneck, options.growth, k3x3));
 }
 
-/// ReLU(BN(before)); in training, its statistics are saved, and it itself is not.
+/// ReLU(BN(before)); in training, its statistics are saved.
 LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, Pass& pass) {
   const LayerRange range(pass, "norm1");
   LeasedTensor y = pass.lease(before.spec());
@@ -91,9 +92,24 @@ LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, Pass& pass) {
   return y;
 }
 
+LeasedTensor DenseBlock::Layer::normalize_again(const Tensor& before, const Tensor& mean,
+                                                const Tensor& invstd, Pass& pass) {
+  const LayerRange range(pass, "norm1");
+  LeasedTensor y = pass.lease(before.spec());
+  pass.backend().run(BatchNormApply{.x = before,
+                                    .scale = first_norm_.scale().value,
+                                    .shift = first_norm_.shift().value,
+                                    .mean = mean,
+                                    .invstd = invstd,
+                                    .y = y.tensor(),
+                                    .activation = Activation::kRelu});
+  return y;
+}
+
 void DenseBlock::Layer::forward(const LeasedTensor& channels, Pass& pass) {
   const Tensor added = channels.tensor().channels(in_channels_, growth_);
   LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), pass);
+  if (pass.is_training() && !recomputes_) pass.save(normalized);
   if (second_norm_ == nullptr) {
     convolve("conv1", k3x3, first_convolution_, normalized.tensor(), added, pass);
     return;
@@ -118,17 +134,10 @@ void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTenso
     bottleneck_grad =
         in_layer(pass, "norm2", [&] { return second_norm_->backward(std::move(activated), pass); });
   }
+  LeasedTensor normalized = recomputes_ ? LeasedTensor() : pass.take();
   const LeasedTensor invstd = pass.take();
   const LeasedTensor mean = pass.take();
-  const LeasedTensor normalized = pass.lease(before.spec());
-  const BatchNormApply again{.x = before,
-                             .scale = first_norm_.scale().value,
-                             .shift = first_norm_.shift().value,
-                             .mean = mean.tensor(),
-                             .invstd = invstd.tensor(),
-                             .y = normalized.tensor(),
-                             .activation = Activation::kRelu};
-  in_layer(pass, "norm1", [&] { pass.backend().run(again); });
+  if (recomputes_) normalized = normalize_again(before, mean.tensor(), invstd.tensor(), pass);
   backward_in_place("conv1", first_geometry_, first_convolution_, normalized.tensor(),
                     bottleneck_grad ? bottleneck_grad.tensor() : added_grad, pass);
   bottleneck_grad = {};

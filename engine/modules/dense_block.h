@@ -20,8 +20,8 @@ namespace gnc {
 /// All layers write into one tensor, and read slices of it: nothing is concatenated, forward or backward. So
 /// the input has to be the first channels of a tensor with room for all (Conv2d::Options::room), and the
 /// gradient of the output becomes, with all consumers' shares added from the last layer to the first, that of
-/// the input. What a layer's first normalisation gave is not kept but computed again in backward from the
-/// channels, mean and variance: kept are, a layer, the bottleneck before and after its normalisation.
+/// the input. Kept for backward are, a layer, the bottleneck before and after its normalisation and, unless
+/// it is to be computed again, what the first normalisation gave.
 class DenseBlock final : public Module {
  public:
   struct Options {
@@ -30,6 +30,10 @@ class DenseBlock final : public Module {
     int growth = 0;
     int bottleneck = 0;  ///< channels of the 1x1 convolution; 0: there is none
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanIn;
+    /// Whether backward computes again what the first normalisations gave, to the bit, from the channels and
+    /// their statistics, instead of forward keeping it: images of Σ in_channels of the layers, most of what
+    /// deep blocks hold.
+    bool recomputes = false;
 
     int out_channels() const { return in_channels + layers * growth; }
   };
@@ -59,10 +63,13 @@ class DenseBlock final : public Module {
 
    private:
     LeasedTensor normalize(const Tensor& before, Pass& pass);
+    /// What it gave in forward; mean and invstd are those of then.
+    LeasedTensor normalize_again(const Tensor& before, const Tensor& mean, const Tensor& invstd, Pass& pass);
 
     std::string name_;  // "denselayer1"
     int in_channels_;
     int growth_;
+    bool recomputes_;
     Conv2dGeometry first_geometry_;
     BatchNorm first_norm_;
     Conv2d first_convolution_;
