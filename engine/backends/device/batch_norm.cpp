@@ -1,29 +1,11 @@
 #include "kernels/batch_norm.h"
 
+#include "engine/backends/device/batch_norm.h"
 #include "engine/backends/device/device_backend.h"
 #include "engine/backends/device/support.h"
 
 namespace gnc {
 inline namespace KERNEL_TARGET {
-namespace {
-
-/// The images as the matrix [N·H·W, C] that they are in every layout with channels side by side.
-kernels::BatchNormExtents extents_of(std::string_view op, const ConstTensor& x) {
-  static_cast<void>(image_strides(op, "x", x));  // refuses other layouts
-  const Shape& shape = x.shape();
-  return {.rows = shape.elements() / shape[1], .channels = shape[1], .runs = x.runs()};
-}
-
-kernels::Activation activation_of(Activation activation) {
-  return activation == Activation::kRelu ? kernels::Activation::kRelu : kernels::Activation::kNone;
-}
-
-kernels::GradientMode mode_of(GradientMode mode) {
-  return mode == GradientMode::kAccumulate ? kernels::GradientMode::kAccumulate
-                                           : kernels::GradientMode::kOverwrite;
-}
-
-}  // namespace
 
 void execute(DeviceBackend& device, const BatchNormForward& op) {
   require_dtype(op.kName, "scale", op.scale, DType::kF32);

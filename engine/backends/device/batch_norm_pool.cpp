@@ -1,5 +1,6 @@
 #include "kernels/batch_norm_pool.h"
 
+#include "engine/backends/device/batch_norm.h"
 #include "engine/backends/device/device_backend.h"
 #include "engine/backends/device/support.h"
 
@@ -20,10 +21,6 @@ kernels::PoolWindows windows_of(std::string_view op, const ConstTensor& x, std::
           .width = shape[3],
           .strides = image_strides(op, "x", x),
           .pooled = image_strides(op, name, pooled)};
-}
-
-kernels::Activation activation_of(Activation activation) {
-  return activation == Activation::kRelu ? kernels::Activation::kRelu : kernels::Activation::kNone;
 }
 
 }  // namespace

@@ -433,7 +433,6 @@ struct OpCases<BatchNormBackward> {
   /// Per element: four operations for the sums, six for x_grad.
   static double flops(const Case& c) { return 10.0 * static_cast<double>(c.x.elements()); }
 
- private:
   static constexpr double kMargin = 1e-3;  // no activation is nearer to 0
 
   /// Mean and invstd of the batch as a forward pass would leave them, rounded to fp32. Then moves elements
