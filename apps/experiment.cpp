@@ -119,7 +119,8 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
 BackboneOptions Experiment::backbone_options() const {
   return {.image_channels = data_.train->images().pixels.shape()[1],
           .image_size = data_.train->images().pixels.shape()[2],
-          .width = training_.width};
+          .width = training_.width,
+          .recomputes = training_.recomputes};
 }
 
 int Experiment::default_feature_dim() const { return feature_dim_of(training_, backbone_options()); }

@@ -86,6 +86,12 @@ void add_json_option(CLI::App& app, CommonOptions& options) {
       ->configurable(false);
 }
 
+void add_recompute_option(CLI::App& app, bool& recomputes) {
+  app.add_flag("--recompute", recomputes,
+               "Compute again in backward what the first normalisations of dense layers gave, instead of "
+               "keeping it: less memory, more work, the same numbers");
+}
+
 void add_common_options(CLI::App& app, CommonOptions& options) {
   add_device_option(app, options);
   add_seed_option(app, options);

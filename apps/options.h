@@ -34,6 +34,9 @@ void add_precision_option(CLI::App& app, CommonOptions& options);
 void add_convolution_option(CLI::App& app, CommonOptions& options);
 void add_json_option(CLI::App& app, CommonOptions& options);
 
+/// --recompute of a training step: less memory, the same bits (BackboneOptions in models/backbone.h).
+void add_recompute_option(CLI::App& app, bool& recomputes);
+
 /// Opens the backend that --device, --precision and --conv ask for.
 std::unique_ptr<Backend> open_backend(const CommonOptions& options);
 

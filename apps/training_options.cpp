@@ -91,6 +91,7 @@ void add_training_options(CLI::App& app, TrainingOptions& options) {
   add_choice_option(app, "--model", options.model, models, "backbone")->capture_default_str();
   app.add_option("--width", options.width, "factor on the backbone's channel counts, for small machines")
       ->capture_default_str();
+  add_recompute_option(app, options.recomputes);
   app.add_option("--classifier", options.classifier,
                  "last layer: a frame file (.npy, d x C), frozen; etf, the simplex of C vectors in a random "
                  "subspace, frozen, for "

@@ -20,8 +20,9 @@ namespace gnc {
 /// What the flags say; the defaults are those of appendix F.1.
 struct TrainingOptions {
   std::string model = "vgg11_bn";
-  double width = 1.0;      ///< factor on the backbone's channel counts
-  std::string classifier;  ///< a frame file, `learned` or `etf`
+  double width = 1.0;       ///< factor on the backbone's channel counts
+  bool recomputes = false;  ///< in backward, what dense blocks could keep from forward
+  std::string classifier;   ///< a frame file, `learned` or `etf`
   Bias classifier_bias = Bias::kYes;
   int feature_dim = 0;  ///< 0: the frame's or, where there is none, the backbone's
   Projection projection = Projection::kAuto;

@@ -15,6 +15,7 @@
 
 #include "kernels/batch_norm.cuh"
 #include "kernels/columns.cuh"
+#include "kernels/moments.cuh"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
 
@@ -24,97 +25,24 @@ namespace {
 
 RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
 
-/// Mean, and sum of squared deviations from it, of `count` rows.
-template <int N>
-struct Moments {
-  float count;
-  Floats<N> mean;
-  Floats<N> squares;
-};
-
-template <int N>
-__device__ Moments<N> merged(const Moments<N>& a, const Moments<N>& b) {
-  const float count = a.count + b.count;
-  const float share = count > 0.0f ? b.count / count : 0.0f;
-  Moments<N> both{.count = count, .mean = {}, .squares = {}};
-  for (int i = 0; i < N; ++i) {
-    const float delta = b.mean[i] - a.mean[i];
-    both.mean[i] = fmaf(delta, share, a.mean[i]);
-    both.squares[i] = fmaf(delta * delta, a.count * share, a.squares[i] + b.squares[i]);
-  }
-  return both;
-}
-
-template <class T, int N>
-__device__ Moments<N> moments_of(const RowGroup<T, N>& group, int count) {
-  const float size = static_cast<float>(count), weight = 1.0f / size;
-  Moments<N> moments{.count = size, .mean = {}, .squares = {}};
-  for (int j = 0; j < kRowsInFlight; ++j)
-    if (j < count)
-      for (int i = 0; i < N; ++i) moments.mean[i] += to_float(group.rows[j][i]);
-  // A product that no compiler may fuse with the subtractions behind it.
-  for (int i = 0; i < N; ++i) moments.mean[i] = fmaf(moments.mean[i], weight, 0.0f);
-  for (int j = 0; j < kRowsInFlight; ++j)
-    if (j < count)
-      for (int i = 0; i < N; ++i) {
-        const float deviation = to_float(group.rows[j][i]) - moments.mean[i];
-        moments.squares[i] = fmaf(deviation, deviation, moments.squares[i]);
-      }
-  return moments;
-}
-
 /// Per chunk: the mean and the sum of squared deviations from it.
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_moments_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
-  const ColumnShare share = share_of_thread<N>(chunks);
-  const std::int64_t run = blockIdx.y;
-  const T* const __restrict__ x = args.x + run * args.x_run_stride + share.channel;
-
-  Moments<N> moments{};
-  if (share.is_inside)
-    for_each_row_group(share, [&](std::int64_t row, int count) {
-      const RowGroup group = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
-      moments = merged(moments, moments_of(group, count));
-    });
-  moments =
-      reduce_lanes_of_column(moments, [](const Moments<N>& a, const Moments<N>& b) { return merged(a, b); });
-
-  if (!share.is_inside || threadIdx.y != 0) return;
-  float* const partial = args.workspace + partials_of_chunk(chunks, run, share.chunk) + share.channel;
-  store_channels(moments.mean, partial);
-  store_channels(moments.squares, partial + chunks.channels);
+  const T* const __restrict__ x = args.x + std::int64_t{blockIdx.y} * args.x_run_stride;
+  store_moments_of_chunk<N>(x, args.x_pitch, chunks, args.workspace);
 }
 
-/// Puts the chunks' moments together: deviations within the chunks plus those of the chunks' means. No term
-/// is the small difference of large ones.
 template <class T>
 __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
     batch_norm_statistics_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
   const FinishShare share = finish_share_of_thread(chunks);
   const std::int64_t run = blockIdx.y;
-  const auto partials_of = [&](int chunk) {
-    return args.workspace + partials_of_chunk(chunks, run, chunk) + share.channel;
-  };
-  const double rows = static_cast<double>(chunks.rows);
-  const auto size_of = [&](int chunk) {
-    const std::int64_t begin = chunk * chunks.rows_per_chunk, rest = chunks.rows - begin;
-    return static_cast<double>(rest < chunks.rows_per_chunk ? rest : chunks.rows_per_chunk);
-  };
-  const auto mean_of = [&](int chunk) { return double{partials_of(chunk)[0]}; };
-
-  __shared__ double means[kColumnPacks];
-  const double sum =
-      sum_over_chunks(share, chunks, [&](int chunk) { return size_of(chunk) * mean_of(chunk); });
-  if (threadIdx.y == 0) means[threadIdx.x] = sum / rows;
-  __syncthreads();
-  const double mean = means[threadIdx.x];
-  const double squares = sum_over_chunks(share, chunks, [&](int chunk) {
-    const double delta = mean_of(chunk) - mean;
-    return double{partials_of(chunk)[chunks.channels]} + size_of(chunk) * delta * delta;
-  });
+  const BatchMoments<1> moments = moments_of_chunks<1>(share, chunks, args.workspace);
 
   if (!share.is_inside || threadIdx.y != 0) return;
+  const double rows = static_cast<double>(chunks.rows);
+  const double mean = moments.mean[0], squares = moments.squares[0];
   args.mean[run * args.mean_run_stride + share.channel] = static_cast<float>(mean);
   args.invstd[run * args.invstd_run_stride + share.channel] =
       static_cast<float>(1 / sqrt(squares / rows + double{args.epsilon}));
@@ -134,36 +62,6 @@ __device__ Affine<N> running_affine(const Args& args, std::int64_t run, int chan
   return affine_of(args.running_mean + run * args.running_mean_run_stride + channel, invstd,
                    args.scale + run * args.scale_run_stride + channel,
                    args.shift + run * args.shift_run_stride + channel);
-}
-
-/// What is added before the activation.
-enum class Addend : std::uint8_t { kNone, kGiven };
-
-/// y of one share of the matrix of run blockIdx.y, for any of the three arguments.
-template <Addend addend_kind, int N, class Args>
-__device__ void apply(const Args& args, const ColumnShare& share, int channels, const Affine<N>& affine) {
-  const std::int64_t run = blockIdx.y;
-  const auto* const x = args.x + run * args.x_run_stride + share.channel;
-  auto* const y = args.y + run * args.y_run_stride + share.channel;
-  const Activation activation = args.activation;
-  for_each_row_group(share, [&](std::int64_t row, int count) {
-    const RowGroup group = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
-    auto addends = group;
-    if constexpr (addend_kind == Addend::kGiven) {
-      const auto* const addend = args.addend + run * args.addend_run_stride + share.channel;
-      addends = load_rows<N>(addend + row * channels, channels, count);  // y may be the addend: all before y
-    }
-    for (int j = 0; j < kRowsInFlight; ++j) {
-      if (j >= count) break;
-      Floats<N> values = to_floats(group.rows[j]);
-      for (int i = 0; i < N; ++i) {
-        float value = affine(i, values[i]);
-        if constexpr (addend_kind == Addend::kGiven) value += to_float(addends.rows[j][i]);
-        values[i] = activated(value, activation);
-      }
-      store_floats(values, y + (row + std::int64_t{j} * kRowLanes) * channels);
-    }
-  });
 }
 
 /// Of batch_norm_forward, once the statistics are there, and of batch_norm_apply: one code, so that both give
@@ -283,17 +181,12 @@ __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
     batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
   const FinishShare share = finish_share_of_thread(chunks);
   const std::int64_t run = blockIdx.y;
-  const auto partials_of = [&](int chunk) {
-    return args.workspace + partials_of_chunk(chunks, run, chunk) + share.channel;
-  };
-  const double shift_grad =
-      sum_over_chunks(share, chunks, [&](int chunk) { return double{partials_of(chunk)[0]}; });
-  const double weighted =
-      sum_over_chunks(share, chunks, [&](int chunk) { return double{partials_of(chunk)[chunks.channels]}; });
+  const BatchGradientSums<1> sums = gradient_sums_of_chunks<1>(share, chunks, args.workspace);
 
   if (!share.is_inside || threadIdx.y != 0) return;
   const double invstd = args.invstd[run * args.invstd_run_stride + share.channel];
-  const double scale_grad = weighted * invstd, rows = static_cast<double>(chunks.rows);
+  const double shift_grad = sums.shift[0], scale_grad = sums.scale[0] * invstd,
+               rows = static_cast<double>(chunks.rows);
   args.shift_grad[run * args.shift_grad_run_stride + share.channel] = static_cast<float>(shift_grad);
   args.scale_grad[run * args.scale_grad_run_stride + share.channel] = static_cast<float>(scale_grad);
   float* const coefficients = args.workspace + coefficients_of_run(chunks, run) + share.channel;

@@ -67,6 +67,36 @@ __device__ inline float activated(float value, Activation activation) {
   return activation == Activation::kRelu && value < 0.0f ? 0.0f : value;
 }
 
+/// What is added before the activation.
+enum class Addend : std::uint8_t { kNone, kGiven };
+
+/// y of one share of the matrix of run blockIdx.y, for any arguments of a forward pass.
+template <Addend addend_kind = Addend::kNone, int N, class Args>
+__device__ void apply(const Args& args, const ColumnShare& share, int channels, const Affine<N>& affine) {
+  const std::int64_t run = blockIdx.y;
+  const auto* const x = args.x + run * args.x_run_stride + share.channel;
+  auto* const y = args.y + run * args.y_run_stride + share.channel;
+  const Activation activation = args.activation;
+  for_each_row_group(share, [&](std::int64_t row, int count) {
+    const RowGroup group = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
+    auto addends = group;
+    if constexpr (addend_kind == Addend::kGiven) {
+      const auto* const addend = args.addend + run * args.addend_run_stride + share.channel;
+      addends = load_rows<N>(addend + row * channels, channels, count);  // y may be the addend: all before y
+    }
+    for (int j = 0; j < kRowsInFlight; ++j) {
+      if (j >= count) break;
+      Floats<N> values = to_floats(group.rows[j]);
+      for (int i = 0; i < N; ++i) {
+        float value = affine(i, values[i]);
+        if constexpr (addend_kind == Addend::kGiven) value += to_float(addends.rows[j][i]);
+        values[i] = activated(value, activation);
+      }
+      store_floats(values, y + (row + std::int64_t{j} * kRowLanes) * channels);
+    }
+  });
+}
+
 /// x_grad of one element; `mean_grad` and `tilt` are its channel's coefficients.
 __device__ inline float input_gradient(float slope, float gradient, float mean_grad, float deviation,
                                        float tilt) {
@@ -101,6 +131,26 @@ __device__ void store_sums_of_chunk(GradientSums<N> sums, const ColumnShare& sha
   float* const partial = workspace + partials_of_chunk(chunks, blockIdx.y, share.chunk) + share.channel;
   store_channels(sums.shift, partial);
   store_channels(sums.scale, partial + chunks.channels);
+}
+
+/// Σ g and Σ g·(x − mean) of all rows of N channels.
+template <int N>
+struct BatchGradientSums {
+  Doubles<N> shift;
+  Doubles<N> scale;
+};
+
+/// Adds up the sums of the chunks. The result is lane 0's. Called by all threads of the block.
+template <int N>
+__device__ BatchGradientSums<N> gradient_sums_of_chunks(const FinishShare& share, const RowChunks& chunks,
+                                                        const float* workspace) {
+  const std::int64_t run = blockIdx.y;
+  const auto partial_of = [&](int chunk, std::int64_t place) {
+    return double{workspace[partials_of_chunk(chunks, run, chunk) + share.channel + place]};
+  };
+  return {sums_over_chunks<N>(share, chunks, [&](int chunk, int i) { return partial_of(chunk, i); }),
+          sums_over_chunks<N>(share, chunks,
+                              [&](int chunk, int i) { return partial_of(chunk, chunks.channels + i); })};
 }
 
 /// The first two kernels of batch_norm_forward: mean, invstd and the running statistics. y is left alone.

@@ -141,9 +141,10 @@ inline LaunchShape finish_shape(const RowChunks& chunks, int runs, Stream stream
           .stream = stream};
 }
 
-/// The channel of a thread of such a kernel.
+/// The channels of a thread that puts chunks together: one in such a kernel, those of its pack in a block
+/// that has walked over rows before.
 struct FinishShare {
-  std::int64_t channel;
+  std::int64_t channel;  ///< the first
   bool is_inside;
 };
 
@@ -152,15 +153,33 @@ __device__ inline FinishShare finish_share_of_thread(const RowChunks& chunks) {
   return {channel, channel < chunks.channels};
 }
 
-/// Σ term(chunk) over the chunks, in double: each lane its own in their order, then the lanes as a tree. The
-/// result is lane 0's. Called by all threads of the block.
-template <class Term>
-__device__ double sum_over_chunks(const FinishShare& share, const RowChunks& chunks, const Term& term) {
-  double sum = 0;
+/// A number of each of N channels, where floats do not do.
+template <int N>
+struct Doubles {
+  double values[N];
+
+  __device__ double& operator[](int i) { return values[i]; }
+  __device__ double operator[](int i) const { return values[i]; }
+};
+
+/// Σ term(chunk, i) over the chunks for each of N channels, in double: each lane its own in their order, then
+/// the lanes as a tree. The result is lane 0's. Called by all threads of the block.
+template <int N, class Term>
+__device__ Doubles<N> sums_over_chunks(const FinishShare& share, const RowChunks& chunks, const Term& term) {
+  Doubles<N> sums{};
   if (share.is_inside)
     for (int chunk = static_cast<int>(threadIdx.y); chunk < chunks.count; chunk += kRowLanes)
-      sum += term(chunk);
-  return reduce_lanes_of_column(sum, [](double a, double b) { return a + b; });
+      for (int i = 0; i < N; ++i) sums[i] += term(chunk, i);
+  return reduce_lanes_of_column(sums, [](Doubles<N> a, const Doubles<N>& b) {
+    for (int i = 0; i < N; ++i) a[i] += b[i];
+    return a;
+  });
+}
+
+/// Σ term(chunk) of one channel.
+template <class Term>
+__device__ double sum_over_chunks(const FinishShare& share, const RowChunks& chunks, const Term& term) {
+  return sums_over_chunks<1>(share, chunks, [&](int chunk, int) { return term(chunk); })[0];
 }
 
 }  // namespace KERNEL_TARGET

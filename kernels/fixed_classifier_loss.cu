@@ -16,6 +16,7 @@
 #include "kernels/pack.cuh"
 #include "kernels/reduce.cuh"
 #include "kernels/simt.h"
+#include "kernels/ticket.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -228,22 +229,6 @@ __device__ void store_bias_share(const Args& args, const Plan& plan, const Share
   for (int row = 0; row < kChunkRows; ++row)
     sum += place.features[row * Workplace<kDims>::kFeatureStride + k];
   bias_share(args, plan, share.run, share.chunk)[k] = sum;
-}
-
-/// Whether this is the last of `blocks` blocks to come here, which then sees what all of them wrote before.
-/// Asked by all threads of the block. The ticket is zero again when the last has asked.
-__device__ bool is_last_block(int* ticket, int blocks) {
-  __shared__ int before;
-  __threadfence();  // what this thread wrote is seen by whoever draws a later ticket
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    before = atomicAdd(ticket, 1);
-    if (before == blocks - 1) atomicExch(ticket, 0);
-  }
-  __syncthreads();
-  const bool is_last = before == blocks - 1;
-  if (is_last) __threadfence();  // and nothing is read that was fetched earlier
-  return is_last;
 }
 
 /// The gradients of the tile, its shares added in the order of the chunks whoever adds them.

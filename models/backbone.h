@@ -18,6 +18,9 @@ struct BackboneOptions {
   /// Factor on every layer's channel count (rounded, at least 1), for small machines; 1 is the network of the
   /// literature.
   double width = 1.0;
+  /// Whether training computes again in backward what dense blocks could keep from forward
+  /// (DenseBlock::Options): less memory, the same bits. Other backbones have nothing of the kind.
+  bool recomputes = false;
 };
 
 /// Images [N,C,H,W] to features [N,features].

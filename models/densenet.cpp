@@ -55,7 +55,8 @@ Backbone build(const DenseNetOptions& options, const BackboneOptions& images) {
                                     .layers = options.layers[i],
                                     .growth = growth,
                                     .bottleneck = options.has_bottlenecks ? 4 * growth : 0,
-                                    .init = options.init};
+                                    .init = options.init,
+                                    .recomputes = images.recomputes};
     if (i == 0) {
       network->add("features.conv0", stem(options, images, block));
     } else {

@@ -101,6 +101,7 @@ void add_options(CLI::App& app, BenchOptions& options) {
   app.add_option("--width", options.step.width, "Factor on the channels of the network")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 16.0));
+  add_recompute_option(app, options.step.recomputes);
   app.add_option("--rounds", options.step.rounds, "Rounds to measure")
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));
@@ -117,6 +118,7 @@ Ceilings plan_ceilings(const BenchOptions& options, Precision precision) {
 void run_plan(const BenchOptions& options) {
   const StepSpec spec{.model = options.step.model,
                       .width = options.step.width,
+                      .recomputes = options.step.recomputes,
                       .batch_size = options.step.batch_size,
                       .precision = parse_precision(options.common.precision)};
   const StepPlan plan = plan_step(spec);
@@ -188,6 +190,7 @@ void run(const CLI::App& app, BenchOptions& options) {
   options.step.model = options.op.model.empty() ? "vgg11_bn" : options.op.model;
   options.step.precision = parse_precision(options.common.precision);
   options.op.width = options.step.width;
+  options.op.recomputes = options.step.recomputes;
   options.op.batch_size = options.step.batch_size;
   options.op.rounds = options.step.rounds;
   options.op.is_cold = options.cache == "cold";

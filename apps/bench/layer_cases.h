@@ -96,6 +96,22 @@ inline tests::BatchNormMaxPoolCase case_of(const BatchNormMaxPoolForward& op) {
   return {.x = op.x.shape(), .activation = op.activation};
 }
 
+inline tests::BatchNormSharedCase case_of(const BatchNormSharedBackward& op) {
+  return {.x = op.x.shape(),
+          .activation = op.activation,
+          .slice = slice_of(op.x, false),
+          .deferred_mode = op.deferred_mode};
+}
+inline tests::BatchNormSharedCase case_of(const BatchNormSharedFinish& op) {
+  return {.x = op.x.shape(), .slice = slice_of(op.x, true)};
+}
+inline tests::BatchNormSharedCase case_of(const BatchNormSharedForward& op) {
+  return {.x = op.x.shape(), .activation = op.activation, .slice = slice_of(op.x, false)};
+}
+inline tests::BatchNormSharedCase case_of(const BatchNormStatistics& op) {
+  return {.x = op.x.shape(), .slice = slice_of(op.x, true)};
+}
+
 inline tests::BiasCase case_of(const BiasBackward& op) {
   return {.rows = op.y_grad.shape()[0], .columns = op.y_grad.shape()[1]};
 }

@@ -133,6 +133,7 @@ class Bench {
     if (!options.model.empty()) {
       StepSpec spec{.model = options.model,
                     .width = options.width,
+                    .recomputes = options.recomputes,
                     .batch_size = options.batch_size,
                     .precision = backend.precision()};
       plan_ = plan_step(spec);

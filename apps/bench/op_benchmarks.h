@@ -13,9 +13,10 @@ namespace gnc {
 struct OpBenchmarkOptions {
   std::string op = "all";        ///< an op's name, or "all"
   std::string case_filter = "";  ///< regular expression that a case's name must contain
-  std::string model = "";  ///< its layers are the cases; empty: the cases that the tables have for speed
-  double width = 1;        ///< of the model
-  int batch_size = 256;    ///< of the model's step
+  std::string model = "";   ///< its layers are the cases; empty: the cases that the tables have for speed
+  double width = 1;         ///< of the model
+  bool recomputes = false;  ///< in the model's backward pass, what dense blocks could keep from forward
+  int batch_size = 256;     ///< of the model's step
   /// Whose answer to set beside: "auto" (those that the device has), "none", "onednn", "cudnn" or "cublas".
   std::string baseline = "auto";
   bool is_cold = true;  ///< caches are emptied before each execution

@@ -102,7 +102,8 @@ class Training {
             std::make_shared<const Normalization>(make_normalization(*images_, NormalizationKind::kPixel))),
         train_(images_, normalization_, {}),
         test_(std::make_shared<const ImageSet>(data_.test), normalization_, {}),
-        network_(build_frozen_network(find_backbone(options.model), {.width = options.width}, kFeatureDim,
+        network_(build_frozen_network(find_backbone(options.model),
+                                      {.width = options.width, .recomputes = options.recomputes}, kFeatureDim,
                                       kClasses)),
         trainer_(backend, *network_, train_, test_, settings_of(options, epochs), {1}) {
     // Any classifier will do that is not zero.
@@ -216,6 +217,7 @@ void print(const StepRounds& measured, const TrainStepOptions& options, std::str
 Measurement measurement_of(std::string op, const TrainStepOptions& options, std::vector<double> seconds) {
   StepPlan plan = plan_step({.model = options.model,
                              .width = options.width,
+                             .recomputes = options.recomputes,
                              .batch_size = options.batch_size,
                              .num_classes = kClasses,
                              .feature_dim = kFeatureDim,

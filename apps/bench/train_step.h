@@ -13,7 +13,8 @@ struct TrainStepOptions {
   std::string model = "vgg11_bn";
   int batch_size = 256;
   double width = 1.0;
-  int rounds = 15;  ///< measured; a few more go first
+  bool recomputes = false;  ///< in backward, what dense blocks could keep from forward
+  int rounds = 15;          ///< measured; a few more go first
   Precision precision = Precision::kFp32;
 };
 

@@ -158,6 +158,7 @@ void add_model_command(CLI::App& app) {
   model->add_option("--batch-size", summary.batch_size, "samples of the training step whose memory is told")
       ->capture_default_str();
   model->add_option("--width", summary.backbone.width, "factor on the channel counts")->capture_default_str();
+  add_recompute_option(*model, summary.backbone.recomputes);
   model->add_option("--image-size", summary.backbone.image_size, "height and width of the pictures, pixels")
       ->capture_default_str();
   model->add_option("--channels", summary.backbone.image_channels, "of the pictures")->capture_default_str();

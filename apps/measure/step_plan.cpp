@@ -105,10 +105,12 @@ StepPlan plan_step(const StepSpec& spec) {
   const auto normalization =
       std::make_shared<const Normalization>(make_normalization(*images, NormalizationKind::kPixel));
   const Loader train(images, normalization, {}), test(test_images, normalization, {});
-  const auto network = build_frozen_network(
-      find_backbone(spec.model),
-      {.image_channels = spec.image_channels, .image_size = spec.image_size, .width = spec.width},
-      spec.feature_dim, spec.num_classes);
+  const auto network = build_frozen_network(find_backbone(spec.model),
+                                            {.image_channels = spec.image_channels,
+                                             .image_size = spec.image_size,
+                                             .width = spec.width,
+                                             .recomputes = spec.recomputes},
+                                            spec.feature_dim, spec.num_classes);
   TrainerSettings settings;
   settings.batch_size = spec.batch_size;
   Trainer trainer(backend, *network, train, test, settings, {1});

@@ -28,6 +28,7 @@ using AnyOp = detail::AnyOpOf<AllOps>::Type;
 struct StepSpec {
   std::string model = "vgg11_bn";
   double width = 1;
+  bool recomputes = false;  ///< in backward, what dense blocks could keep from forward
   int batch_size = 256;
   int image_channels = 3;
   int image_size = 32;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/ops/batch_norm_shared.h"
 #include "engine/ops/op.h"
 #include "engine/ops/pointwise.h"
 
@@ -27,6 +28,24 @@ TensorSpec with_channels(TensorSpec spec, int channels) {
   return spec;
 }
 
+/// `count` elements of a vector, from `first` on.
+Tensor part_of(const LeasedTensor& vector, int first, int count) {
+  const Tensor& all = vector.tensor();
+  const TensorSpec spec{.shape = Shape({count}, all.runs()), .dtype = all.dtype()};
+  std::byte* const data =
+      static_cast<std::byte*>(all.raw()) + static_cast<std::size_t>(first) * size_of(all.dtype());
+  return {spec, data, *all.memory(), all.run_stride()};
+}
+
+/// Makes the statistics of `count` channels from `first` on.
+void take_statistics(const LeasedTensor& channels, int first, int count, const ChannelStatistics& statistics,
+                     Pass& pass) {
+  pass.backend().run(BatchNormStatistics{.x = channels.tensor().channels(first, count),
+                                         .mean = part_of(statistics.mean, first, count),
+                                         .variance = part_of(statistics.variance, first, count),
+                                         .invstd = part_of(statistics.invstd, first, count)});
+}
+
 void convolve(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
               const Tensor& y, Pass& pass) {
   const LayerRange range(pass, name);
@@ -50,6 +69,7 @@ DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string na
     : name_(std::move(name)),
       in_channels_(in_channels),
       growth_(options.growth),
+      recomputes_(options.recomputes),
       first_geometry_(options.bottleneck == 0 ? k3x3 : k1x1),
       first_norm_(in_channels, Activation::kRelu),
       first_convolution_(convolution(options, in_channels,
@@ -61,8 +81,9 @@ DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string na
       std::make_unique<Conv2d>(convolution(options, options.bottleneck, options.growth, k3x3));
 }
 
-/// ReLU(BN(before)); in training, its statistics are saved, and it itself is not.
-LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, Pass& pass) {
+/// ReLU(BN(before)).
+LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, const ChannelStatistics& statistics,
+                                          Pass& pass) {
   const LayerRange range(pass, "norm1");
   LeasedTensor y = pass.lease(before.spec());
   if (!pass.is_training()) {
@@ -75,25 +96,38 @@ LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, Pass& pass) {
                                           .activation = Activation::kRelu});
     return y;
   }
-  const TensorSpec channel{.shape = first_norm_.scale().value.shape(), .dtype = dtype_beside(before.dtype())};
-  LeasedTensor mean = pass.lease(channel), invstd = pass.lease(channel);
-  pass.backend().run(BatchNormForward{.x = before,
-                                      .scale = first_norm_.scale().value,
-                                      .shift = first_norm_.shift().value,
-                                      .running_mean = first_norm_.running_mean().value,
-                                      .running_variance = first_norm_.running_variance().value,
-                                      .mean = mean.tensor(),
-                                      .invstd = invstd.tensor(),
-                                      .y = y.tensor(),
-                                      .activation = Activation::kRelu});
-  pass.save(std::move(mean));
-  pass.save(std::move(invstd));
+  pass.backend().run(BatchNormSharedForward{.x = before,
+                                            .scale = first_norm_.scale().value,
+                                            .shift = first_norm_.shift().value,
+                                            .mean = part_of(statistics.mean, 0, in_channels_),
+                                            .variance = part_of(statistics.variance, 0, in_channels_),
+                                            .invstd = part_of(statistics.invstd, 0, in_channels_),
+                                            .running_mean = first_norm_.running_mean().value,
+                                            .running_variance = first_norm_.running_variance().value,
+                                            .y = y.tensor(),
+                                            .activation = Activation::kRelu});
   return y;
 }
 
-void DenseBlock::Layer::forward(const LeasedTensor& channels, Pass& pass) {
+LeasedTensor DenseBlock::Layer::normalize_again(const Tensor& before, const ChannelStatistics& statistics,
+                                                Pass& pass) {
+  const LayerRange range(pass, "norm1");
+  LeasedTensor y = pass.lease(before.spec());
+  pass.backend().run(BatchNormApply{.x = before,
+                                    .scale = first_norm_.scale().value,
+                                    .shift = first_norm_.shift().value,
+                                    .mean = part_of(statistics.mean, 0, in_channels_),
+                                    .invstd = part_of(statistics.invstd, 0, in_channels_),
+                                    .y = y.tensor(),
+                                    .activation = Activation::kRelu});
+  return y;
+}
+
+void DenseBlock::Layer::forward(const LeasedTensor& channels, const ChannelStatistics& statistics,
+                                Pass& pass) {
   const Tensor added = channels.tensor().channels(in_channels_, growth_);
-  LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), pass);
+  LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), statistics, pass);
+  if (pass.is_training() && !recomputes_) pass.save(normalized);
   if (second_norm_ == nullptr) {
     convolve("conv1", k3x3, first_convolution_, normalized.tensor(), added, pass);
     return;
@@ -108,7 +142,8 @@ void DenseBlock::Layer::forward(const LeasedTensor& channels, Pass& pass) {
   if (pass.is_training()) pass.save(std::move(activated));
 }
 
-void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass) {
+void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTensor& gradient,
+                                 const ChannelStatistics& statistics, Pass& pass) {
   const Tensor before = channels.tensor().channels(0, in_channels_);
   const Tensor added_grad = gradient.tensor().channels(in_channels_, growth_);
   LeasedTensor bottleneck_grad;
@@ -118,17 +153,7 @@ void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTenso
     bottleneck_grad =
         in_layer(pass, "norm2", [&] { return second_norm_->backward(std::move(activated), pass); });
   }
-  const LeasedTensor invstd = pass.take();
-  const LeasedTensor mean = pass.take();
-  const LeasedTensor normalized = pass.lease(before.spec());
-  const BatchNormApply again{.x = before,
-                             .scale = first_norm_.scale().value,
-                             .shift = first_norm_.shift().value,
-                             .mean = mean.tensor(),
-                             .invstd = invstd.tensor(),
-                             .y = normalized.tensor(),
-                             .activation = Activation::kRelu};
-  in_layer(pass, "norm1", [&] { pass.backend().run(again); });
+  const LeasedTensor normalized = recomputes_ ? normalize_again(before, statistics, pass) : pass.take();
   backward_in_place("conv1", first_geometry_, first_convolution_, normalized.tensor(),
                     bottleneck_grad ? bottleneck_grad.tensor() : added_grad, pass);
   bottleneck_grad = {};
@@ -136,8 +161,8 @@ void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTenso
   pass.backend().run(BatchNormBackward{.x = before,
                                        .scale = first_norm_.scale().value,
                                        .shift = first_norm_.shift().value,
-                                       .mean = mean.tensor(),
-                                       .invstd = invstd.tensor(),
+                                       .mean = part_of(statistics.mean, 0, in_channels_),
+                                       .invstd = part_of(statistics.invstd, 0, in_channels_),
                                        .y_grad = normalized.tensor(),
                                        .x_grad = gradient.tensor().channels(0, in_channels_),
                                        .scale_grad = first_norm_.scale().gradient,
@@ -198,11 +223,24 @@ LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
       first.to_string(), first.pixel_pitch(), options_.in_channels, options_.out_channels());
   const LeasedTensor channels = x.viewed_as(Tensor(with_channels(first.spec(), options_.out_channels()),
                                                    first.raw(), *first.memory(), first.run_stride()));
+  ChannelStatistics statistics;
+  if (pass.is_training()) {
+    const TensorSpec each{.shape = Shape({options_.out_channels()}, first.runs()),
+                          .dtype = dtype_beside(first.dtype())};
+    statistics = {.mean = pass.lease(each), .variance = pass.lease(each), .invstd = pass.lease(each)};
+    take_statistics(channels, 0, options_.in_channels, statistics, pass);
+  }
   for (const auto& layer : layers_) {
     const LayerRange range(pass, layer->name());
-    layer->forward(channels, pass);
+    layer->forward(channels, statistics, pass);
+    // Nobody in the block normalises what the last one adds.
+    if (pass.is_training() && layer != layers_.back())
+      take_statistics(channels, layer->in_channels(), options_.growth, statistics, pass);
   }
   pass.save(channels);
+  if (!pass.is_training()) return channels;
+  pass.save(std::move(statistics.mean));
+  pass.save(std::move(statistics.invstd));
   return channels;
 }
 
@@ -212,11 +250,16 @@ LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
     pass.backend().run(ConvertLayout{.x = y_grad.tensor(), .y = copy.tensor()});
     y_grad = std::move(copy);
   }
+  ChannelStatistics statistics;
+  if (pass.is_training()) {
+    statistics.invstd = pass.take();
+    statistics.mean = pass.take();
+  }
   const LeasedTensor channels = pass.take();
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
     const LayerRange range(pass, (*layer)->name());
     if (pass.is_training()) {
-      (*layer)->backward(channels, y_grad, pass);
+      (*layer)->backward(channels, y_grad, statistics, pass);
     } else {
       (*layer)->differentiate_input(channels, y_grad, pass);
     }

@@ -12,16 +12,24 @@
 
 namespace gnc {
 
+/// Statistics of a batch's channels, [C] each, for all who normalise them.
+struct ChannelStatistics {
+  LeasedTensor mean;
+  LeasedTensor variance;  ///< for the running ones; backward has no use for it
+  LeasedTensor invstd;
+};
+
 /// `layers` layers, each of which adds `growth` channels to the images that it got from the one before:
 ///   [x, layer_1, …, layer_L],  layer_l = conv3x3(ReLU(BN(conv1x1(ReLU(BN(all channels before it)))))),
 /// or conv3x3(ReLU(BN(·))) without a bottleneck; no biases. Parameters are named as torchvision's:
 /// "denselayer1.norm1", "denselayer1.conv1", ".norm2", ".conv2".
 ///
-/// All layers write into one tensor, and read slices of it: nothing is concatenated, forward or backward. So
+/// All layers write into one tensor, and read slices of it: nothing is concatenated, forward or backward. In
+/// training all that normalise a channel take the same mean and variance of it, which are made once. So
 /// the input has to be the first channels of a tensor with room for all (Conv2d::Options::room), and the
 /// gradient of the output becomes, with all consumers' shares added from the last layer to the first, that of
-/// the input. What a layer's first normalisation gave is not kept but computed again in backward from the
-/// channels, mean and variance: kept are, a layer, the bottleneck before and after its normalisation.
+/// the input. Kept for backward are, a layer, the bottleneck before and after its normalisation and, unless
+/// it is to be computed again, what the first normalisation gave.
 class DenseBlock final : public Module {
  public:
   struct Options {
@@ -30,6 +38,10 @@ class DenseBlock final : public Module {
     int growth = 0;
     int bottleneck = 0;  ///< channels of the 1x1 convolution; 0: there is none
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanIn;
+    /// Whether backward computes again what the first normalisations gave, to the bit, from the channels and
+    /// their statistics, instead of forward keeping it: images of Σ in_channels of the layers, most of what
+    /// deep blocks hold.
+    bool recomputes = false;
 
     int out_channels() const { return in_channels + layers * growth; }
   };
@@ -48,21 +60,28 @@ class DenseBlock final : public Module {
    public:
     Layer(const Options& options, int in_channels, std::string name);
 
-    void forward(const LeasedTensor& channels, Pass& pass);
+    /// `statistics` are those of the channels before it (in training; else nothing).
+    void forward(const LeasedTensor& channels, const ChannelStatistics& statistics, Pass& pass);
     /// Reads the gradient of its own channels, adds to that of the channels before them.
-    void backward(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
+    void backward(const LeasedTensor& channels, const LeasedTensor& gradient,
+                  const ChannelStatistics& statistics, Pass& pass);
     /// The same in Mode::kDifferentiateInput.
     void differentiate_input(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
     LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const;
     void visit(const std::string& prefix, const ParameterVisitor& visitor);
     const std::string& name() const { return name_; }
+    /// Of the channels before its own.
+    int in_channels() const { return in_channels_; }
 
    private:
-    LeasedTensor normalize(const Tensor& before, Pass& pass);
+    LeasedTensor normalize(const Tensor& before, const ChannelStatistics& statistics, Pass& pass);
+    /// What it gave in forward.
+    LeasedTensor normalize_again(const Tensor& before, const ChannelStatistics& statistics, Pass& pass);
 
     std::string name_;  // "denselayer1"
     int in_channels_;
     int growth_;
+    bool recomputes_;
     Conv2dGeometry first_geometry_;
     BatchNorm first_norm_;
     Conv2d first_convolution_;

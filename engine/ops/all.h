@@ -6,6 +6,7 @@
 #include "engine/ops/augment_normalize.h"
 #include "engine/ops/batch_norm.h"
 #include "engine/ops/batch_norm_pool.h"
+#include "engine/ops/batch_norm_shared.h"
 #include "engine/ops/conv2d.h"
 #include "engine/ops/correlation_descent.h"
 #include "engine/ops/cross_entropy.h"
@@ -31,7 +32,8 @@ struct OpList {
 using AllOps =
     OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
            BatchNormForward, BatchNormInference, BatchNormInferenceBackward, BatchNormMaxPoolBackward,
-           BatchNormMaxPoolForward, BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput,
+           BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish, BatchNormSharedForward,
+           BatchNormStatistics, BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput,
            Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent, CrossEntropy,
            FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, LogOddsGradient, MaxPoolBackward,
            MaxPoolForward, NearestBoundary, NormalizeRowsBackward, NormalizeRowsForward, ProjectedStep,

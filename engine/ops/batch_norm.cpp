@@ -1,12 +1,9 @@
 #include "engine/ops/batch_norm.h"
 
-#include "engine/ops/op.h"
+#include "engine/ops/batch_norm_check.h"
 
 namespace gnc {
-namespace {
 
-/// All of `images` have the shape, dtype and layout of the first, all of `channels` are [C] and never
-/// narrower than fp32.
 void check_batch_norm(std::string_view op, std::initializer_list<Operand> images,
                       std::initializer_list<Operand> channels) {
   const ConstTensor& x = images.begin()->tensor;
@@ -26,6 +23,8 @@ void check_batch_norm(std::string_view op, std::initializer_list<Operand> images
   }
   require<ShapeError>(x.shape().elements() > 0, "{}: x {} is empty", op, x.to_string());
 }
+
+namespace {
 
 /// `operand` is as y, all channels of its images.
 void check_like(std::string_view op, const Operand& operand, const Operand& y) {

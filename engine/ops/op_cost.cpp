@@ -145,6 +145,29 @@ OpCost cost_of(const BatchNormMaxPoolForward& op) {
                op.mean, op.invstd});
 }
 
+OpCost cost_of(const BatchNormSharedBackward& op) {
+  const bool is_added = op.deferred_mode == GradientMode::kAccumulate;
+  return cost(
+      8 * elements(op.x), {op.x, op.y_grad, op.x_grad, op.x_grad},
+      {op.scale, op.shift, op.mean, op.invstd, op.scale_grad, op.shift_grad, op.deferred_mean,
+       op.deferred_tilt, is_added ? op.deferred_mean : Tensor(), is_added ? op.deferred_tilt : Tensor()});
+}
+
+OpCost cost_of(const BatchNormSharedFinish& op) {
+  return cost(4 * elements(op.x), {op.x, op.x_grad, op.x_grad},
+              {op.mean, op.deferred_mean, op.deferred_tilt});
+}
+
+OpCost cost_of(const BatchNormSharedForward& op) {
+  return cost(4 * elements(op.x), {op.x, op.y},
+              {op.scale, op.shift, op.mean, op.variance, op.invstd, op.running_mean, op.running_mean,
+               op.running_variance, op.running_variance});
+}
+
+OpCost cost_of(const BatchNormStatistics& op) {
+  return cost(4 * elements(op.x), {op.x}, {op.mean, op.variance, op.invstd});
+}
+
 OpCost cost_of(const BiasBackward& op) { return cost(elements(op.y_grad), {op.y_grad}, {op.bias_grad}); }
 
 OpCost cost_of(const BiasForward& op) { return cost(elements(op.y), {op.y, op.y}, {op.bias}); }

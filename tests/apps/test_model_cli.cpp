@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "tests/apps/gnc_program.h"
 
@@ -50,6 +51,15 @@ TEST(ModelCommand, Shows_A_Model_Layer_By_Layer) {
   EXPECT_EQ(table.exit_status, 0);
   for (const char* part : {"features.18", "padded to 32x32", "256x2x2"})
     EXPECT_NE(table.out.find(part), std::string::npos) << part << "\n" << table.out;
+}
+
+TEST(ModelCommand, Tells_What_Recomputing_Saves) {
+  const auto activations = [](const std::string& model, std::vector<std::string> more) {
+    more.insert(more.begin(), {"model", model, "--json"});
+    return last_line_as_json(gnc(more)).at("step_bytes").at("activations").get<double>();
+  };
+  EXPECT_LT(activations("densenet_bc_100_12", {"--recompute"}), 0.5 * activations("densenet_bc_100_12", {}));
+  EXPECT_EQ(activations("resnet18", {"--recompute"}), activations("resnet18", {}));
 }
 
 TEST(ModelCommand, Names_What_It_Does_Not_Take) {

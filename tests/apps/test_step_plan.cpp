@@ -89,6 +89,15 @@ TEST(StepPlan, Bf16_Halves_The_Images) {
             2 * row_of(narrow, "Conv2dForward").moved_activation_bytes);
 }
 
+TEST(StepPlan, Normalises_Again_In_Dense_Blocks_Where_It_Is_Told_To) {
+  const auto kernels = [](bool recomputes) {
+    return totals_by_op(plan_step({.model = "densenet_40_12", .recomputes = recomputes, .batch_size = 4}));
+  };
+  EXPECT_EQ(row_of(kernels(true), "BatchNormApply").kernels, 3 * 12);
+  const auto kept = kernels(false);
+  EXPECT_EQ(std::ranges::count(kept, "BatchNormApply", &PlanTotals::name), 0);
+}
+
 TEST(StepPlan, Begins_With_The_Batch_And_Ends_With_The_Update) {
   const StepPlan plan = plan_step({.batch_size = 4});
   EXPECT_EQ(plan.front().name, AugmentNormalize::kName);

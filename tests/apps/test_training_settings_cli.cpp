@@ -98,6 +98,17 @@ TEST_F(TrainingSettingsCli, ALearnedClassifierLearnsAndIsEvaluatedAsItEnded) {
   EXPECT_EQ(trained.at("settings").at("nesterov"), true);
 }
 
+TEST_F(TrainingSettingsCli, RecomputingGivesTheSameNumbers) {
+  const Arguments network = {"--model", "densenet_40_12", "--classifier", "learned"};
+  Arguments recomputing = network;
+  recomputing.emplace_back("--recompute");
+  ASSERT_EQ(train("kept", network).exit_status, 0);
+  ASSERT_EQ(train("computed", recomputing).exit_status, 0);
+  EXPECT_EQ(read_csv(path("kept/metrics.csv")).text(1, "train_ce"),
+            read_csv(path("computed/metrics.csv")).text(1, "train_ce"));
+  EXPECT_EQ(result("kept").at("test_ce"), result("computed").at("test_ce"));
+}
+
 TEST_F(TrainingSettingsCli, TheSimplexIsMadeWhereItFits) {
   ASSERT_EQ(train("run", {"--classifier", "etf", "--normalize-features", "--temperature", "0.5"}).exit_status,
             0);

@@ -223,9 +223,9 @@ class PlainDenseNet {
 /// A network with all its memory, on a backend.
 class Harness {
  public:
-  Harness(Backend& backend, const DenseNetOptions& options, int runs, DType dtype)
+  Harness(Backend& backend, const DenseNetOptions& options, int runs, DType dtype, bool recomputes = false)
       : backend_(backend),
-        backbone_(densenet(options)({.image_channels = 2, .image_size = kExtent})),
+        backbone_(densenet(options)({.image_channels = 2, .image_size = kExtent, .recomputes = recomputes})),
         parameters_(*backbone_.module, backend, runs, dtype),
         arena_(backend.memory(), std::size_t{16} << 20),
         dtype_(dtype),
@@ -365,6 +365,36 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   double result = 0;
   for (std::size_t i = 0; i < a.size(); ++i) result = std::max(result, std::abs(a[i] - b[i]));
   return result;
+}
+
+TEST(DenseNet, Computes_Again_What_It_Would_Have_Kept) {
+  for (const DenseNetOptions& options : {kBottlenecks, kPlain})
+    for_each_backend([&](Backend& backend) {
+      SCOPED_TRACE(backend.name());
+      const auto gradients_with = [&](bool recomputes) {
+        Harness harness(backend, options, 1, DType::kF32, recomputes);
+        harness.initialize(0, 3);
+        harness.features(Mode::kTrain);
+        return harness.gradients(0);
+      };
+      EXPECT_EQ(gradients_with(true), gradients_with(false));
+    });
+}
+
+/// The inputs of the layers have 64, 68 and 72 channels; one of them is held at a time either way.
+TEST(DenseNet, Keeps_The_Inputs_Of_Its_Layers_Unless_It_Computes_Them_Again) {
+  const auto activations = [](bool recomputes) {
+    const BackboneEntry entry{.name = "wide",
+                              .description = "",
+                              .minimum_image_size = 9,
+                              .build = densenet({.growth = 4, .layers = {3}, .stem_channels = 64})};
+    return summarize(entry, {.backbone = {.image_size = 9, .recomputes = recomputes}, .batch_size = 64})
+        .step.activations;
+  };
+  constexpr std::size_t kBytesOfAChannel = 64 * 9 * 9 * sizeof(float);
+  const std::size_t kept = activations(false), computed = activations(true);
+  EXPECT_GE(kept, computed + (64 + 68) * kBytesOfAChannel);
+  EXPECT_LE(kept, computed + (64 + 68 + 72) * kBytesOfAChannel);
 }
 
 /// As BackboneStep (test_backbones.cpp): an error of growth·u in the weights of each of the network's layers,

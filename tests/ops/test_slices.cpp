@@ -29,6 +29,12 @@ const std::set<std::pair<std::string_view, std::string_view>> kTaken = {
     {"BatchNormInference", "x"},
     {"BatchNormInferenceBackward", "x"},
     {"BatchNormInferenceBackward", "x_grad"},
+    {"BatchNormSharedBackward", "x"},
+    {"BatchNormSharedBackward", "x_grad"},
+    {"BatchNormSharedFinish", "x"},
+    {"BatchNormSharedFinish", "x_grad"},
+    {"BatchNormSharedForward", "x"},
+    {"BatchNormStatistics", "x"},
     {"Conv2dBackwardInput", "y_grad"},
     {"Conv2dBackwardWeights", "y_grad"},
     {"Conv2dForward", "y"}};

@@ -1,5 +1,6 @@
 #include "engine/backends/device/batch_norm.h"
 
+#include "engine/backends/device/batch_norm.h"
 #include "engine/backends/device/device_backend.h"
 
 namespace gnc {

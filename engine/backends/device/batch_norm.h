@@ -2,6 +2,8 @@
 /// What the ops of batch normalisation, with and without a pooling behind them, share: their operands as the
 /// kernels take them.
 
+#include <string_view>
+
 #include "engine/backends/device/support.h"
 #include "engine/ops/batch_norm.h"
 #include "kernels/batch_norm.h"

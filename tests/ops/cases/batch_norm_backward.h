@@ -130,7 +130,6 @@ struct OpCases<BatchNormBackward> {
   /// Per element: four operations for the sums, six for x_grad.
   static double flops(const Case& c) { return 10.0 * static_cast<double>(c.x.elements()); }
 
- private:
   /// What the backward pass of a sum reads and writes beside: the mask is that of y, whatever x is.
   static void add_sum(const Case& c, const Draw& draw, const HostTensor& y_grad, Operands& operands) {
     if (c.addend == Addend::kNone) return;

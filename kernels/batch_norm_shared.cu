@@ -1,0 +1,258 @@
+/// Batch normalisation of channels that several layers normalise, as those of a dense block: every layer has
+/// its scale and shift, the mean and variance of a channel are the same for all. Statistics read x once and
+/// are made once a channel; a layer's forward pass reads x and writes y; its backward pass reads x and y_grad
+/// once and adds to x_grad, where batch_norm_backward goes over its images twice: of
+///   x_grad = slope·(g − mean_grad − (x − mean)·tilt)
+/// only slope·g is known before the sums are. The rest is the same affine map of x for all layers but for two
+/// coefficients a channel: they add up until somebody needs the gradient, and one more pass subtracts them.
+///
+/// Each is one launch: where chunks of rows leave sums, the last block of a group of channels puts them
+/// together in the order of the chunks, told by a ticket. v1 per channel fixed-order tree over chunks of rows
+/// (kernels/columns.cuh)
+#include "kernels/batch_norm_shared.h"
+
+#include <type_traits>
+
+#include "kernels/batch_norm.cuh"
+#include "kernels/columns.cuh"
+#include "kernels/moments.cuh"
+#include "kernels/pack.cuh"
+#include "kernels/simt.h"
+#include "kernels/ticket.cuh"
+
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
+namespace {
+
+RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
+
+/// Whether the block is the last to finish of those with its channels and run.
+template <int N>
+__device__ bool is_last_of_channels(int* tickets, const RowChunks& chunks) {
+  const int groups = channel_groups<N>(chunks.channels);
+  const int group = static_cast<int>(blockIdx.x) % groups;
+  return is_last_block(tickets + static_cast<int>(blockIdx.y) * groups + group, chunks.count);
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_statistics_shared_v1(BatchNormStatisticsArgs<T> args, RowChunks chunks) {
+  const std::int64_t run = blockIdx.y;
+  store_moments_of_chunk<N>(args.x + run * args.x_run_stride, args.x_pitch, chunks, args.workspace);
+  if (!is_last_of_channels<N>(args.tickets, chunks)) return;
+  const ColumnShare share = share_of_thread<N>(chunks);
+  const BatchMoments<N> moments =
+      moments_of_chunks<N>({share.channel, share.is_inside}, chunks, args.workspace);
+  if (!share.is_inside || threadIdx.y != 0) return;
+  for (int i = 0; i < N; ++i) {
+    const int channel = share.channel + i;
+    const double variance = moments.squares[i] / static_cast<double>(chunks.rows);
+    args.mean[run * args.mean_run_stride + channel] = static_cast<float>(moments.mean[i]);
+    args.variance[run * args.variance_run_stride + channel] = static_cast<float>(variance);
+    args.invstd[run * args.invstd_run_stride + channel] =
+        static_cast<float>(1 / sqrt(variance + double{args.epsilon}));
+  }
+}
+
+/// Those of the first chunk's blocks, one lane of each, move the running statistics of their channels.
+template <int N, class T>
+__device__ void update_running_statistics(const BatchNormSharedForwardArgs<T>& args, const RowChunks& chunks,
+                                          const ColumnShare& share) {
+  if (share.chunk != 0 || threadIdx.y != 0) return;
+  const std::int64_t run = blockIdx.y;
+  const double momentum = args.momentum, rows = static_cast<double>(chunks.rows);
+  for (int channel = share.channel; channel < share.channel + N; ++channel) {
+    const double mean = args.mean[run * args.mean_run_stride + channel];
+    const double variance = args.variance[run * args.variance_run_stride + channel];
+    const double unbiased = rows > 1 ? variance * (rows / (rows - 1)) : variance;
+    float& running_mean = args.running_mean[run * args.running_mean_run_stride + channel];
+    float& running_variance = args.running_variance[run * args.running_variance_run_stride + channel];
+    running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
+    running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
+  }
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_shared_forward_v1(BatchNormSharedForwardArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  if (!share.is_inside) return;
+  update_running_statistics<N>(args, chunks, share);
+  apply(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
+}
+
+/// The gradients of scale and shift of the thread's channels, and what is deferred of theirs.
+template <int N, class T>
+__device__ void finish_channels(const BatchNormSharedBackwardArgs<T>& args, const RowChunks& chunks,
+                                const ColumnShare& share) {
+  const std::int64_t run = blockIdx.y;
+  const BatchGradientSums<N> sums =
+      gradient_sums_of_chunks<N>({share.channel, share.is_inside}, chunks, args.workspace);
+  if (!share.is_inside || threadIdx.y != 0) return;
+  const double rows = static_cast<double>(chunks.rows);
+  const bool is_added = args.deferred_mode == GradientMode::kAccumulate;
+  for (int i = 0; i < N; ++i) {
+    const int channel = share.channel + i;
+    const double invstd = args.invstd[run * args.invstd_run_stride + channel];
+    const double slope = args.scale[run * args.scale_run_stride + channel] * invstd;
+    const double scale_grad = sums.scale[i] * invstd;
+    args.shift_grad[run * args.shift_grad_run_stride + channel] = static_cast<float>(sums.shift[i]);
+    args.scale_grad[run * args.scale_grad_run_stride + channel] = static_cast<float>(scale_grad);
+    float& mean_term = args.deferred_mean[run * args.deferred_mean_run_stride + channel];
+    float& tilt_term = args.deferred_tilt[run * args.deferred_tilt_run_stride + channel];
+    const double mean_before = is_added ? mean_term : 0, tilt_before = is_added ? tilt_term : 0;
+    mean_term = static_cast<float>(mean_before + slope * sums.shift[i] / rows);
+    tilt_term = static_cast<float>(tilt_before + slope * invstd * scale_grad / rows);
+  }
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_shared_backward_v1(BatchNormSharedBackwardArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  GradientSums<N> sums{};
+  if (share.is_inside) {
+    const std::int64_t run = blockIdx.y;
+    const Affine<N> affine = affine_of_batch<N>(args, run, share.channel);
+    const bool is_cut_off = args.activation == Activation::kRelu;
+    const T* const x = args.x + run * args.x_run_stride + share.channel;
+    const T* const y_grad = args.y_grad + run * args.y_grad_run_stride + share.channel;
+    T* const x_grad = args.x_grad + run * args.x_grad_run_stride + share.channel;
+    for_each_row_group(share, [&](std::int64_t row, int count) {
+      const RowGroup values = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
+      const RowGroup gradients = load_rows<N>(y_grad + row * chunks.channels, chunks.channels, count);
+      for (int j = 0; j < kRowsInFlight; ++j) {
+        if (j >= count) break;
+        T* const to = x_grad + (row + std::int64_t{j} * kRowLanes) * args.x_grad_pitch;
+        // Loaded with the others, x_grad's rows would cost the multiprocessor its second block.
+        Floats<N> result = load_floats<N>(to);
+        for (int i = 0; i < N; ++i) {
+          const float value = to_float(values.rows[j][i]);
+          const float gradient =
+              is_cut_off && !(affine(i, value) > 0.0f) ? 0.0f : to_float(gradients.rows[j][i]);
+          sums.add(i, gradient, value - affine.mean[i]);
+          result[i] = fmaf(affine.slope[i], gradient, result[i]);
+        }
+        store_floats(result, to);
+      }
+    });
+  }
+  store_sums_of_chunk(sums, share, chunks, args.workspace);
+  if (is_last_of_channels<N>(args.tickets, chunks)) finish_channels<N>(args, chunks, share);
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_shared_finish_v1(BatchNormSharedFinishArgs<T> args, RowChunks chunks) {
+  const ColumnShare share = share_of_thread<N>(chunks);
+  if (!share.is_inside) return;
+  const std::int64_t run = blockIdx.y;
+  const auto channels_of = [&](const float* from, std::int64_t run_stride) {
+    return load_channels<N>(from + run * run_stride + share.channel);
+  };
+  const Floats<N> mean = channels_of(args.mean, args.mean_run_stride);
+  const Floats<N> mean_term = channels_of(args.deferred_mean, args.deferred_mean_run_stride);
+  const Floats<N> tilt_term = channels_of(args.deferred_tilt, args.deferred_tilt_run_stride);
+  const T* const x = args.x + run * args.x_run_stride + share.channel;
+  T* const x_grad = args.x_grad + run * args.x_grad_run_stride + share.channel;
+  for_each_row_group(share, [&](std::int64_t row, int count) {
+    const RowGroup values = load_rows<N>(x + row * args.x_pitch, args.x_pitch, count);
+    const RowGroup gradients = load_rows<N>(x_grad + row * args.x_grad_pitch, args.x_grad_pitch, count);
+    for (int j = 0; j < kRowsInFlight; ++j) {
+      if (j >= count) break;
+      Floats<N> result;
+      for (int i = 0; i < N; ++i) {
+        const float deviation = to_float(values.rows[j][i]) - mean[i];
+        result[i] = to_float(gradients.rows[j][i]) - fmaf(deviation, tilt_term[i], mean_term[i]);
+      }
+      store_floats(result, x_grad + (row + std::int64_t{j} * kRowLanes) * args.x_grad_pitch);
+    }
+  });
+}
+
+/// Calls `launch_with(size)`, `size` being std::integral_constant, with the widest packs that the images
+/// hold: of 16 bytes, of 8, or single elements. A layer of growth 12 adds slices that begin at multiples of
+/// 12 channels, which are no packs of eight.
+template <class T, class Holds, class Launch>
+void with_widest_packs(const Holds& holds, const Launch& launch_with) {
+  constexpr int kWide = kPackSize<T>, kNarrow = 4;
+  if (holds(std::integral_constant<int, kWide>{})) return launch_with(std::integral_constant<int, kWide>{});
+  if constexpr (kNarrow < kWide)
+    if (holds(std::integral_constant<int, kNarrow>{}))
+      return launch_with(std::integral_constant<int, kNarrow>{});
+  launch_with(std::integral_constant<int, 1>{});
+}
+
+}  // namespace
+
+int batch_norm_shared_tickets(const BatchNormExtents& extents) {
+  return extents.runs * channel_groups<1>(extents.channels);  // as many as the narrowest packs take
+}
+
+template <class T>
+void batch_norm_statistics_shared(const BatchNormStatisticsArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  with_widest_packs<T>(
+      [&](auto size) {
+        return holds_packs<size()>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels});
+      },
+      [&](auto size) {
+        launch(columns_shape<size()>(chunks, args.extents.runs, stream),
+               batch_norm_statistics_shared_v1<size(), T>, args, chunks);
+      });
+}
+
+template <class T>
+void batch_norm_shared_forward(const BatchNormSharedForwardArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  with_widest_packs<T>(
+      [&](auto size) {
+        return holds_packs<size()>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+               holds_packs<size()>(args.y, {args.y_run_stride});
+      },
+      [&](auto size) {
+        launch(columns_shape<size()>(chunks, args.extents.runs, stream),
+               batch_norm_shared_forward_v1<size(), T>, args, chunks);
+      });
+}
+
+template <class T>
+void batch_norm_shared_backward(const BatchNormSharedBackwardArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  with_widest_packs<T>(
+      [&](auto size) {
+        return holds_packs<size()>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+               holds_packs<size()>(args.y_grad, {args.y_grad_run_stride}) &&
+               holds_packs<size()>(args.x_grad, {args.x_grad_run_stride, args.x_grad_pitch});
+      },
+      [&](auto size) {
+        launch(columns_shape<size()>(chunks, args.extents.runs, stream),
+               batch_norm_shared_backward_v1<size(), T>, args, chunks);
+      });
+}
+
+template <class T>
+void batch_norm_shared_finish(const BatchNormSharedFinishArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  with_widest_packs<T>(
+      [&](auto size) {
+        return holds_packs<size()>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+               holds_packs<size()>(args.x_grad, {args.x_grad_run_stride, args.x_grad_pitch});
+      },
+      [&](auto size) {
+        launch(columns_shape<size()>(chunks, args.extents.runs, stream),
+               batch_norm_shared_finish_v1<size(), T>, args, chunks);
+      });
+}
+
+template void batch_norm_statistics_shared(const BatchNormStatisticsArgs<float>&, Stream);
+template void batch_norm_statistics_shared(const BatchNormStatisticsArgs<Bf16>&, Stream);
+template void batch_norm_shared_forward(const BatchNormSharedForwardArgs<float>&, Stream);
+template void batch_norm_shared_forward(const BatchNormSharedForwardArgs<Bf16>&, Stream);
+template void batch_norm_shared_backward(const BatchNormSharedBackwardArgs<float>&, Stream);
+template void batch_norm_shared_backward(const BatchNormSharedBackwardArgs<Bf16>&, Stream);
+template void batch_norm_shared_finish(const BatchNormSharedFinishArgs<float>&, Stream);
+template void batch_norm_shared_finish(const BatchNormSharedFinishArgs<Bf16>&, Stream);
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels
