@@ -65,7 +65,8 @@ RunRecord read_run(const fs::path& directory) {
     try {
       const Json settings = run.result.value("settings", Json::object());
       run.transformation = settings.value("transformation", "");
-      run.seed = settings.value("seed", std::uint64_t{0});
+      if (settings.contains("seed"))
+        run.seed = integer_at<std::uint64_t>(settings, "seed", (directory / "result.json").string());
     } catch (const Json::exception& error) {
       throw FileError(fmt::format("{}: its settings are not those of a run: {}",
                                   (directory / "result.json").string(), error.what()));
