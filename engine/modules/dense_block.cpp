@@ -46,6 +46,15 @@ void take_statistics(const LeasedTensor& channels, int first, int count, const C
                                          .invstd = part_of(statistics.invstd, first, count)});
 }
 
+/// Subtracts from the gradient of `count` channels, from `first` on, what those who normalise them have left.
+void finish_gradient(const DenseBlockGradients& block, int first, int count, Pass& pass) {
+  pass.backend().run(BatchNormSharedFinish{.x = block.channels.tensor().channels(first, count),
+                                           .mean = part_of(block.statistics.mean, first, count),
+                                           .deferred_mean = part_of(block.deferred_mean, first, count),
+                                           .deferred_tilt = part_of(block.deferred_tilt, first, count),
+                                           .x_grad = block.of_channels.tensor().channels(first, count)});
+}
+
 void convolve(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
               const Tensor& y, Pass& pass) {
   const LayerRange range(pass, name);
@@ -142,10 +151,9 @@ void DenseBlock::Layer::forward(const LeasedTensor& channels, const ChannelStati
   if (pass.is_training()) pass.save(std::move(activated));
 }
 
-void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTensor& gradient,
-                                 const ChannelStatistics& statistics, Pass& pass) {
-  const Tensor before = channels.tensor().channels(0, in_channels_);
-  const Tensor added_grad = gradient.tensor().channels(in_channels_, growth_);
+void DenseBlock::Layer::backward(const DenseBlockGradients& block, GradientMode deferred_mode, Pass& pass) {
+  const Tensor before = block.channels.tensor().channels(0, in_channels_);
+  const Tensor added_grad = block.of_channels.tensor().channels(in_channels_, growth_);
   LeasedTensor bottleneck_grad;
   if (second_norm_ != nullptr) {
     LeasedTensor activated = pass.take();
@@ -153,22 +161,24 @@ void DenseBlock::Layer::backward(const LeasedTensor& channels, const LeasedTenso
     bottleneck_grad =
         in_layer(pass, "norm2", [&] { return second_norm_->backward(std::move(activated), pass); });
   }
-  const LeasedTensor normalized = recomputes_ ? normalize_again(before, statistics, pass) : pass.take();
+  const LeasedTensor normalized = recomputes_ ? normalize_again(before, block.statistics, pass) : pass.take();
   backward_in_place("conv1", first_geometry_, first_convolution_, normalized.tensor(),
                     bottleneck_grad ? bottleneck_grad.tensor() : added_grad, pass);
   bottleneck_grad = {};
   const LayerRange range(pass, "norm1");
-  pass.backend().run(BatchNormBackward{.x = before,
-                                       .scale = first_norm_.scale().value,
-                                       .shift = first_norm_.shift().value,
-                                       .mean = part_of(statistics.mean, 0, in_channels_),
-                                       .invstd = part_of(statistics.invstd, 0, in_channels_),
-                                       .y_grad = normalized.tensor(),
-                                       .x_grad = gradient.tensor().channels(0, in_channels_),
-                                       .scale_grad = first_norm_.scale().gradient,
-                                       .shift_grad = first_norm_.shift().gradient,
-                                       .activation = Activation::kRelu,
-                                       .x_grad_mode = GradientMode::kAccumulate});
+  pass.backend().run(BatchNormSharedBackward{.x = before,
+                                             .scale = first_norm_.scale().value,
+                                             .shift = first_norm_.shift().value,
+                                             .mean = part_of(block.statistics.mean, 0, in_channels_),
+                                             .invstd = part_of(block.statistics.invstd, 0, in_channels_),
+                                             .y_grad = normalized.tensor(),
+                                             .x_grad = block.of_channels.tensor().channels(0, in_channels_),
+                                             .scale_grad = first_norm_.scale().gradient,
+                                             .shift_grad = first_norm_.shift().gradient,
+                                             .deferred_mean = part_of(block.deferred_mean, 0, in_channels_),
+                                             .deferred_tilt = part_of(block.deferred_tilt, 0, in_channels_),
+                                             .activation = Activation::kRelu,
+                                             .deferred_mode = deferred_mode});
 }
 
 void DenseBlock::Layer::differentiate_input(const LeasedTensor& channels, const LeasedTensor& gradient,
@@ -244,23 +254,38 @@ LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
   return channels;
 }
 
+LeasedTensor DenseBlock::backward_in_training(LeasedTensor y_grad, Pass& pass) {
+  DenseBlockGradients block;
+  block.of_channels = std::move(y_grad);
+  block.statistics.invstd = pass.take();
+  block.statistics.mean = pass.take();
+  block.channels = pass.take();
+  const TensorSpec& each = block.statistics.mean.tensor().spec();
+  block.deferred_mean = pass.lease(each);
+  block.deferred_tilt = pass.lease(each);
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    const LayerRange range(pass, (*layer)->name());
+    // The last layer has all channels before it that anyone has, and nobody behind it.
+    const bool is_last = layer == layers_.rbegin();
+    if (!is_last) finish_gradient(block, (*layer)->in_channels(), options_.growth, pass);
+    (*layer)->backward(block, is_last ? GradientMode::kOverwrite : GradientMode::kAccumulate, pass);
+  }
+  finish_gradient(block, 0, options_.in_channels, pass);
+  return block.of_channels;
+}
+
 LeasedTensor DenseBlock::backward(LeasedTensor y_grad, Pass& pass) {
   if (!y_grad.is_sole_owner()) {  // the layers add to it
     LeasedTensor copy = pass.lease(y_grad.tensor().spec());
     pass.backend().run(ConvertLayout{.x = y_grad.tensor(), .y = copy.tensor()});
     y_grad = std::move(copy);
   }
-  ChannelStatistics statistics;
   if (pass.is_training()) {
-    statistics.invstd = pass.take();
-    statistics.mean = pass.take();
-  }
-  const LeasedTensor channels = pass.take();
-  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
-    const LayerRange range(pass, (*layer)->name());
-    if (pass.is_training()) {
-      (*layer)->backward(channels, y_grad, statistics, pass);
-    } else {
+    y_grad = backward_in_training(std::move(y_grad), pass);
+  } else {
+    const LeasedTensor channels = pass.take();
+    for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+      const LayerRange range(pass, (*layer)->name());
       (*layer)->differentiate_input(channels, y_grad, pass);
     }
   }

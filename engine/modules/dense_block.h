@@ -19,6 +19,15 @@ struct ChannelStatistics {
   LeasedTensor invstd;
 };
 
+/// Of a block on its way back.
+struct DenseBlockGradients {
+  LeasedTensor channels;  ///< images of all channels, as forward left them
+  ChannelStatistics statistics;
+  LeasedTensor of_channels;    ///< the gradient of `channels`, layer by layer
+  LeasedTensor deferred_mean;  ///< [C]: what it still lacks (BatchNormSharedBackward)
+  LeasedTensor deferred_tilt;  ///< likewise
+};
+
 /// `layers` layers, each of which adds `growth` channels to the images that it got from the one before:
 ///   [x, layer_1, …, layer_L],  layer_l = conv3x3(ReLU(BN(conv1x1(ReLU(BN(all channels before it)))))),
 /// or conv3x3(ReLU(BN(·))) without a bottleneck; no biases. Parameters are named as torchvision's:
@@ -28,8 +37,10 @@ struct ChannelStatistics {
 /// training all that normalise a channel take the same mean and variance of it, which are made once. So
 /// the input has to be the first channels of a tensor with room for all (Conv2d::Options::room), and the
 /// gradient of the output becomes, with all consumers' shares added from the last layer to the first, that of
-/// the input. Kept for backward are, a layer, the bottleneck before and after its normalisation and, unless
-/// it is to be computed again, what the first normalisation gave.
+/// the input. Each layer adds in one pass what it knows before it has its sums over the batch; the rest is
+/// subtracted once for all of them, from a layer's own channels before it goes backward, from the block's
+/// input at the end. Kept for backward are, a layer, the bottleneck before and after its normalisation and,
+/// unless it is to be computed again, what the first normalisation gave.
 class DenseBlock final : public Module {
  public:
   struct Options {
@@ -62,10 +73,11 @@ class DenseBlock final : public Module {
 
     /// `statistics` are those of the channels before it (in training; else nothing).
     void forward(const LeasedTensor& channels, const ChannelStatistics& statistics, Pass& pass);
-    /// Reads the gradient of its own channels, adds to that of the channels before them.
-    void backward(const LeasedTensor& channels, const LeasedTensor& gradient,
-                  const ChannelStatistics& statistics, Pass& pass);
-    /// The same in Mode::kDifferentiateInput.
+    /// Reads the gradient of its own channels, which is finished, adds to that of the channels before them,
+    /// and overwrites, or adds to, what that lacks.
+    void backward(const DenseBlockGradients& block, GradientMode deferred_mode, Pass& pass);
+    /// In Mode::kDifferentiateInput: reads the gradient of its own channels, adds to that of the channels
+    /// before them.
     void differentiate_input(const LeasedTensor& channels, const LeasedTensor& gradient, Pass& pass);
     LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const;
     void visit(const std::string& prefix, const ParameterVisitor& visitor);
@@ -88,6 +100,8 @@ class DenseBlock final : public Module {
     std::unique_ptr<BatchNorm> second_norm_;  // null: no bottleneck, the first convolution is the only one
     std::unique_ptr<Conv2d> second_convolution_;
   };
+
+  LeasedTensor backward_in_training(LeasedTensor y_grad, Pass& pass);
 
   Options options_;
   std::vector<std::unique_ptr<Layer>> layers_;
