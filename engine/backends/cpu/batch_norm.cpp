@@ -39,22 +39,24 @@ struct Normalization {
 template <Activation kActivation>
 void normalize(const Extents& extents, const Normalization& map) {
   const Chunks chunks = pass_chunks_of(extents);
-  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    const auto for_each = [&](const auto& visit) {
+  const Rows<const float> x = map.x, addend = map.addend;
+  const Rows<float> y = map.y;
+  const float *mean = map.mean, *slope = map.slope, *shift = map.shift;
+  const auto for_each = [&](const auto& visit) {
+    parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
       for_each_element(chunks.begin(i), chunks.end(i), extents.channels, visit);
-    };
-    if (map.addend.data != nullptr) {
-      for_each([=](std::int64_t r, std::int64_t c) {
-        const float value = normalized(map.x(r, c), map.mean[c], map.slope[c], map.shift[c]);
-        map.y(r, c) = activated<kActivation>(value + map.addend(r, c));
-      });
-    } else {
-      for_each([=](std::int64_t r, std::int64_t c) {
-        map.y(r, c) =
-            activated<kActivation>(normalized(map.x(r, c), map.mean[c], map.slope[c], map.shift[c]));
-      });
-    }
-  });
+    });
+  };
+  if (addend.data != nullptr) {
+    for_each([=](std::int64_t r, std::int64_t c) {
+      const float value = normalized(x(r, c), mean[c], slope[c], shift[c]);
+      y(r, c) = activated<kActivation>(value + addend(r, c));
+    });
+  } else {
+    for_each([=](std::int64_t r, std::int64_t c) {
+      y(r, c) = activated<kActivation>(normalized(x(r, c), mean[c], slope[c], shift[c]));
+    });
+  }
 }
 
 void normalize(Activation activation, const Extents& extents, const Normalization& map) {

@@ -81,7 +81,7 @@ struct OpCases<SubsampleBackward> : SubsampleCases {
     static const std::vector<Case> table = [] {
       std::vector<Case> both;
       for (Case c : SubsampleCases::cases())
-        for (const GradientMode mode : {GradientMode::kOverwrite, GradientMode::kAccumulate}) {
+        for (const GradientMode mode : {GradientMode::kAccumulate, GradientMode::kOverwrite}) {
           c.x_grad_mode = mode;
           both.push_back(c);
         }
