@@ -70,6 +70,8 @@ template <Addend addend, int N, class Args>
 __global__ void __launch_bounds__(kColumnThreads) batch_norm_apply_v1(Args args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
+  if constexpr (requires { args.variance; })
+    if (args.variance != nullptr) update_running_statistics<N>(args, share);
   apply<addend>(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
 }
 
@@ -244,7 +246,7 @@ void statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
 
 template <int N, class T>
 void forward(const BatchNormForwardArgs<T>& args, Stream stream) {
-  statistics<N>(args, stream);
+  if (args.variance == nullptr) statistics<N>(args, stream);
   const RowChunks chunks = chunks_of(args.extents);
   const auto kernel = args.addend != nullptr ? batch_norm_apply_v1<Addend::kGiven, N, BatchNormForwardArgs<T>>
                                              : batch_norm_apply_v1<Addend::kNone, N, BatchNormForwardArgs<T>>;

@@ -97,6 +97,24 @@ __device__ void apply(const Args& args, const ColumnShare& share, int channels, 
   });
 }
 
+/// Where the statistics of the batch are given: the first chunk's blocks, one lane of each, move the running
+/// ones of their channels.
+template <int N, class Args>
+__device__ void update_running_statistics(const Args& args, const ColumnShare& share) {
+  if (share.chunk != 0 || threadIdx.y != 0) return;
+  const std::int64_t run = blockIdx.y;
+  const double momentum = args.momentum, rows = static_cast<double>(args.extents.rows);
+  for (int channel = share.channel; channel < share.channel + N; ++channel) {
+    const double mean = args.mean[run * args.mean_run_stride + channel];
+    const double variance = args.variance[run * args.variance_run_stride + channel];
+    const double unbiased = rows > 1 ? variance * (rows / (rows - 1)) : variance;
+    float& running_mean = args.running_mean[run * args.running_mean_run_stride + channel];
+    float& running_variance = args.running_variance[run * args.running_variance_run_stride + channel];
+    running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
+    running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
+  }
+}
+
 /// x_grad of one element; `mean_grad` and `tilt` are its channel's coefficients.
 __device__ inline float input_gradient(float slope, float gradient, float mean_grad, float deviation,
                                        float tilt) {

@@ -55,11 +55,14 @@ struct BatchNormForwardArgs {
   Activation activation;
   const T* addend = nullptr;  ///< null: none
   std::int64_t addend_run_stride = 0;
+  const float* variance =
+      nullptr;  ///< of x, given as mean and invstd are, which are read then; null: none is
+  std::int64_t variance_run_stride = 0;
 };
 
 /// mean = Σx/m, invstd = 1/√(Σ(x−mean)²/m + epsilon), y = act(scale·invstd·(x−mean) + shift + addend); the
 /// running statistics move by `momentum` towards those of the batch, with the variance over m−1 (m where m =
-/// 1). Queues three kernels; throws LaunchError (kernels/simt.h).
+/// 1). Queues three kernels, or one where the statistics are given; throws LaunchError (kernels/simt.h).
 template <class T>
 void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream);
 

@@ -79,6 +79,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
   const std::int64_t run = blockIdx.y;
+  if (args.norm.variance != nullptr) update_running_statistics<N>(args.norm, share);
   const Affine<N> affine = affine_of_batch<N>(args.norm, run, share.channel);
   const T* const __restrict__ x = args.norm.x + run * args.norm.x_run_stride + share.channel;
   T* const __restrict__ y = args.norm.y + run * args.norm.y_run_stride + share.channel;
@@ -189,7 +190,7 @@ void batch_norm_max_pool_forward(const BatchNormMaxPoolForwardArgs<T>& args, Str
                          images_hold_packs<kPack>(args.norm.x, windows.strides, args.norm.x_run_stride) &&
                          images_hold_packs<kPack>(args.norm.y, windows.pooled, args.norm.y_run_stride) &&
                          images_hold_packs<kPack>(args.winner, windows.pooled, args.winner_run_stride);
-  batch_norm_statistics(args.norm, stream);
+  if (args.norm.variance == nullptr) batch_norm_statistics(args.norm, stream);
   is_packed ? pool_forward<kPack>(args, stream) : pool_forward<1>(args, stream);
 }
 

@@ -54,30 +54,12 @@ __global__ void __launch_bounds__(kColumnThreads)
   }
 }
 
-/// Those of the first chunk's blocks, one lane of each, move the running statistics of their channels.
-template <int N, class T>
-__device__ void update_running_statistics(const BatchNormSharedForwardArgs<T>& args, const RowChunks& chunks,
-                                          const ColumnShare& share) {
-  if (share.chunk != 0 || threadIdx.y != 0) return;
-  const std::int64_t run = blockIdx.y;
-  const double momentum = args.momentum, rows = static_cast<double>(chunks.rows);
-  for (int channel = share.channel; channel < share.channel + N; ++channel) {
-    const double mean = args.mean[run * args.mean_run_stride + channel];
-    const double variance = args.variance[run * args.variance_run_stride + channel];
-    const double unbiased = rows > 1 ? variance * (rows / (rows - 1)) : variance;
-    float& running_mean = args.running_mean[run * args.running_mean_run_stride + channel];
-    float& running_variance = args.running_variance[run * args.running_variance_run_stride + channel];
-    running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
-    running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
-  }
-}
-
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_shared_forward_v1(BatchNormSharedForwardArgs<T> args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
-  update_running_statistics<N>(args, chunks, share);
+  update_running_statistics<N>(args, share);
   apply(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
 }
 

@@ -55,6 +55,16 @@ struct Conv2dShape {
   constexpr int y_pixels() const { return batch * y_height * y_width; }
 };
 
+/// Batch statistics of the channels of y, for the batch norm that takes it: mean = Σy/m, variance =
+/// Σ(y−mean)²/m, invstd = 1/√(variance + epsilon) over its m pixels.
+struct Conv2dStatistics {
+  PerRun<float> mean;  ///< [y_channels], as the others; null: no statistics are wanted
+  PerRun<float> variance;
+  PerRun<float> invstd;
+  float* workspace = nullptr;  ///< of conv2d_statistics_workspace() bytes
+  float epsilon = 0;
+};
+
 /// Weights lie as [y_channels,kernel,kernel,x_channels] (channels fastest), as their gradients do.
 template <class T>
 struct Conv2dForwardArgs {
@@ -65,6 +75,7 @@ struct Conv2dForwardArgs {
   Images<T> y;               ///< overwritten
   int runs;                  ///< at most 65535
   MathMode math;             ///< of T = float
+  Conv2dStatistics statistics = {};
 };
 
 template <class T>
@@ -92,8 +103,12 @@ struct Conv2dBackwardWeightsArgs {
 /// y[n,o,i,j] = bias[o] + Σ_{k,l,c} weights[o,c,k,l] · x[n, c, i·stride+k−padding, j·stride+l−padding].
 /// Queues kernels, as the other two do, with the newest rung of the ladder; throws LaunchError
 /// (kernels/simt.h). A weight that is NaN or infinite may reach outputs whose taps meet it on the padding.
+/// Statistics, where wanted, are of what is stored, in one kernel more. The oldest rung has none.
 template <class T>
 void conv2d_forward(const Conv2dForwardArgs<T>& args, Stream stream);
+
+/// Bytes for the statistics of these extents and runs.
+std::size_t conv2d_statistics_workspace(const Conv2dShape& shape, int runs);
 
 /// x_grad[n,c,h,w] = Σ weights[o,c,k,l] · y_grad[n,o,i,j] over the o, i, j, k, l that bring forward pixel
 /// (h,w) to output (i,j); overwrites x_grad, or adds the finished sum to it, in fp32, rounded once.

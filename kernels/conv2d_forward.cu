@@ -1,14 +1,20 @@
 /// Convolution, forward: y[pixel, o] = bias[o] + Σ_depth x(pixel, depth) · weights[o, depth], an implicit
 /// matrix product whose depth runs over the filter in memory: k, l, c. The patches x(pixel, depth) are
 /// gathered into shared memory by each block and never stored; taps that fall on padding at all pixels of a
-/// block are left out. Cost: 2·pixels·y_channels·filter floating-point operations less those. v1 one thread
-/// per output · v2 tiles in shared memory, FFMA · v3 the same on tensor cores
+/// block are left out. Cost: 2·pixels·y_channels·filter floating-point operations less those. Statistics of y
+/// for a batch norm behind it are begun by the blocks that have y in registers, a chunk of rows each, and
+/// finished by a small kernel: y, of which they are, is not read again. v1 one thread per output · v2 tiles
+/// in shared memory, FFMA · v3 the same on tensor cores
 #include <array>
 
+#include "kernels/batch_norm.cuh"
+#include "kernels/columns.cuh"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_window.cuh"
 #include "kernels/grid.h"
 #include "kernels/implicit_gemm.cuh"
+#include "kernels/implicit_gemm_moments.cuh"
+#include "kernels/moments.cuh"
 #include "kernels/newest.h"
 #include "kernels/simt.h"
 
@@ -54,10 +60,25 @@ void launch_v1(const Conv2dForwardArgs<T>& args, Stream stream) {
          conv2d_forward_v1<T>, args);
 }
 
+/// From the moments of the chunks to the statistics.
+__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
+    conv2d_statistics_v1(Conv2dStatistics statistics, RowChunks chunks) {
+  const FinishShare share = finish_share_of_thread(chunks);
+  const BatchMoments<1> moments = moments_of_chunks<1>(share, chunks, statistics.workspace);
+  if (!share.is_inside || threadIdx.y != 0) return;
+  const std::int64_t run = blockIdx.y;
+  const double variance = moments.squares[0] / static_cast<double>(chunks.rows);
+  statistics.mean.run(run)[share.channel] = static_cast<float>(moments.mean[0]);
+  statistics.variance.run(run)[share.channel] = static_cast<float>(variance);
+  statistics.invstd.run(run)[share.channel] =
+      static_cast<float>(1 / sqrt(variance + double{statistics.epsilon}));
+}
+
 /// What the launcher has found out about the arguments.
 struct Plan {
   PixelOrder order;
-  bool has_packs;  ///< as ProductOutput
+  bool has_packs;    ///< as ProductOutput
+  RowChunks chunks;  ///< of y's pixels: the rows of a tile each
 };
 
 /// v2 and v3. grid (tiles of pixels × output channels, runs).
@@ -94,7 +115,12 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
                                       .columns = shape.y_channels,
                                       .bias = args.bias.data == nullptr ? nullptr : args.bias.run(run),
                                       .has_packs = plan.has_packs};
-  multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, y);
+  multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, y, [&](const auto& sums) {
+    if (args.statistics.mean.data == nullptr) return;
+    const int chunk = position.first_row / Config::Shape::kRows;
+    store_column_moments<typename Config::Shape>(
+        sums, y, position, args.statistics.workspace + partials_of_chunk(plan.chunks, run, chunk));
+  });
 }
 
 template <class T, Unit unit>
@@ -102,9 +128,9 @@ void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
   const Conv2dShape& shape = args.shape;
   const int pixels = shape.y_pixels();
   if (pixels == 0) return;  // an empty grid is a launch error
-  const Plan plan{
-      .order = pixel_order_of(args.x.strides, shape.y_height, shape.y_width),
-      .has_packs = Alignment{}.images(args.y, shape.y_channels).is_multiple_of(sizeof(Pack<T, 4>))};
+  Plan plan{.order = pixel_order_of(args.x.strides, shape.y_height, shape.y_width),
+            .has_packs = Alignment{}.images(args.y, shape.y_channels).is_multiple_of(sizeof(Pack<T, 4>)),
+            .chunks = {}};
   const OperandAlignment operands{
       .a = Alignment{}.images(args.x, shape.x_channels),
       .b = Alignment{}
@@ -112,12 +138,17 @@ void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
                .template elements<T>({args.weights.run_stride, shape.x_channels})};
   with_tile<T, unit>(operands, pixels, shape.y_channels, [&](auto config) {
     using Config = decltype(config);
+    constexpr int kRows = Config::Shape::kRows;
+    plan.chunks = {pixels, kRows, shape.y_channels, static_cast<int>(ceil_divide(pixels, kRows))};
     launch({.grid = {grid_extent(tiles_of<typename Config::Shape>(pixels, shape.y_channels)),
                      static_cast<unsigned>(args.runs)},
             .block = {Config::kThreads},
             .shared_bytes = Config::template kSharedBytes<Order::kDepthFastest, Order::kDepthFastest>,
             .stream = stream},
            conv2d_forward_tiled<Config>, args, plan);
+    if (args.statistics.mean.data != nullptr)
+      launch(finish_shape(plan.chunks, args.runs, stream), conv2d_statistics_v1, args.statistics,
+             plan.chunks);
   });
 }
 
@@ -140,6 +171,12 @@ std::span<const KernelVersion<Conv2dForwardArgs<float>>> conv2d_forward_versions
 template <>
 std::span<const KernelVersion<Conv2dForwardArgs<Bf16>>> conv2d_forward_versions() {
   return kBf16Versions;
+}
+
+std::size_t conv2d_statistics_workspace(const Conv2dShape& shape, int runs) {
+  const std::int64_t chunks =
+      ceil_divide(shape.y_pixels(), SmallTile::kRows);  // of other tiles there are fewer
+  return static_cast<std::size_t>(runs * chunks * 2 * shape.y_channels) * sizeof(float);
 }
 
 template <class T>

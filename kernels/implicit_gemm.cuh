@@ -106,6 +106,7 @@ struct OutputRow {
 /// Where the product goes. Columns are neighbours in memory.
 template <class T, class RowAxis>
 struct ProductOutput {
+  using Element = T;
   T* data;
   RowAxis rows;
   int columns;
@@ -136,11 +137,17 @@ struct DepthRange {
   int end;
 };
 
-/// Computes the tile at `position`, summed over the depths of `range`, and stores it. Called by all threads
-/// of a block, with Config::kSharedBytes of dynamic shared memory.
-template <class Config, class A, class B, class Output>
+/// What is to be done with the sums beside storing them: nothing.
+struct NoEpilogue {
+  template <class Sums>
+  __device__ void operator()(const Sums&) const {}
+};
+
+/// Computes the tile at `position`, summed over the depths of `range`, stores it, and gives the sums to
+/// `epilogue`. Called by all threads of a block, with Config::kSharedBytes of dynamic shared memory.
+template <class Config, class A, class B, class Output, class Epilogue = NoEpilogue>
 __device__ void multiply_tile(const A& a, const B& b, TilePosition position, DepthRange range,
-                              const Output& output) {
+                              const Output& output, const Epilogue& epilogue = {}) {
   using T = typename Config::T;
   using Shape = typename Config::Shape;
   constexpr int kStages = Config::kStages;
@@ -175,6 +182,7 @@ __device__ void multiply_tile(const A& a, const B& b, TilePosition position, Dep
     stage = stage + 1 < kStages ? stage + 1 : 0;
   }
   sums.store(output, position.first_row, position.first_column);
+  epilogue(sums);
 }
 
 // On the host: which instantiation to launch.

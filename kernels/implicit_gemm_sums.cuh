@@ -45,6 +45,16 @@ class FfmaSums {
   using TileB = SharedTile<float, Shape::kColumns, b_order>;
 
  public:
+  // What a lane has of its warp's part of the product. Lanes with the same lane % 4 have the same columns.
+  static constexpr int kRowsOfLane = kRows, kColumnsOfLane = kColumns;
+  static __device__ int row_of(int lane, int i) {
+    return index_of<a_order, kLaneRows>(lane / kLaneColumns, i);
+  }
+  static __device__ int column_of(int lane, int j) {
+    return index_of<b_order, kLaneColumns>(lane % kLaneColumns, j);
+  }
+  __device__ float at(int i, int j) const { return sums_[i][j]; }
+
   __device__ void multiply(const float* a, const float* b) {
     const ThreadInTile<Shape> thread;
 #pragma unroll 1
@@ -128,6 +138,12 @@ class TensorCoreSums {
   using TileB = SharedTile<T, Shape::kColumns, b_order>;
 
  public:
+  // As of FfmaSums: a fragment of d has two rows, 8 apart, and two neighbouring columns a lane.
+  static constexpr int kRowsOfLane = 2 * kRows, kColumnsOfLane = 2 * kColumns;
+  static __device__ int row_of(int lane, int i) { return 8 * i + lane / 4; }
+  static __device__ int column_of(int lane, int j) { return j / 2 * 8 + 2 * (lane % 4) + j % 2; }
+  __device__ float at(int i, int j) const { return sums_[i / 2][j / 2][2 * (i % 2) + j % 2]; }
+
   __device__ void multiply(const T* a, const T* b) {
     const ThreadInTile<Shape> thread;
 #pragma unroll 1

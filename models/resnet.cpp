@@ -71,6 +71,7 @@ class Builder {
                                                               .out_channels = convolution.out_channels,
                                                               .geometry = geometry,
                                                               .has_bias = false,
+                                                              .is_normalized = true,
                                                               .init = plan_.init,
                                                               .input_gradient = input_gradient}));
     channels = convolution.out_channels;

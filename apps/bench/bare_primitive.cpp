@@ -216,7 +216,7 @@ std::unique_ptr<BarePrimitive> make_bare(const BatchNormBackward& op) {
 }
 
 std::unique_ptr<BarePrimitive> make_bare(const BatchNormForward& op) {
-  if (op.addend) return nullptr;
+  if (op.addend || op.variance) return nullptr;
   return normalize(dnnl::prop_kind::forward_training, op.x, flags_of(op.activation));
 }
 

@@ -71,7 +71,8 @@ inline tests::BatchNormCase case_of(const BatchNormForward& op) {
   return {.x = op.x.shape(),
           .activation = op.activation,
           .slice = slice_of(op.x, false),
-          .addend = addend_of(op.y, op.addend)};
+          .addend = addend_of(op.y, op.addend),
+          .has_statistics = static_cast<bool>(op.variance)};
 }
 inline tests::BatchNormCase case_of(const BatchNormInference& op) {
   return {.x = op.x.shape(),
@@ -93,7 +94,7 @@ inline tests::BatchNormMaxPoolCase case_of(const BatchNormMaxPoolBackward& op) {
   return {.x = op.x.shape(), .activation = op.activation};
 }
 inline tests::BatchNormMaxPoolCase case_of(const BatchNormMaxPoolForward& op) {
-  return {.x = op.x.shape(), .activation = op.activation};
+  return {.x = op.x.shape(), .activation = op.activation, .has_statistics = static_cast<bool>(op.variance)};
 }
 
 inline tests::BatchNormSharedCase case_of(const BatchNormSharedBackward& op) {
@@ -119,6 +120,7 @@ inline tests::BiasCase case_of(const BiasForward& op) {
   return {.rows = op.y.shape()[0], .columns = op.y.shape()[1]};
 }
 
+/// Without its statistics: no library's convolution that it is set beside has them.
 inline tests::Conv2dCase case_of(const Conv2dForward& op) {
   return {.x = op.x.shape(),
           .out_channels = op.y.shape()[1],

@@ -15,15 +15,15 @@
 namespace gnc {
 namespace {
 
-/// What the present kernels read more than once. The moments, or the sums of the gradients, are needed before
-/// anything can be written, so batch norm goes over its images twice.
+/// What the present kernels read more than once. The moments, where a convolution has not left them, and the
+/// sums of the gradients are needed before anything can be written, so batch norm goes over its images twice.
 template <class Op>
 double bytes_read_again(const Op&) {
   return 0;
 }
-double bytes_read_again(const BatchNormForward& op) { return bytes_of(op.x); }
+double bytes_read_again(const BatchNormForward& op) { return op.variance ? 0 : bytes_of(op.x); }
 double bytes_read_again(const BatchNormBackward& op) { return bytes_of(op.x) + bytes_of(op.y_grad); }
-double bytes_read_again(const BatchNormMaxPoolForward& op) { return bytes_of(op.x); }
+double bytes_read_again(const BatchNormMaxPoolForward& op) { return op.variance ? 0 : bytes_of(op.x); }
 double bytes_read_again(const BatchNormMaxPoolBackward& op) {
   return bytes_of(op.x) + bytes_of(op.y_grad) + bytes_of(op.winner);
 }

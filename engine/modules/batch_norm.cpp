@@ -42,24 +42,33 @@ LeasedTensor BatchNorm::forward_onto(LeasedTensor x, LeasedTensor addend, Pass& 
     pass.save(std::move(x));
     return y;
   }
-  const TensorSpec channel{.shape = scale_.value.shape(), .dtype = dtype_beside(x.tensor().dtype())};
-  LeasedTensor mean = pass.lease(channel);
-  LeasedTensor invstd = pass.lease(channel);
+  BatchStatistics statistics = statistics_for(x.tensor(), pass);
   LeasedTensor y = addend.is_sole_owner() ? addend : pass.lease(x.tensor().spec());
   pass.backend().run(BatchNormForward{.x = x.tensor(),
                                       .scale = scale_.value,
                                       .shift = shift_.value,
                                       .running_mean = running_mean_.value,
                                       .running_variance = running_variance_.value,
-                                      .mean = mean.tensor(),
-                                      .invstd = invstd.tensor(),
+                                      .mean = statistics.mean.tensor(),
+                                      .invstd = statistics.invstd.tensor(),
+                                      .variance = statistics.variance.tensor(),
                                       .addend = addend.tensor(),
                                       .y = y.tensor(),
                                       .activation = activation_});
   pass.save(std::move(x));
-  pass.save(std::move(mean));
-  pass.save(std::move(invstd));
+  pass.save(std::move(statistics.mean));
+  pass.save(std::move(statistics.invstd));
   return y;
+}
+
+BatchStatistics BatchNorm::statistics_for(const Tensor& x, Pass& pass) const {
+  BatchStatistics given = pass.statistics_of(x);
+  if (given.mean) return given;
+  BatchStatistics own;
+  const TensorSpec channel{.shape = scale_.value.shape(), .dtype = dtype_beside(x.dtype())};
+  own.mean = pass.lease(channel);
+  own.invstd = pass.lease(channel);
+  return own;
 }
 
 LeasedTensor BatchNorm::backward(LeasedTensor y_grad, Pass& pass) {

@@ -26,6 +26,10 @@ class BatchNorm final : public Module {
   /// Of forward_sum; writes the gradients of the parameters as backward does.
   SumGradients backward_sum(LeasedTensor y_grad, Pass& pass);
 
+  /// For a forward pass in training: the statistics of x where the layer before has announced them, else room
+  /// for mean and invstd, and no variance.
+  BatchStatistics statistics_for(const Tensor& x, Pass& pass) const;
+
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 

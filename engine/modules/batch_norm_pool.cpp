@@ -29,9 +29,7 @@ LeasedTensor BatchNormMaxPool::forward(LeasedTensor x, Pass& pass) {
   const Shape& shape = x.shape();
   TensorSpec pooled = x.tensor().spec();
   pooled.shape = Shape({shape[0], shape[1], shape[2] / 2, shape[3] / 2}, shape.runs());
-  const TensorSpec channel{.shape = norm_->scale().value.shape(), .dtype = dtype_beside(x.tensor().dtype())};
-  LeasedTensor mean = pass.lease(channel);
-  LeasedTensor invstd = pass.lease(channel);
+  BatchStatistics statistics = norm_->statistics_for(x.tensor(), pass);
   LeasedTensor y = pass.lease(pooled);
   LeasedTensor winner = pass.lease({.shape = pooled.shape, .dtype = DType::kU8, .layout = pooled.layout});
   pass.backend().run(BatchNormMaxPoolForward{.x = x.tensor(),
@@ -39,14 +37,15 @@ LeasedTensor BatchNormMaxPool::forward(LeasedTensor x, Pass& pass) {
                                              .shift = norm_->shift().value,
                                              .running_mean = norm_->running_mean().value,
                                              .running_variance = norm_->running_variance().value,
-                                             .mean = mean.tensor(),
-                                             .invstd = invstd.tensor(),
+                                             .mean = statistics.mean.tensor(),
+                                             .invstd = statistics.invstd.tensor(),
+                                             .variance = statistics.variance.tensor(),
                                              .y = y.tensor(),
                                              .winner = winner.tensor(),
                                              .activation = activation_});
   pass.save(std::move(x));
-  pass.save(std::move(mean));
-  pass.save(std::move(invstd));
+  pass.save(std::move(statistics.mean));
+  pass.save(std::move(statistics.invstd));
   pass.save(std::move(winner));
   return y;
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "engine/ops/op.h"
 
 namespace gnc {
 
@@ -34,11 +37,20 @@ LeasedTensor Conv2d::forward(LeasedTensor x, Pass& pass) {
                                           .dtype = x.tensor().dtype(),
                                           .layout = pass.backend().image_layout()});
   LeasedTensor y = images.viewed_as(images.tensor().channels(0, options_.out_channels));
-  pass.backend().run(Conv2dForward{.geometry = options_.geometry,
-                                   .x = x.tensor(),
-                                   .weights = weights_.value_beside_images(),
-                                   .bias = bias_.value,
-                                   .y = y.tensor()});
+  Conv2dForward op{.geometry = options_.geometry,
+                   .x = x.tensor(),
+                   .weights = weights_.value_beside_images(),
+                   .bias = bias_.value,
+                   .y = y.tensor()};
+  BatchStatistics statistics;
+  if (options_.is_normalized && pass.is_training()) {
+    statistics = pass.lease_statistics(x.tensor(), options_.out_channels);
+    op.mean = statistics.mean.tensor();
+    op.variance = statistics.variance.tensor();
+    op.invstd = statistics.invstd.tensor();
+  }
+  pass.backend().run(op);
+  if (statistics.mean) pass.announce(y.tensor(), std::move(statistics));
   if (pass.is_training()) {
     pass.save(std::move(x));
   } else {

@@ -21,8 +21,8 @@ class Conv2d final : public Module {
     int out_channels = 0;
     Conv2dGeometry geometry;
     bool has_bias = true;
-    /// Whether batch norm is all that takes y. It subtracts the mean, and the bias with it: in training the
-    /// bias has the gradient zero, which is not computed.
+    /// Whether batch norm is all that takes y. In training, the convolution tells it the statistics of y; and
+    /// as it subtracts the mean, and the bias with it, the bias has the gradient zero, which is not computed.
     bool is_normalized = false;
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
     InputGradient input_gradient = InputGradient::kCompute;

@@ -38,7 +38,7 @@ Tensor part_of(const LeasedTensor& vector, int first, int count) {
 }
 
 /// Makes the statistics of `count` channels from `first` on.
-void take_statistics(const LeasedTensor& channels, int first, int count, const ChannelStatistics& statistics,
+void take_statistics(const LeasedTensor& channels, int first, int count, const BatchStatistics& statistics,
                      Pass& pass) {
   pass.backend().run(BatchNormStatistics{.x = channels.tensor().channels(first, count),
                                          .mean = part_of(statistics.mean, first, count),
@@ -55,11 +55,17 @@ void finish_gradient(const DenseBlockGradients& block, int first, int count, Pas
                                            .x_grad = block.of_channels.tensor().channels(first, count)});
 }
 
+/// With the statistics of y, where there is room for them.
 void convolve(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
-              const Tensor& y, Pass& pass) {
+              const Tensor& y, Pass& pass, const BatchStatistics& statistics = {}) {
   const LayerRange range(pass, name);
-  pass.backend().run(
-      Conv2dForward{.geometry = geometry, .x = x, .weights = layer.weights().value_beside_images(), .y = y});
+  pass.backend().run(Conv2dForward{.geometry = geometry,
+                                   .x = x,
+                                   .weights = layer.weights().value_beside_images(),
+                                   .y = y,
+                                   .mean = statistics.mean.tensor(),
+                                   .variance = statistics.variance.tensor(),
+                                   .invstd = statistics.invstd.tensor()});
 }
 
 /// Both gradients; that of the input takes the place of the input.
@@ -91,7 +97,7 @@ DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string na
 }
 
 /// ReLU(BN(before)).
-LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, const ChannelStatistics& statistics,
+LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, const BatchStatistics& statistics,
                                           Pass& pass) {
   const LayerRange range(pass, "norm1");
   LeasedTensor y = pass.lease(before.spec());
@@ -118,7 +124,7 @@ LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, const ChannelSta
   return y;
 }
 
-LeasedTensor DenseBlock::Layer::normalize_again(const Tensor& before, const ChannelStatistics& statistics,
+LeasedTensor DenseBlock::Layer::normalize_again(const Tensor& before, const BatchStatistics& statistics,
                                                 Pass& pass) {
   const LayerRange range(pass, "norm1");
   LeasedTensor y = pass.lease(before.spec());
@@ -132,8 +138,7 @@ LeasedTensor DenseBlock::Layer::normalize_again(const Tensor& before, const Chan
   return y;
 }
 
-void DenseBlock::Layer::forward(const LeasedTensor& channels, const ChannelStatistics& statistics,
-                                Pass& pass) {
+void DenseBlock::Layer::forward(const LeasedTensor& channels, const BatchStatistics& statistics, Pass& pass) {
   const Tensor added = channels.tensor().channels(in_channels_, growth_);
   LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), statistics, pass);
   if (pass.is_training() && !recomputes_) pass.save(normalized);
@@ -143,7 +148,10 @@ void DenseBlock::Layer::forward(const LeasedTensor& channels, const ChannelStati
   }
   LeasedTensor bottleneck =
       pass.lease(with_channels(normalized.tensor().spec(), second_norm_->scale().shape[0]));
-  convolve("conv1", k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(), pass);
+  BatchStatistics of_bottleneck;
+  if (pass.is_training()) of_bottleneck = pass.lease_statistics(bottleneck.tensor(), bottleneck.shape()[1]);
+  convolve("conv1", k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(), pass, of_bottleneck);
+  if (pass.is_training()) pass.announce(bottleneck.tensor(), std::move(of_bottleneck));
   normalized = {};
   LeasedTensor activated =
       in_layer(pass, "norm2", [&] { return second_norm_->forward(std::move(bottleneck), pass); });
@@ -233,11 +241,9 @@ LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
       first.to_string(), first.pixel_pitch(), options_.in_channels, options_.out_channels());
   const LeasedTensor channels = x.viewed_as(Tensor(with_channels(first.spec(), options_.out_channels()),
                                                    first.raw(), *first.memory(), first.run_stride()));
-  ChannelStatistics statistics;
+  BatchStatistics statistics;
   if (pass.is_training()) {
-    const TensorSpec each{.shape = Shape({options_.out_channels()}, first.runs()),
-                          .dtype = dtype_beside(first.dtype())};
-    statistics = {.mean = pass.lease(each), .variance = pass.lease(each), .invstd = pass.lease(each)};
+    statistics = pass.lease_statistics(first, options_.out_channels());
     take_statistics(channels, 0, options_.in_channels, statistics, pass);
   }
   for (const auto& layer : layers_) {

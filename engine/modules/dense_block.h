@@ -12,17 +12,10 @@
 
 namespace gnc {
 
-/// Statistics of a batch's channels, [C] each, for all who normalise them.
-struct ChannelStatistics {
-  LeasedTensor mean;
-  LeasedTensor variance;  ///< for the running ones; backward has no use for it
-  LeasedTensor invstd;
-};
-
 /// Of a block on its way back.
 struct DenseBlockGradients {
   LeasedTensor channels;  ///< images of all channels, as forward left them
-  ChannelStatistics statistics;
+  BatchStatistics statistics;
   LeasedTensor of_channels;    ///< the gradient of `channels`, layer by layer
   LeasedTensor deferred_mean;  ///< [C]: what it still lacks (BatchNormSharedBackward)
   LeasedTensor deferred_tilt;  ///< likewise
@@ -72,7 +65,7 @@ class DenseBlock final : public Module {
     Layer(const Options& options, int in_channels, std::string name);
 
     /// `statistics` are those of the channels before it (in training; else nothing).
-    void forward(const LeasedTensor& channels, const ChannelStatistics& statistics, Pass& pass);
+    void forward(const LeasedTensor& channels, const BatchStatistics& statistics, Pass& pass);
     /// Reads the gradient of its own channels, which is finished, adds to that of the channels before them,
     /// and overwrites, or adds to, what that lacks.
     void backward(const DenseBlockGradients& block, GradientMode deferred_mode, Pass& pass);
@@ -86,9 +79,9 @@ class DenseBlock final : public Module {
     int in_channels() const { return in_channels_; }
 
    private:
-    LeasedTensor normalize(const Tensor& before, const ChannelStatistics& statistics, Pass& pass);
+    LeasedTensor normalize(const Tensor& before, const BatchStatistics& statistics, Pass& pass);
     /// What it gave in forward.
-    LeasedTensor normalize_again(const Tensor& before, const ChannelStatistics& statistics, Pass& pass);
+    LeasedTensor normalize_again(const Tensor& before, const BatchStatistics& statistics, Pass& pass);
 
     std::string name_;  // "denselayer1"
     int in_channels_;

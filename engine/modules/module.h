@@ -13,6 +13,7 @@
 #include "engine/modules/leased_tensor.h"
 #include "engine/modules/lipschitz.h"
 #include "engine/modules/parameter.h"
+#include "engine/ops/op.h"
 
 namespace gnc {
 
@@ -20,6 +21,17 @@ enum class Mode : std::uint8_t {
   kTrain,
   kEvaluate,            ///< running statistics; there is no backward pass
   kDifferentiateInput,  ///< running statistics; backward gives the gradient of the input, and no other
+};
+
+/// Of the channels of images over a batch, [C] each; all or none.
+struct BatchStatistics {
+  LeasedTensor mean;
+  LeasedTensor variance;  ///< for the running ones; backward has no use for it
+  LeasedTensor invstd;
+
+  BatchStatistics() = default;
+  BatchStatistics(Arena& arena, const TensorSpec& channel)
+      : mean(arena, channel), variance(arena, channel), invstd(arena, channel) {}
 };
 
 class Pass;
@@ -68,6 +80,20 @@ class Pass {
     specs_.pop_back();
     return last;
   }
+  /// Memory for the statistics of `channels` channels of images like x.
+  BatchStatistics lease_statistics(const Tensor& x, int channels) {
+    return {arena_, {.shape = Shape({channels}, x.runs()), .dtype = dtype_beside(x.dtype())}};
+  }
+  /// Lets the next layer know the batch statistics of what it is given, `x`.
+  void announce(const Tensor& x, BatchStatistics statistics) {
+    announced_ = x.raw();
+    statistics_ = std::move(statistics);
+  }
+  /// Those of x, where the layer before has announced them; else empty.
+  BatchStatistics statistics_of(const Tensor& x) {
+    return announced_ == x.raw() ? std::exchange(statistics_, {}) : BatchStatistics{};
+  }
+
   /// Whether backward has taken everything that forward saved.
   bool is_empty() const { return saved_.empty() && specs_.empty(); }
 
@@ -87,6 +113,8 @@ class Pass {
   Mode mode_;
   LayerObserver* observer_ = nullptr;
   int depth_ = 0;  // of named layers within named layers
+  const void* announced_ = nullptr;
+  BatchStatistics statistics_;
   std::vector<LeasedTensor> saved_;
   std::vector<TensorSpec> specs_;
 };

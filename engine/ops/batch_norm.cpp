@@ -46,10 +46,13 @@ void BatchNormForward::check() const {
                     {"running_variance", running_variance},
                     {"mean", mean},
                     {"invstd", invstd}});
-  for (const Operand& written :
-       {Operand{"y", y}, Operand{"mean", mean}, Operand{"invstd", invstd},
-        Operand{"running_mean", running_mean}, Operand{"running_variance", running_variance}})
+  for (const Operand& written : {Operand{"y", y}, Operand{"running_mean", running_mean},
+                                 Operand{"running_variance", running_variance}})
     check_written(kName, written);
+  if (!variance)
+    for (const Operand& written : {Operand{"mean", mean}, Operand{"invstd", invstd}})
+      check_written(kName, written);
+  if (variance) check_batch_norm(kName, {{"x", x, Slices::kTaken}}, {{"variance", variance}});
   if (addend) check_like(kName, {"addend", addend}, {"y", y});
   require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
 }

@@ -23,7 +23,8 @@ enum class Activation : std::uint8_t { kNone, kRelu };
 ///   (biased for m = 1, which PyTorch refuses).
 /// x, y [N,C,H,W], addend likewise or not given (0); all others [C]. Statistics are accumulated in fp32 or
 /// better, without cancellation (not E[x²]−E[x]²). y may be the addend, but not x (the backward pass needs
-/// x).
+/// x). Where a variance is given, so are mean and invstd: the statistics of x that a BatchNormStatistics or a
+/// Conv2dForward has left, which are read.
 struct BatchNormForward {
   ConstTensor x;
   ConstTensor scale;
@@ -32,6 +33,7 @@ struct BatchNormForward {
   Tensor running_variance;
   Tensor mean;    // of this batch, kept for the backward pass
   Tensor invstd;  // likewise
+  ConstTensor variance = {};
   ConstTensor addend = {};
   Tensor y;
   float epsilon = 1e-5F;

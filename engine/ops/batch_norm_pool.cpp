@@ -63,11 +63,15 @@ void BatchNormMaxPoolForward::check() const {
                                              {"running_mean", running_mean},
                                              {"running_variance", running_variance},
                                              {"mean", mean},
-                                             {"invstd", invstd}}});
+                                             {"invstd", invstd},
+                                             {"variance", variance ? variance : ConstTensor(mean)}}});
   for (const Operand& written :
-       {Operand{"y", y}, Operand{"winner", winner}, Operand{"mean", mean}, Operand{"invstd", invstd},
-        Operand{"running_mean", running_mean}, Operand{"running_variance", running_variance}})
+       {Operand{"y", y}, Operand{"winner", winner}, Operand{"running_mean", running_mean},
+        Operand{"running_variance", running_variance}})
     check_written(kName, written);
+  if (!variance)
+    for (const Operand& written : {Operand{"mean", mean}, Operand{"invstd", invstd}})
+      check_written(kName, written);
 }
 
 void BatchNormMaxPoolBackward::check() const {

@@ -13,6 +13,7 @@ namespace gnc {
 /// normalisation and its activation give is rounded to the images' dtype, and of each window the first
 /// largest wins, NaN before all.
 /// x [N,C,H,W], H and W even; y and winner (uint8) [N,C,H/2,W/2]; all others [C]. Images lie in one layout.
+/// Where a variance is given, so are mean and invstd, as of BatchNormForward.
 struct BatchNormMaxPoolForward {
   ConstTensor x;
   ConstTensor scale;
@@ -21,6 +22,7 @@ struct BatchNormMaxPoolForward {
   Tensor running_variance;
   Tensor mean;    // of this batch, kept for the backward pass
   Tensor invstd;  // likewise
+  ConstTensor variance = {};
   Tensor y;
   Tensor winner;  // place 2·k+l in the window, likewise
   float epsilon = 1e-5F;

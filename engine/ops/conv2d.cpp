@@ -39,6 +39,9 @@ Shape Conv2dGeometry::output_shape(const Shape& x, int channels) const {
 void Conv2dForward::check() const {
   check_convolution(kName, geometry, {"x", x}, {"weights", weights}, x.dtype(), {"bias", bias}, {"y", y});
   check_written(kName, {"y", y});
+  if (!mean && !variance && !invstd) return;
+  require<ShapeError>(mean && variance && invstd, "{}: of mean, variance and invstd some are missing", kName);
+  statistics_of(*this).check();
 }
 
 void Conv2dBackwardInput::check() const {

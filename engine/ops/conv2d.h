@@ -6,6 +6,7 @@
 
 #include <string_view>
 
+#include "engine/ops/batch_norm_shared.h"
 #include "engine/ops/gradient_mode.h"
 #include "engine/tensor.h"
 
@@ -30,16 +31,26 @@ struct Conv2dGeometry {
 
 /// y[n,o,i,j] = bias[o] + Σ_{c,k,l} weights[o,c,k,l] · x[n, c, i·stride+k−padding, j·stride+l−padding].
 /// x [N,C,H,W]; weights [O,C,K,K]; bias [O] or not given; y [N,O,H',W']. x may be shared by the runs (run
-/// stride 0).
+/// stride 0). mean, variance and invstd [O], all or none of them: BatchNormStatistics of y, for the batch
+/// norm that takes it.
 struct Conv2dForward {
   Conv2dGeometry geometry;
   ConstTensor x;
   ConstTensor weights;
   ConstTensor bias = {};
   Tensor y;
+  Tensor mean = {};
+  Tensor variance = {};
+  Tensor invstd = {};
+  float epsilon = 1e-5F;  // of invstd
   static constexpr std::string_view kName = "Conv2dForward";
   void check() const;
 };
+
+/// The op whose results its mean, variance and invstd are.
+inline BatchNormStatistics statistics_of(const Conv2dForward& op) {
+  return {.x = op.y, .mean = op.mean, .variance = op.variance, .invstd = op.invstd, .epsilon = op.epsilon};
+}
 
 /// Gradient with respect to the input: x_grad [N,C,H,W] from y_grad [N,O,H',W'] and weights [O,C,K,K].
 /// Overwrites, or adds to the gradient that other consumers of x have already given it (bf16 rounds the sum).

@@ -119,9 +119,10 @@ OpCost cost_of(const BatchNormBackward& op) {
 }
 
 OpCost cost_of(const BatchNormForward& op) {
-  return cost((op.addend ? 9 : 8) * elements(op.x), {op.x, op.addend, op.y},
+  return cost((op.addend ? 9 : 8) * elements(op.x) - (op.variance ? 4 * elements(op.x) : 0),
+              {op.x, op.addend, op.y},
               {op.scale, op.shift, op.running_mean, op.running_mean, op.running_variance, op.running_variance,
-               op.mean, op.invstd});
+               op.mean, op.invstd, op.variance});
 }
 
 OpCost cost_of(const BatchNormInference& op) {
@@ -140,9 +141,9 @@ OpCost cost_of(const BatchNormMaxPoolBackward& op) {
 }
 
 OpCost cost_of(const BatchNormMaxPoolForward& op) {
-  return cost(9 * elements(op.x), {op.x, op.y, op.winner},
+  return cost((op.variance ? 5 : 9) * elements(op.x), {op.x, op.y, op.winner},
               {op.scale, op.shift, op.running_mean, op.running_mean, op.running_variance, op.running_variance,
-               op.mean, op.invstd});
+               op.mean, op.invstd, op.variance});
 }
 
 OpCost cost_of(const BatchNormSharedBackward& op) {
@@ -190,7 +191,10 @@ OpCost cost_of(const Conv2dBackwardWeights& op) {
 }
 
 OpCost cost_of(const Conv2dForward& op) {
-  return without(cost(convolution_flops(op.y, op.weights), {op.x, op.y}, {op.weights, op.bias}),
+  // Of statistics: one addition for the mean, three operations for the variance.
+  const double statistics = op.mean ? 4 * elements(op.y) : 0;
+  return without(cost(convolution_flops(op.y, op.weights) + statistics, {op.x, op.y},
+                      {op.weights, op.bias, op.mean, op.variance, op.invstd}),
                  bytes_skipped(op.x, op.y, op.geometry));
 }
 

@@ -16,13 +16,13 @@ using cpu::chunks_of;
 using cpu::Extents;
 using cpu::extents_of;
 using cpu::for_each_element;
+using cpu::given_rows_of;
 using cpu::masked;
 using cpu::normalized;
 using cpu::parallel_for;
 using cpu::pass_chunks_of;
 using cpu::require_fp32;
 using cpu::require_nhwc;
-using cpu::given_rows_of;
 using cpu::Rows;
 using cpu::rows_of;
 
@@ -225,28 +225,33 @@ cpu::BatchNormAffine cpu::batch_norm_statistics(CpuBackend& cpu, const BatchNorm
   const Extents extents = extents_of(op.x.shape());
   const std::int64_t channels = extents.channels;
   const Chunks chunks = chunks_of(extents);
-  const double size = static_cast<double>(extents.rows), momentum = double{op.momentum};
+  const double size = static_cast<double>(extents.rows);
   float* slope = static_cast<float*>(
       cpu.workspace(static_cast<std::size_t>((1 + 2 * chunks.count()) * channels) * sizeof(float)));
   float* moments = slope + channels;
   const Rows<const float> x = rows_of(op.x, run);
   const float* scale = op.scale.data<float>(run);
   float *mean = op.mean.data<float>(run), *invstd = op.invstd.data<float>(run);
-  float *running_mean = op.running_mean.data<float>(run),
-        *running_variance = op.running_variance.data<float>(run);
+  const cpu::RunningStatistics running{.mean = op.running_mean.data<float>(run),
+                                       .variance = op.running_variance.data<float>(run),
+                                       .momentum = double{op.momentum}};
+  if (op.variance) {
+    const float* variance = op.variance.data<float>(run);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      slope[c] = scale[c] * invstd[c];
+      running.move(c, double{mean[c]}, double{variance[c]} * (size / std::max(size - 1.0, 1.0)));
+    }
+    return {.x = x.data, .mean = mean, .slope = slope, .shift = op.shift.data<float>(run)};
+  }
   cpu::chunk_moments(extents, chunks, x, moments);
   const Chunks groups = cpu::channel_groups(channels);
   parallel_for(groups.count(), 2 * chunks.count() * channels, [&](std::int64_t group) {
     for (std::int64_t c = groups.begin(group); c < groups.end(group); ++c) {
       const cpu::Moments batch = cpu::combined_moments(extents, chunks, moments, c);
-      const double unbiased = batch.squares / std::max(size - 1.0, 1.0);
       mean[c] = static_cast<float>(batch.mean);
       invstd[c] = static_cast<float>(1.0 / std::sqrt(batch.squares / size + double{op.epsilon}));
       slope[c] = scale[c] * invstd[c];
-      running_mean[c] =
-          static_cast<float>((1.0 - momentum) * double{running_mean[c]} + momentum * batch.mean);
-      running_variance[c] =
-          static_cast<float>((1.0 - momentum) * double{running_variance[c]} + momentum * unbiased);
+      running.move(c, batch.mean, batch.squares / std::max(size - 1.0, 1.0));
     }
   });
   return {.x = x.data, .mean = mean, .slope = slope, .shift = op.shift.data<float>(run)};

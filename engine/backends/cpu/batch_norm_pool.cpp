@@ -183,6 +183,7 @@ void execute(CpuBackend& cpu, const BatchNormMaxPoolForward& op) {
                                                                .running_variance = op.running_variance,
                                                                .mean = op.mean,
                                                                .invstd = op.invstd,
+                                                               .variance = op.variance,
                                                                .y = op.y,
                                                                .epsilon = op.epsilon,
                                                                .momentum = op.momentum},

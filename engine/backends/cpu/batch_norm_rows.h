@@ -82,6 +82,21 @@ inline void add_rows(std::int64_t begin, std::int64_t end, std::int64_t channels
   for_each_element(r, end, channels, [=](std::int64_t row, std::int64_t c) { sums[c] += term(row, c); });
 }
 
+/// The running statistics of all channels, moved by those of a batch of `rows` rows.
+struct RunningStatistics {
+  float* mean;
+  float* variance;
+  double momentum;  ///< weight of the batch
+
+  void move(std::int64_t channel, double batch_mean, double unbiased_variance) const {
+    const auto moved = [&](float before, double batch) {
+      return static_cast<float>((1.0 - momentum) * double{before} + momentum * batch);
+    };
+    mean[channel] = moved(mean[channel], batch_mean);
+    variance[channel] = moved(variance[channel], unbiased_variance);
+  }
+};
+
 /// Per chunk [2][C]: the chunk's mean and its sum of squared deviations from that mean.
 inline void chunk_moments(const Extents& extents, const Chunks& chunks, Rows<const float> x, float* moments) {
   const std::int64_t channels = extents.channels;

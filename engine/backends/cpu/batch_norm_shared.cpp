@@ -96,18 +96,14 @@ void execute(CpuBackend& cpu, const BatchNormSharedForward& op) {
                               .y = op.y,
                               .activation = op.activation});
   const Extents extents = cpu::extents_of(op.x.shape());
-  const double size = static_cast<double>(extents.rows), momentum = double{op.momentum};
+  const double size = static_cast<double>(extents.rows);
   for (int run = 0; run < op.x.runs(); ++run) {
     const float *mean = op.mean.data<float>(run), *variance = op.variance.data<float>(run);
-    float *running_mean = op.running_mean.data<float>(run),
-          *running_variance = op.running_variance.data<float>(run);
-    for (std::int64_t c = 0; c < extents.channels; ++c) {
-      const double unbiased = double{variance[c]} * (size / std::max(size - 1.0, 1.0));
-      running_mean[c] =
-          static_cast<float>((1.0 - momentum) * double{running_mean[c]} + momentum * double{mean[c]});
-      running_variance[c] =
-          static_cast<float>((1.0 - momentum) * double{running_variance[c]} + momentum * unbiased);
-    }
+    const cpu::RunningStatistics running{.mean = op.running_mean.data<float>(run),
+                                         .variance = op.running_variance.data<float>(run),
+                                         .momentum = double{op.momentum}};
+    for (std::int64_t c = 0; c < extents.channels; ++c)
+      running.move(c, double{mean[c]}, double{variance[c]} * (size / std::max(size - 1.0, 1.0)));
   }
 }
 

@@ -248,6 +248,7 @@ void execute(CpuBackend& cpu, const Conv2dForward& op) {
       if (op.y.is_slice()) SlicePixels(op.y).scatter(y, writable(op.y, run));
     }
   });
+  if (op.mean) execute(cpu, statistics_of(op));
 }
 
 void execute(CpuBackend& cpu, const Conv2dBackwardInput& op) {

@@ -47,7 +47,9 @@ kernels::BatchNormForwardArgs<T> forward_args(const Op& op, const kernels::Batch
           .extents = extents,
           .epsilon = op.epsilon,
           .momentum = op.momentum,
-          .activation = activation_of(op.activation)};
+          .activation = activation_of(op.activation),
+          .variance = pointer<float>(op.variance),
+          .variance_run_stride = op.variance.run_stride()};
 }
 
 /// Of an op that has these operands; overwrites x_grad, no addend.

@@ -48,6 +48,18 @@ void require_weights_layout(std::string_view op, const ConstTensor& weights) {
                         to_string(weights.layout()));
 }
 
+/// Where the statistics of y go, if they are wanted.
+kernels::Conv2dStatistics statistics_args(DeviceBackend& device, const Conv2dForward& op,
+                                          const kernels::Conv2dShape& shape) {
+  if (!op.mean) return {};
+  const std::size_t bytes = kernels::conv2d_statistics_workspace(shape, op.y.runs());
+  return {.mean = per_run<float>(op.mean),
+          .variance = per_run<float>(op.variance),
+          .invstd = per_run<float>(op.invstd),
+          .workspace = static_cast<float*>(device.workspace(bytes)),
+          .epsilon = op.epsilon};
+}
+
 /// The gradient of a bias is a sum of columns: pixels in any order, channels side by side.
 void run_bias_backward(DeviceBackend& device, const Conv2dBackwardWeights& op) {
   const Shape& y = op.y_grad.shape();
@@ -70,20 +82,26 @@ void run_bias_backward(DeviceBackend& device, const Conv2dBackwardWeights& op) {
 void execute(DeviceBackend& device, const Conv2dForward& op) {
   require_weights_layout(op.kName, op.weights);
   require_dtype(op.kName, "bias", op.bias, DType::kF32);
+  require_dtype(op.kName, "mean", op.mean, DType::kF32);
   const auto own = [&] {
     with_image_type(op.kName, op.x, [&](auto zero) {
       using T = decltype(zero);
-      kernels::conv2d_forward<T>({.shape = shape_of(op.geometry, op.x.shape(), op.y.shape()),
+      const kernels::Conv2dShape shape = shape_of(op.geometry, op.x.shape(), op.y.shape());
+      kernels::conv2d_forward<T>({.shape = shape,
                                   .x = images<T>(op.kName, "x", op.x),
                                   .weights = per_run<T>(op.weights),
                                   .bias = per_run<float>(op.bias),
                                   .y = images<T>(op.kName, "y", op.y),
                                   .runs = op.y.runs(),
-                                  .math = device.math()},
+                                  .math = device.math(),
+                                  .statistics = statistics_args(device, op, shape)},
                                  device.stream());
     });
   };
-  if (!device.run_in_library(op, own)) own();
+  if (!device.run_in_library(op, own))
+    own();
+  else if (op.mean)
+    execute(device, statistics_of(op));
 }
 
 void execute(DeviceBackend& device, const Conv2dBackwardInput& op) {

@@ -45,11 +45,16 @@ void execute(ReferenceBackend&, const BatchNormForward& op) {
   for (int run = 0; run < op.y.runs(); ++run) {
     const LogicalArray x(op.x, run);
     LogicalArray mean(op.mean.shape()), variance(op.mean.shape()), invstd(op.mean.shape());
-    for_each_element(shape, [&](int n, int c, int h, int w) { mean(c) += x(n, c, h, w) / count; });
-    for_each_element(shape, [&](int n, int c, int h, int w) {
-      const double deviation = x(n, c, h, w) - mean(c);
-      variance(c) += deviation * deviation / count;
-    });
+    if (op.variance) {
+      mean = LogicalArray(op.mean, run);
+      variance = LogicalArray(op.variance, run);
+    } else {
+      for_each_element(shape, [&](int n, int c, int h, int w) { mean(c) += x(n, c, h, w) / count; });
+      for_each_element(shape, [&](int n, int c, int h, int w) {
+        const double deviation = x(n, c, h, w) - mean(c);
+        variance(c) += deviation * deviation / count;
+      });
+    }
     LogicalArray running_mean(op.running_mean, run), running_variance(op.running_variance, run);
     for (int c = 0; c < channels; ++c) {
       invstd(c) = 1.0 / std::sqrt(variance(c) + double{op.epsilon});
@@ -57,8 +62,10 @@ void execute(ReferenceBackend&, const BatchNormForward& op) {
       running_mean(c) = (1 - momentum) * running_mean(c) + momentum * mean(c);
       running_variance(c) = (1 - momentum) * running_variance(c) + momentum * unbiased;
     }
-    mean.store(op.mean, run);
-    invstd.store(op.invstd, run);
+    if (!op.variance) {
+      mean.store(op.mean, run);
+      invstd.store(op.invstd, run);
+    }
     running_mean.store(op.running_mean, run);
     running_variance.store(op.running_variance, run);
     normalize(op, op.addend, run);

@@ -20,6 +20,7 @@ void execute(ReferenceBackend& reference, const BatchNormMaxPoolForward& op) {
                                       .running_variance = op.running_variance,
                                       .mean = op.mean,
                                       .invstd = op.invstd,
+                                      .variance = op.variance,
                                       .y = normalized.view(),
                                       .epsilon = op.epsilon,
                                       .momentum = op.momentum,

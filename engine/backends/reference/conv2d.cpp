@@ -27,7 +27,7 @@ void for_each_product(const Conv2dGeometry& geometry, const Shape& x, const Shap
 
 }  // namespace
 
-void execute(ReferenceBackend&, const Conv2dForward& op) {
+void execute(ReferenceBackend& reference, const Conv2dForward& op) {
   for (int run = 0; run < op.y.runs(); ++run) {
     const LogicalArray x(op.x, run), weights(op.weights, run);
     LogicalArray y(op.y.shape());
@@ -41,6 +41,7 @@ void execute(ReferenceBackend&, const Conv2dForward& op) {
                      });
     y.store(op.y, run);
   }
+  if (op.mean) execute(reference, statistics_of(op));
 }
 
 void execute(ReferenceBackend&, const Conv2dBackwardInput& op) {

@@ -24,6 +24,7 @@ struct BatchNormCase {
   std::optional<SliceOf> slice = {};  // of which x, and x_grad unless it is y_grad, are channels
   GradientMode x_grad_mode = GradientMode::kOverwrite;
   Addend addend = Addend::kNone;
+  bool has_statistics = false;  // given by an earlier op; any will do
 
   /// Elements per channel, m.
   double count() const { return static_cast<double>(x.elements()) / x[1]; }
@@ -129,6 +130,10 @@ struct OpCases<BatchNormForward> {
         {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}, .addend = Addend::kApart},
         {.x = {2, 24, 4, 5}, .activation = kRelu, .addend = Addend::kInPlace},
         {.x = {3, 16, 12, 11}, .activation = kRelu, .addend = Addend::kApart},
+        {.x = {1, 3}, .has_statistics = true},
+        {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}, .has_statistics = true},
+        {.x = {2, 24, 4, 5}, .activation = kRelu, .addend = Addend::kInPlace, .has_statistics = true},
+        {.x = {3, 16, 12, 11}, .has_statistics = true},
         {.x = {2, 3, 32, 32}, .mean_ratio = 1000},  // cancellation would show
         {.x = {5, 64, 16, 16}, .activation = kRelu, .mean_ratio = 10}};
     return table;
@@ -149,31 +154,42 @@ struct OpCases<BatchNormForward> {
     if (!c.label.empty()) return std::string(c.label);
     constexpr std::string_view kAddends[] = {"", ".addend", ".over_addend"};
     return fmt::format(
-        "{}{}{}{}{}{}{}{}", c.x.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
+        "{}{}{}{}{}{}{}{}{}", c.x.to_string(), c.activation == Activation::kRelu ? ".relu" : "",
         c.mean_ratio == 1 ? "" : fmt::format(".mean{}", c.mean_ratio),
         c.has_constant_channel ? ".constant" : "", c.aliasing == Aliasing::kInPlace ? ".in_place" : "",
         c.slice ? fmt::format(".of{}", c.slice->channels) : "",
-        c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "", kAddends[static_cast<int>(c.addend)]);
+        c.x_grad_mode == GradientMode::kAccumulate ? ".adds" : "", kAddends[static_cast<int>(c.addend)],
+        c.has_statistics ? ".given" : "");
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
     const Batch batch(c, draw);
     const Shape channels{c.x[1]};
-    Operands operands{
-        .runs = draw.runs(),
-        .list = {{.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
-                 {.name = "scale", .values = batch.scale},
-                 {.name = "shift", .values = batch.shift},
-                 {.name = "running_mean",
-                  .values = draw.uniform("running_mean", channels),
-                  .access = Access::kUpdate},
-                 {.name = "running_variance",
-                  .values = draw.uniform("running_variance", channels, 0.25, 4),
-                  .access = Access::kUpdate},
-                 {.name = "mean", .values = draw.nothing(channels), .access = Access::kWrite},
-                 {.name = "invstd", .values = draw.nothing(channels), .access = Access::kWrite}}};
+    Operands operands{.runs = draw.runs(),
+                      .list = {{.name = "x", .values = batch.x, .storage = c.storage(), .slice = c.slice},
+                               {.name = "scale", .values = batch.scale},
+                               {.name = "shift", .values = batch.shift},
+                               {.name = "running_mean",
+                                .values = draw.uniform("running_mean", channels),
+                                .access = Access::kUpdate},
+                               {.name = "running_variance",
+                                .values = draw.uniform("running_variance", channels, 0.25, 4),
+                                .access = Access::kUpdate}}};
+    add_statistics(c.has_statistics, channels, draw, operands);
     add_output(c, draw, operands);
     return operands;
+  }
+
+  /// Those of the batch, to be written or given.
+  static void add_statistics(bool are_given, const Shape& channels, const Draw& draw, Operands& operands) {
+    if (are_given) {
+      operands.list.push_back({.name = "mean", .values = draw.uniform("mean", channels)});
+      operands.list.push_back({.name = "invstd", .values = draw.uniform("invstd", channels, 0.25, 2)});
+      operands.list.push_back({.name = "variance", .values = draw.uniform("variance", channels, 0.25, 4)});
+    } else {
+      for (const char* name : {"mean", "invstd"})
+        operands.list.push_back({.name = name, .values = draw.nothing(channels), .access = Access::kWrite});
+    }
   }
 
   /// y, and what is added before the activation.
@@ -201,6 +217,7 @@ struct OpCases<BatchNormForward> {
             .running_variance = operands["running_variance"],
             .mean = operands["mean"],
             .invstd = operands["invstd"],
+            .variance = operands["variance"],
             .addend = operands["addend"],
             .y = operands["y"],
             .epsilon = Batch::kEpsilon,
@@ -210,6 +227,7 @@ struct OpCases<BatchNormForward> {
 
   static Tolerance tolerance(const Case& c, std::string_view output) {
     const double u = kUnitRoundoff;
+    if (c.has_statistics) return tolerance_with_given(c, output);
     // A sum of m terms of at most max |x|, divided by m.
     const double mean_error = (rounding_growth(c.count()) + 2) * u * Batch::magnitude(c);
     // Half of the variance's, and three roundings: epsilon, root, reciprocal.
@@ -231,14 +249,27 @@ struct OpCases<BatchNormForward> {
                         rounding_before_addend(c, Batch::kScale * Batch::deviation(c)),
             .relative = 2 * u};
   }
+  /// y as of BatchNormApply. Running averages with weights 0.9 and 0.1: three roundings, and two of the
+  /// variance's m/(m−1).
+  static Tolerance tolerance_with_given(const Case& c, std::string_view output) {
+    const double u = kUnitRoundoff;
+    if (output == "running_mean") return {.absolute = 3 * u};
+    if (output == "running_variance") return {.relative = 5 * u};
+    const double normalized = Batch::kScale * (Batch::magnitude(c) + 1) * 2;
+    return {.absolute = 5 * u * normalized + 2 * u * Batch::kShift + rounding_before_addend(c, normalized),
+            .relative = 2 * u};
+  }
+
   /// Where there is an addend, what it is added to is rounded once more: by u of itself, scale·x̂ + shift.
   static double rounding_before_addend(const Case& c, double normalized) {
     return c.addend == Addend::kNone ? 0 : 2 * kUnitRoundoff * (normalized + Batch::kShift);
   }
 
-  /// Per element: one addition for the mean, three operations for the variance, four for y, and the addend's.
+  /// Per element: one addition for the mean and three operations for the variance unless they are given, four
+  /// for y, and the addend's.
   static double flops(const Case& c) {
-    return (c.addend == Addend::kNone ? 8.0 : 9.0) * static_cast<double>(c.x.elements());
+    const double y = c.addend == Addend::kNone ? 4.0 : 5.0;
+    return (c.has_statistics ? y : y + 4.0) * static_cast<double>(c.x.elements());
   }
 
  private:

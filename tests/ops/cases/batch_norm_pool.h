@@ -17,6 +17,7 @@ struct BatchNormMaxPoolCase {
   Activation activation = Activation::kNone;
   double mean_ratio = 1;              // |mean| of a channel over its standard deviation
   bool has_constant_channel = false;  // channel 0 has one value everywhere: its variance is 0
+  bool has_statistics = false;        // mean and invstd are given, and some variance
 
   Shape y() const { return {x[0], x[1], x[2] / 2, x[3] / 2}; }
   double count() const { return norm().count(); }
@@ -25,7 +26,8 @@ struct BatchNormMaxPoolCase {
     return {.x = x,
             .activation = activation,
             .mean_ratio = mean_ratio,
-            .has_constant_channel = has_constant_channel};
+            .has_constant_channel = has_constant_channel,
+            .has_statistics = has_statistics};
   }
 };
 
@@ -117,6 +119,8 @@ struct OpCases<BatchNormMaxPoolForward> {
         {.x = {2, 24, 6, 2}},  // in packs of 16 bytes
         {.x = {7, 33, 2, 4}, .activation = kRelu},
         {.x = {3, 12, 28, 28}, .activation = kRelu},
+        {.x = {3, 19, 6, 4}, .activation = kRelu, .has_statistics = true},
+        {.x = {2, 24, 8, 2}, .has_statistics = true},
         {.x = {2, 3, 32, 32}, .activation = kRelu, .mean_ratio = 10},
         {.x = {5, 64, 16, 16}, .activation = kRelu}};
     return table;
@@ -141,7 +145,7 @@ struct OpCases<BatchNormMaxPoolForward> {
   static Operands make_inputs(const Case& c, const Draw& draw) {
     const BatchNormMaxPoolBatch batch(c, draw);
     const Shape channels{c.x[1]};
-    return {
+    Operands operands{
         .runs = draw.runs(),
         .list = {{.name = "x", .values = batch.x, .storage = Storage::kImage},
                  {.name = "scale", .values = batch.scale},
@@ -152,8 +156,6 @@ struct OpCases<BatchNormMaxPoolForward> {
                  {.name = "running_variance",
                   .values = draw.uniform("running_variance", channels, 0.25, 4),
                   .access = Access::kUpdate},
-                 {.name = "mean", .values = draw.nothing(channels), .access = Access::kWrite},
-                 {.name = "invstd", .values = draw.nothing(channels), .access = Access::kWrite},
                  {.name = "y",
                   .values = draw.nothing(c.y()),
                   .access = Access::kWrite,
@@ -163,6 +165,15 @@ struct OpCases<BatchNormMaxPoolForward> {
                   .access = Access::kWrite,
                   .storage = Storage::kImage,
                   .zero_reference = is_trivial(c) ? ZeroReference::kIsExpected : ZeroReference::kIsAFault}}};
+    const Access access = c.has_statistics ? Access::kRead : Access::kWrite;
+    const HostTensor nothing = draw.nothing(channels);
+    operands.list.push_back(
+        {.name = "mean", .values = c.has_statistics ? batch.mean : nothing, .access = access});
+    operands.list.push_back(
+        {.name = "invstd", .values = c.has_statistics ? batch.invstd : nothing, .access = access});
+    if (c.has_statistics)
+      operands.list.push_back({.name = "variance", .values = draw.uniform("variance", channels, 0.25, 4)});
+    return operands;
   }
 
   static BatchNormMaxPoolForward bind(const Case& c, const PlacedOperands& operands) {
@@ -173,6 +184,7 @@ struct OpCases<BatchNormMaxPoolForward> {
             .running_variance = operands["running_variance"],
             .mean = operands["mean"],
             .invstd = operands["invstd"],
+            .variance = operands["variance"],
             .y = operands["y"],
             .winner = operands["winner"],
             .epsilon = BatchNormBatch::kEpsilon,
@@ -186,7 +198,9 @@ struct OpCases<BatchNormMaxPoolForward> {
   }
 
   /// Of the normalisation, and a comparison per place of each window.
-  static double flops(const Case& c) { return 9.0 * static_cast<double>(c.x.elements()); }
+  static double flops(const Case& c) {
+    return (c.has_statistics ? 5.0 : 9.0) * static_cast<double>(c.x.elements());
+  }
 
  private:
   /// All pixels of the only channel are equal: the first ones win.
