@@ -1,6 +1,6 @@
 # Headers compiled once for many files (GNC_PRECOMPILE): the standard library's and fmt's, in tests GoogleTest's too; none of
-# gnc's own. A third of the time of a build goes without. Files still include what they use: tests under ThreadSanitizer and
-# the fuzzers are built without.
+# gnc's own. Files still include what they use: the builds of ./run tsan and of the fuzzers, and the presets by themselves, are
+# without.
 
 set(common_headers <algorithm> <array> <bit> <chrono> <cmath> <cstdint> <cstdio> <cstdlib> <cstring> <filesystem> <fstream>
   <functional> <limits> <map> <memory> <numbers> <numeric> <optional> <ranges> <set> <span> <sstream> <string> <string_view>

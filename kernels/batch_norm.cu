@@ -1,7 +1,8 @@
 /// Batch normalisation, training and evaluation, fused with the ReLU behind it and the addend before that.
 /// Training in three kernels: chunks of rows to partial statistics (or sums of gradients) in a workspace;
 /// those to statistics, in double; and one pass that applies them. Elements are read twice and written once
-/// forward, read four times and written once backward, in packs of 16 bytes where all is aligned. v1 per
+/// forward (once, in the last kernel alone, where the statistics are given), read four times and written once
+/// backward, in packs of 16 bytes where all is aligned. v1 per
 /// channel fixed-order tree over chunks of rows (kernels/columns.cuh). An addend is read once forward; in the
 /// backward pass of its ReLU the sums' kernel reads y, too, and writes the masked gradient, which is all that
 /// the last kernel reads in place of y_grad.

@@ -1,9 +1,9 @@
 /// Batch normalisation in training, the ReLU behind it and 2x2 maximum pooling, forward and backward.
 /// Three kernels each way; the moments, and what puts chunks together, are batch_norm.cu's. The others walk
-/// over windows: four packs of x for one of y and of winners. x is read twice and y and winners are written
-/// forward; x, y_grad and winners are read twice and x_grad is written backward. What lies between the
-/// normalisation and the pooling never reaches memory.
-/// v1 per channel fixed-order tree over chunks of windows (kernels/columns.cuh)
+/// over windows: four packs of x for one of y and of winners. x is read twice (once, by one kernel, where its
+/// statistics are given) and y and winners are written forward; x, y_grad and winners are read twice and
+/// x_grad is written backward. What lies between the normalisation and the pooling never reaches memory. v1
+/// per channel fixed-order tree over chunks of windows (kernels/columns.cuh)
 #include "kernels/batch_norm_pool.h"
 
 #include <limits>

@@ -152,14 +152,19 @@ void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
   });
 }
 
+template <class T>
+bool wants_no_statistics(const Conv2dForwardArgs<T>& args) {
+  return args.statistics.mean.data == nullptr;
+}
+
 bool wants_tf32(const Conv2dForwardArgs<float>& args) { return args.math == MathMode::kTf32; }
 
 constexpr std::array<KernelVersion<Conv2dForwardArgs<float>>, 3> kFloatVersions{
-    {{"conv2d_forward_v1", nullptr, launch_v1<float>},
+    {{"conv2d_forward_v1", wants_no_statistics<float>, launch_v1<float>},
      {"conv2d_forward_v2", nullptr, launch_tiled<float, Unit::kFfma>},
      {"conv2d_forward_v3", wants_tf32, launch_tiled<float, Unit::kTensorCore>}}};
 constexpr std::array<KernelVersion<Conv2dForwardArgs<Bf16>>, 2> kBf16Versions{
-    {{"conv2d_forward_v1", nullptr, launch_v1<Bf16>},
+    {{"conv2d_forward_v1", wants_no_statistics<Bf16>, launch_v1<Bf16>},
      {"conv2d_forward_v3", nullptr, launch_tiled<Bf16, Unit::kTensorCore>}}};
 
 }  // namespace

@@ -2,9 +2,9 @@
 /// Moments of the columns of a tile of a product, while the block still has it in registers: what batch
 /// normalisation would else read the whole product for.
 ///
-/// Accuracy, u = 2⁻²⁴: the mean of a warp's rows is a sum of at most kRowsOfLane + 3 additions, so it is
-/// wrong by at most (kRowsOfLane + 3)·u·max|x| with x what is stored, rounded to its type; deviations are
-/// taken from that mean, which leaves the square of its error, nothing beside their sum. Warps merge as in
+/// Accuracy, u = 2⁻²⁴: the mean of a warp's rows is a sum of at most kRowsOfLane + 3 additions, times a
+/// rounded 1/rows, so it is wrong by at most e = (kRowsOfLane + 5)·u·max|x| with x what is stored, rounded to
+/// its type; deviations are taken from that mean, which adds rows·e² to their squares. Warps merge as in
 /// kernels/moments.cuh.
 
 #include <cstdint>

@@ -5,12 +5,14 @@
 folder=$1 results=$2/$3.$5 program=$3 parts=$4 part=$5 filter=$6
 export GTEST_TOTAL_SHARDS="$parts" GTEST_SHARD_INDEX="$part"
 status=0
-timeout 1200 "$folder/$program" --gtest_filter="$filter" --gtest_output="xml:$results.xml" >"$results.log" 2>&1 ||
+timeout -k 10 1200 "$folder/$program" --gtest_filter="$filter" --gtest_output="xml:$results.xml" >"$results.log" 2>&1 ||
   status=$?
 
 # Of the report, which is complete or absent, an attribute of all tests. usage: attribute NAME
 attribute() { sed -nE "s/^<testsuites .*$1=\"([0-9.]+)\".*/\1/p" "$results.xml" 2>/dev/null; }
 tests=$(attribute tests)
+# Whether a program ended in the middle of its tests, or a filter has selected none: neither proves anything.
+[ "${tests:-0}" -gt 0 ] || [ $status != 0 ] || status=1
 failed=$(attribute failures)
 skipped=$(grep -c 'result="skipped"' "$results.xml" 2>/dev/null)
 # What has crashed, or whose suite could not be set up, has failed at least once.

@@ -228,6 +228,7 @@ void DenseBlock::Layer::visit(const std::string& prefix, const ParameterVisitor&
 }
 
 DenseBlock::DenseBlock(const Options& options) : options_(options) {
+  require<Error>(options.layers >= 1, "a dense block of {} layers; expected one or more", options.layers);
   for (int i = 0; i < options.layers; ++i)
     layers_.push_back(std::make_unique<Layer>(options, options.in_channels + i * options.growth,
                                               fmt::format("denselayer{}", i + 1)));

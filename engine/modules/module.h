@@ -86,6 +86,7 @@ class Pass {
   }
   /// Lets the next layer know the batch statistics of what it is given, `x`.
   void announce(const Tensor& x, BatchStatistics statistics) {
+    require<Error>(!statistics_.mean, "nobody has taken the statistics that the layer before has announced");
     announced_ = x.raw();
     statistics_ = std::move(statistics);
   }
@@ -94,8 +95,8 @@ class Pass {
     return announced_ == x.raw() ? std::exchange(statistics_, {}) : BatchStatistics{};
   }
 
-  /// Whether backward has taken everything that forward saved.
-  bool is_empty() const { return saved_.empty() && specs_.empty(); }
+  /// Whether backward has taken everything that forward saved, and the layers what was announced.
+  bool is_empty() const { return saved_.empty() && specs_.empty() && !statistics_.mean; }
 
   /// From here on shows `observer`, which must outlive the pass, what the layers give.
   void observe_with(LayerObserver& observer) { observer_ = &observer; }

@@ -1,6 +1,5 @@
 #include "engine/backends/device/batch_norm.h"
 
-#include "engine/backends/device/batch_norm.h"
 #include "engine/backends/device/device_backend.h"
 
 namespace gnc {

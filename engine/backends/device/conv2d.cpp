@@ -98,10 +98,7 @@ void execute(DeviceBackend& device, const Conv2dForward& op) {
                                  device.stream());
     });
   };
-  if (!device.run_in_library(op, own))
-    own();
-  else if (op.mean)
-    execute(device, statistics_of(op));
+  if (!device.run_in_library(op, own)) own();
 }
 
 void execute(DeviceBackend& device, const Conv2dBackwardInput& op) {

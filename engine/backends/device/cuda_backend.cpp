@@ -24,7 +24,9 @@ std::string description(const Conv2dGeometry& geometry, const ConstTensor& x, co
                      x.shape().with_runs(1).to_string(), weights.shape().with_runs(1).to_string(),
                      geometry.stride, geometry.padding);
 }
-std::string describe(const Conv2dForward& op) { return description(op.geometry, op.x, op.weights, op.kName); }
+std::string describe(const Conv2dForward& op) {
+  return description(op.geometry, op.x, op.weights, op.kName) + (op.mean ? ", statistics" : "");
+}
 std::string describe(const Conv2dBackwardInput& op) {
   return description(op.geometry, op.x_grad, op.weights, op.kName) +
          (op.x_grad_mode == GradientMode::kAccumulate ? ", added" : "");
@@ -52,6 +54,13 @@ class KeptGradient {
   Tensor gradient_;
   DeviceTensor copy_;
 };
+
+/// What cuDNN leaves to do of an op: nothing, or a forward pass's statistics.
+template <class Op>
+void complete(DeviceBackend&, const Op&) {}
+void complete(DeviceBackend& device, const Conv2dForward& op) {
+  if (op.mean) execute(device, statistics_of(op));
+}
 
 class CudaBackend final : public DeviceBackend {
  public:
@@ -154,6 +163,7 @@ bool CudaBackend::convolve(const Op& op, const std::function<void()>& own) {
   }
   // Operands may be aligned otherwise than when the choice was made; that does not depend on runs.
   obstacle_ = found->second.is_cudnn ? cudnn_->run(op) : found->second.reason;
+  if (obstacle_.empty()) complete(*this, op);
   return obstacle_.empty();
 }
 
@@ -163,7 +173,10 @@ CudaBackend::Choice CudaBackend::choose(const Op& op, const std::function<void()
   if (!obstacle.empty()) return {.is_cudnn = false, .reason = "cuDNN has " + obstacle};
   if (convolution_ == Convolution::kCudnn) return {.is_cudnn = true, .reason = "--conv cudnn"};
   CudaStopwatch stopwatch(stream());
-  const float cudnn_ms = stopwatch.shortest([&] { cudnn_->run(op); });
+  const float cudnn_ms = stopwatch.shortest([&] {
+    cudnn_->run(op);
+    complete(*this, op);
+  });
   const float own_ms = stopwatch.shortest(own);
   return {.is_cudnn = cudnn_ms < own_ms,
           .reason = fmt::format("own {:.4f} ms, cuDNN {:.4f} ms", own_ms, cudnn_ms)};
