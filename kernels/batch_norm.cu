@@ -320,12 +320,13 @@ void batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks&
 
 template <class T>
 void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream) {
-  constexpr int kPack = kPackSize<T>;
-  const bool is_packed =
-      holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
-      holds_packs<kPack>(args.y, {args.y_run_stride}) &&
-      holds_packs<kPack>(args.addend, {args.addend_run_stride});
-  is_packed ? forward<kPack>(args, stream) : forward<1>(args, stream);
+  with_widest_packs<T>(
+      [&](auto size) {
+        return holds_packs<size()>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
+               holds_packs<size()>(args.y, {args.y_run_stride}) &&
+               holds_packs<size()>(args.addend, {args.addend_run_stride});
+      },
+      [&](auto size) { forward<size()>(args, stream); });
 }
 
 template <class T>

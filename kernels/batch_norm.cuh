@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/batch_norm.h"
 #include "kernels/columns.cuh"
@@ -169,6 +170,19 @@ __device__ BatchGradientSums<N> gradient_sums_of_chunks(const FinishShare& share
   return {sums_over_chunks<N>(share, chunks, [&](int chunk, int i) { return partial_of(chunk, i); }),
           sums_over_chunks<N>(share, chunks,
                               [&](int chunk, int i) { return partial_of(chunk, chunks.channels + i); })};
+}
+
+/// Calls `launch_with(size)`, `size` being std::integral_constant, with the widest packs that the images
+/// hold: of 16 bytes, of 8, or single elements. A layer of growth 12 adds slices that begin at multiples of
+/// 12 channels, which are no packs of eight.
+template <class T, class Holds, class Launch>
+void with_widest_packs(const Holds& holds, const Launch& launch_with) {
+  constexpr int kWide = kPackSize<T>, kNarrow = 4;
+  if (holds(std::integral_constant<int, kWide>{})) return launch_with(std::integral_constant<int, kWide>{});
+  if constexpr (kNarrow < kWide)
+    if (holds(std::integral_constant<int, kNarrow>{}))
+      return launch_with(std::integral_constant<int, kNarrow>{});
+  launch_with(std::integral_constant<int, 1>{});
 }
 
 /// The first two kernels of batch_norm_forward: mean, invstd and the running statistics. y is left alone.

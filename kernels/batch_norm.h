@@ -39,7 +39,7 @@ struct BatchNormForwardArgs {
   float* mean;              ///< of this batch, for the backward pass
   float* invstd;            ///< likewise
   T* y;                     ///< not x; may be the addend
-  float* workspace;         ///< batch_norm_workspace()
+  float* workspace;         ///< batch_norm_workspace(); not used where the statistics are given
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
   std::int64_t scale_run_stride;

@@ -1,7 +1,7 @@
 /// Batch normalisation of channels that several layers normalise, as those of a dense block: every layer has
 /// its scale and shift, the mean and variance of a channel are the same for all. Statistics read x once and
-/// are made once a channel; a layer's forward pass reads x and writes y; its backward pass reads x and y_grad
-/// once and adds to x_grad, where batch_norm_backward goes over its images twice: of
+/// are made once a channel; a layer's forward pass is batch_norm_forward's; its backward pass reads x and
+/// y_grad once and adds to x_grad, where batch_norm_backward goes over its images twice: of
 ///   x_grad = slope·(g − mean_grad − (x − mean)·tilt)
 /// only slope·g is known before the sums are. The rest is the same affine map of x for all layers but for two
 /// coefficients a channel: they add up until somebody needs the gradient, and one more pass subtracts them.
@@ -10,8 +10,6 @@
 /// together in the order of the chunks, told by a ticket. v1 per channel fixed-order tree over chunks of rows
 /// (kernels/columns.cuh)
 #include "kernels/batch_norm_shared.h"
-
-#include <type_traits>
 
 #include "kernels/batch_norm.cuh"
 #include "kernels/columns.cuh"
@@ -52,15 +50,6 @@ __global__ void __launch_bounds__(kColumnThreads)
     args.invstd[run * args.invstd_run_stride + channel] =
         static_cast<float>(1 / sqrt(variance + double{args.epsilon}));
   }
-}
-
-template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_shared_forward_v1(BatchNormSharedForwardArgs<T> args, RowChunks chunks) {
-  const ColumnShare share = share_of_thread<N>(chunks);
-  if (!share.is_inside) return;
-  update_running_statistics<N>(args, share);
-  apply(args, share, chunks.channels, affine_of_batch<N>(args, blockIdx.y, share.channel));
 }
 
 /// The gradients of scale and shift of the thread's channels, and what is deferred of theirs.
@@ -152,19 +141,6 @@ __global__ void __launch_bounds__(kColumnThreads)
   });
 }
 
-/// Calls `launch_with(size)`, `size` being std::integral_constant, with the widest packs that the images
-/// hold: of 16 bytes, of 8, or single elements. A layer of growth 12 adds slices that begin at multiples of
-/// 12 channels, which are no packs of eight.
-template <class T, class Holds, class Launch>
-void with_widest_packs(const Holds& holds, const Launch& launch_with) {
-  constexpr int kWide = kPackSize<T>, kNarrow = 4;
-  if (holds(std::integral_constant<int, kWide>{})) return launch_with(std::integral_constant<int, kWide>{});
-  if constexpr (kNarrow < kWide)
-    if (holds(std::integral_constant<int, kNarrow>{}))
-      return launch_with(std::integral_constant<int, kNarrow>{});
-  launch_with(std::integral_constant<int, 1>{});
-}
-
 }  // namespace
 
 int batch_norm_shared_tickets(const BatchNormExtents& extents) {
@@ -181,20 +157,6 @@ void batch_norm_statistics_shared(const BatchNormStatisticsArgs<T>& args, Stream
       [&](auto size) {
         launch(columns_shape<size()>(chunks, args.extents.runs, stream),
                batch_norm_statistics_shared_v1<size(), T>, args, chunks);
-      });
-}
-
-template <class T>
-void batch_norm_shared_forward(const BatchNormSharedForwardArgs<T>& args, Stream stream) {
-  const RowChunks chunks = chunks_of(args.extents);
-  with_widest_packs<T>(
-      [&](auto size) {
-        return holds_packs<size()>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels}) &&
-               holds_packs<size()>(args.y, {args.y_run_stride});
-      },
-      [&](auto size) {
-        launch(columns_shape<size()>(chunks, args.extents.runs, stream),
-               batch_norm_shared_forward_v1<size(), T>, args, chunks);
       });
 }
 
@@ -229,8 +191,6 @@ void batch_norm_shared_finish(const BatchNormSharedFinishArgs<T>& args, Stream s
 
 template void batch_norm_statistics_shared(const BatchNormStatisticsArgs<float>&, Stream);
 template void batch_norm_statistics_shared(const BatchNormStatisticsArgs<Bf16>&, Stream);
-template void batch_norm_shared_forward(const BatchNormSharedForwardArgs<float>&, Stream);
-template void batch_norm_shared_forward(const BatchNormSharedForwardArgs<Bf16>&, Stream);
 template void batch_norm_shared_backward(const BatchNormSharedBackwardArgs<float>&, Stream);
 template void batch_norm_shared_backward(const BatchNormSharedBackwardArgs<Bf16>&, Stream);
 template void batch_norm_shared_finish(const BatchNormSharedFinishArgs<float>&, Stream);

@@ -39,37 +39,6 @@ template <class T>
 void batch_norm_statistics_shared(const BatchNormStatisticsArgs<T>& args, Stream stream);
 
 template <class T>
-struct BatchNormSharedForwardArgs {
-  const T* x;
-  const float* scale;
-  const float* shift;
-  const float* mean;
-  const float* variance;
-  const float* invstd;
-  float* running_mean;      ///< updated
-  float* running_variance;  ///< updated
-  T* y;                     ///< not x
-  std::int64_t x_run_stride;
-  std::int64_t x_pitch;
-  std::int64_t scale_run_stride;
-  std::int64_t shift_run_stride;
-  std::int64_t mean_run_stride;
-  std::int64_t variance_run_stride;
-  std::int64_t invstd_run_stride;
-  std::int64_t running_mean_run_stride;
-  std::int64_t running_variance_run_stride;
-  std::int64_t y_run_stride;
-  BatchNormExtents extents;
-  float momentum;  ///< weight of this batch in the running statistics
-  Activation activation;
-};
-
-/// The y of batch_norm_apply, to the bit; the running statistics move as in batch_norm_forward. Queues one
-/// kernel; throws LaunchError.
-template <class T>
-void batch_norm_shared_forward(const BatchNormSharedForwardArgs<T>& args, Stream stream);
-
-template <class T>
 struct BatchNormSharedBackwardArgs {
   const T* x;
   const float* scale;

@@ -55,11 +55,7 @@ void execute(CountingBackend& backend, const Gemm& op) {
                  .flops = 2.0 * elements(op.c.shape()) * terms});
 }
 
-/// A layer that normalises by statistics which others have a part in; these are not a layer.
-void execute(CountingBackend& backend, const BatchNormSharedForward& op) {
-  backend.count(
-      {.name = BatchNormForward::kName, .parameter = op.scale.raw(), .output = op.y.spec(), .flops = 0});
-}
+/// Statistics, for the normalisations of several layers, are not a layer.
 void execute(CountingBackend&, const BatchNormStatistics&) {}
 
 /// Any other op counts by what it writes; those of the backward pass write gradients, which are no layer.

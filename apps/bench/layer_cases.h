@@ -106,9 +106,6 @@ inline tests::BatchNormSharedCase case_of(const BatchNormSharedBackward& op) {
 inline tests::BatchNormSharedCase case_of(const BatchNormSharedFinish& op) {
   return {.x = op.x.shape(), .slice = slice_of(op.x, true)};
 }
-inline tests::BatchNormSharedCase case_of(const BatchNormSharedForward& op) {
-  return {.x = op.x.shape(), .activation = op.activation, .slice = slice_of(op.x, false)};
-}
 inline tests::BatchNormSharedCase case_of(const BatchNormStatistics& op) {
   return {.x = op.x.shape(), .slice = slice_of(op.x, true)};
 }

@@ -111,16 +111,16 @@ LeasedTensor DenseBlock::Layer::normalize(const Tensor& before, const BatchStati
                                           .activation = Activation::kRelu});
     return y;
   }
-  pass.backend().run(BatchNormSharedForward{.x = before,
-                                            .scale = first_norm_.scale().value,
-                                            .shift = first_norm_.shift().value,
-                                            .mean = part_of(statistics.mean, 0, in_channels_),
-                                            .variance = part_of(statistics.variance, 0, in_channels_),
-                                            .invstd = part_of(statistics.invstd, 0, in_channels_),
-                                            .running_mean = first_norm_.running_mean().value,
-                                            .running_variance = first_norm_.running_variance().value,
-                                            .y = y.tensor(),
-                                            .activation = Activation::kRelu});
+  pass.backend().run(BatchNormForward{.x = before,
+                                      .scale = first_norm_.scale().value,
+                                      .shift = first_norm_.shift().value,
+                                      .running_mean = first_norm_.running_mean().value,
+                                      .running_variance = first_norm_.running_variance().value,
+                                      .mean = part_of(statistics.mean, 0, in_channels_),
+                                      .invstd = part_of(statistics.invstd, 0, in_channels_),
+                                      .variance = part_of(statistics.variance, 0, in_channels_),
+                                      .y = y.tensor(),
+                                      .activation = Activation::kRelu});
   return y;
 }
 

@@ -32,11 +32,11 @@ struct OpList {
 using AllOps =
     OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
            BatchNormForward, BatchNormInference, BatchNormInferenceBackward, BatchNormMaxPoolBackward,
-           BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish, BatchNormSharedForward,
-           BatchNormStatistics, BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput,
-           Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent, CrossEntropy,
-           FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, LogOddsGradient, MaxPoolBackward,
-           MaxPoolForward, NearestBoundary, NormalizeRowsBackward, NormalizeRowsForward, ProjectedStep,
-           ReluBackward, ReluForward, SgdStep, SquaredError, SubsampleBackward, SubsampleForward, UfmDescent>;
+           BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish, BatchNormStatistics,
+           BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward,
+           ConvertLayout, CorrelationDescent, CrossEntropy, FixedClassifierLoss, FocalLoss, GaussianChannel,
+           Gemm, LogOddsGradient, MaxPoolBackward, MaxPoolForward, NearestBoundary, NormalizeRowsBackward,
+           NormalizeRowsForward, ProjectedStep, ReluBackward, ReluForward, SgdStep, SquaredError,
+           SubsampleBackward, SubsampleForward, UfmDescent>;
 
 }  // namespace gnc

@@ -12,21 +12,6 @@ void BatchNormStatistics::check() const {
     check_written(kName, written);
 }
 
-void BatchNormSharedForward::check() const {
-  check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y", y}},
-                   {{"scale", scale},
-                    {"shift", shift},
-                    {"mean", mean},
-                    {"variance", variance},
-                    {"invstd", invstd},
-                    {"running_mean", running_mean},
-                    {"running_variance", running_variance}});
-  for (const Operand& written : {Operand{"y", y}, Operand{"running_mean", running_mean},
-                                 Operand{"running_variance", running_variance}})
-    check_written(kName, written);
-  require<ShapeError>(x.raw() != y.raw(), "{}: y must not be x, the backward pass needs x", kName);
-}
-
 void BatchNormSharedBackward::check() const {
   check_batch_norm(kName, {{"x", x, Slices::kTaken}, {"y_grad", y_grad}, {"x_grad", x_grad, Slices::kTaken}},
                    {{"scale", scale},

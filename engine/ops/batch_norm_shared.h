@@ -24,26 +24,7 @@ struct BatchNormStatistics {
   void check() const;
 };
 
-/// One of them: y = act(scale·(x−mean)·invstd + shift), to the bit that of BatchNormApply, and
-///   running ← (1−momentum)·running + momentum·batch, with the variance times m/(m−1) (as it is for m = 1).
-/// x, y [N,C,H,W]; all others [C]. y may not be x.
-struct BatchNormSharedForward {
-  ConstTensor x;
-  ConstTensor scale;
-  ConstTensor shift;
-  ConstTensor mean;
-  ConstTensor variance;
-  ConstTensor invstd;
-  Tensor running_mean;
-  Tensor running_variance;
-  Tensor y;
-  float momentum = 0.1F;
-  Activation activation = Activation::kNone;
-  static constexpr std::string_view kName = "BatchNormSharedForward";
-  void check() const;
-};
-
-/// Backward of BatchNormSharedForward. BatchNormBackward's gradient of x,
+/// Backward of a BatchNormForward with these statistics given. BatchNormBackward's gradient of x,
 ///   slope·(g − shift_grad/m − x̂·scale_grad/m)  with slope = scale·invstd, g and x̂ as there,
 /// takes sums over the batch that are known only behind a pass over x and y_grad. Here that pass adds what is
 /// known before, and leaves the rest, an affine map of x, as two numbers a channel, which are overwritten or

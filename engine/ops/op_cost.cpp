@@ -159,12 +159,6 @@ OpCost cost_of(const BatchNormSharedFinish& op) {
               {op.mean, op.deferred_mean, op.deferred_tilt});
 }
 
-OpCost cost_of(const BatchNormSharedForward& op) {
-  return cost(4 * elements(op.x), {op.x, op.y},
-              {op.scale, op.shift, op.mean, op.variance, op.invstd, op.running_mean, op.running_mean,
-               op.running_variance, op.running_variance});
-}
-
 OpCost cost_of(const BatchNormStatistics& op) {
   return cost(4 * elements(op.x), {op.x}, {op.mean, op.variance, op.invstd});
 }

@@ -32,7 +32,6 @@ OpCost cost_of(const BatchNormMaxPoolBackward& op);
 OpCost cost_of(const BatchNormMaxPoolForward& op);
 OpCost cost_of(const BatchNormSharedBackward& op);
 OpCost cost_of(const BatchNormSharedFinish& op);
-OpCost cost_of(const BatchNormSharedForward& op);
 OpCost cost_of(const BatchNormStatistics& op);
 OpCost cost_of(const BiasBackward& op);
 OpCost cost_of(const BiasForward& op);

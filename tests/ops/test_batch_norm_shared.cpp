@@ -62,16 +62,16 @@ TEST(BatchNormShared, Forward_Gives_The_Bits_Of_A_Normalisation_Of_Its_Own) {
                                .invstd = invstd,
                                .y = own.y,
                                .activation = Activation::kRelu});
-    bench.run(BatchNormSharedForward{.x = batch.x,
-                                     .scale = shared.scale,
-                                     .shift = shared.shift,
-                                     .mean = batch.mean,
-                                     .variance = batch.variance,
-                                     .invstd = batch.invstd,
-                                     .running_mean = shared.running_mean,
-                                     .running_variance = shared.running_variance,
-                                     .y = shared.y,
-                                     .activation = Activation::kRelu});
+    bench.run(BatchNormForward{.x = batch.x,
+                               .scale = shared.scale,
+                               .shift = shared.shift,
+                               .running_mean = shared.running_mean,
+                               .running_variance = shared.running_variance,
+                               .mean = batch.mean,
+                               .invstd = batch.invstd,
+                               .variance = batch.variance,
+                               .y = shared.y,
+                               .activation = Activation::kRelu});
     EXPECT_EQ(bench.values(batch.mean), bench.values(mean));
     EXPECT_EQ(bench.values(batch.invstd), bench.values(invstd));
     EXPECT_EQ(bench.values(shared.y), bench.values(own.y));
@@ -214,17 +214,17 @@ TEST(BatchNormShared, Refuses_To_Write_Over_What_It_Reads) {
   const Consumer consumer(bench, "a");
   expect_error<ShapeError>(
       [&] {
-        bench.run(BatchNormSharedForward{.x = batch.x,
-                                         .scale = consumer.scale,
-                                         .shift = consumer.shift,
-                                         .mean = batch.mean,
-                                         .variance = batch.variance,
-                                         .invstd = batch.invstd,
-                                         .running_mean = consumer.running_mean,
-                                         .running_variance = consumer.running_variance,
-                                         .y = batch.x});
+        bench.run(BatchNormForward{.x = batch.x,
+                                   .scale = consumer.scale,
+                                   .shift = consumer.shift,
+                                   .running_mean = consumer.running_mean,
+                                   .running_variance = consumer.running_variance,
+                                   .mean = batch.mean,
+                                   .invstd = batch.invstd,
+                                   .variance = batch.variance,
+                                   .y = batch.x});
       },
-      {"BatchNormSharedForward", "y must not be x"});
+      {"BatchNormForward", "y must not be x"});
   expect_error<ShapeError>(
       [&] {
         bench.run(BatchNormSharedBackward{.x = batch.x,

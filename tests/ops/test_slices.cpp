@@ -33,7 +33,6 @@ const std::set<std::pair<std::string_view, std::string_view>> kTaken = {
     {"BatchNormSharedBackward", "x_grad"},
     {"BatchNormSharedFinish", "x"},
     {"BatchNormSharedFinish", "x_grad"},
-    {"BatchNormSharedForward", "x"},
     {"BatchNormStatistics", "x"},
     {"Conv2dBackwardInput", "y_grad"},
     {"Conv2dBackwardWeights", "y_grad"},

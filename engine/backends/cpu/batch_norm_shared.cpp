@@ -86,27 +86,6 @@ void execute(CpuBackend& cpu, const BatchNormStatistics& op) {
   }
 }
 
-void execute(CpuBackend& cpu, const BatchNormSharedForward& op) {
-  require_images(op.kName, op.x);
-  execute(cpu, BatchNormApply{.x = op.x,
-                              .scale = op.scale,
-                              .shift = op.shift,
-                              .mean = op.mean,
-                              .invstd = op.invstd,
-                              .y = op.y,
-                              .activation = op.activation});
-  const Extents extents = cpu::extents_of(op.x.shape());
-  const double size = static_cast<double>(extents.rows);
-  for (int run = 0; run < op.x.runs(); ++run) {
-    const float *mean = op.mean.data<float>(run), *variance = op.variance.data<float>(run);
-    const cpu::RunningStatistics running{.mean = op.running_mean.data<float>(run),
-                                         .variance = op.running_variance.data<float>(run),
-                                         .momentum = double{op.momentum}};
-    for (std::int64_t c = 0; c < extents.channels; ++c)
-      running.move(c, double{mean[c]}, double{variance[c]} * (size / std::max(size - 1.0, 1.0)));
-  }
-}
-
 void execute(CpuBackend& cpu, const BatchNormSharedBackward& op) {
   require_images(op.kName, op.x);
   const Extents extents = cpu::extents_of(op.x.shape());

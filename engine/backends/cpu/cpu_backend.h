@@ -27,7 +27,6 @@ void execute(CpuBackend& cpu, const BatchNormMaxPoolBackward& op);
 void execute(CpuBackend& cpu, const BatchNormMaxPoolForward& op);
 void execute(CpuBackend& cpu, const BatchNormSharedBackward& op);
 void execute(CpuBackend& cpu, const BatchNormSharedFinish& op);
-void execute(CpuBackend& cpu, const BatchNormSharedForward& op);
 void execute(CpuBackend& cpu, const BatchNormStatistics& op);
 void execute(CpuBackend& cpu, const BiasBackward& op);
 void execute(CpuBackend& cpu, const BiasForward& op);

@@ -10,7 +10,7 @@ void execute(DeviceBackend& device, const BatchNormForward& op) {
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    auto args = forward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)));
+    auto args = forward_args<T>(device, op, extents);
     args.addend = pointer<T>(op.addend);
     args.addend_run_stride = op.addend.run_stride();
     kernels::batch_norm_forward(args, device.stream());

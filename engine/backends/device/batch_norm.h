@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "engine/backends/device/device_backend.h"
 #include "engine/backends/device/support.h"
 #include "engine/ops/batch_norm.h"
 #include "kernels/batch_norm.h"
@@ -22,10 +23,11 @@ inline kernels::BatchNormExtents extents_of(std::string_view op, const ConstTens
   return {.rows = shape.elements() / shape[1], .channels = shape[1], .runs = x.runs()};
 }
 
-/// Of an op that has these operands; no addend.
+/// Of an op that has these operands; no addend. Given statistics need no workspace.
 template <class T, class Op>
-kernels::BatchNormForwardArgs<T> forward_args(const Op& op, const kernels::BatchNormExtents& extents,
-                                              void* workspace) {
+kernels::BatchNormForwardArgs<T> forward_args(DeviceBackend& device, const Op& op,
+                                              const kernels::BatchNormExtents& extents) {
+  void* const workspace = op.variance ? nullptr : device.workspace(kernels::batch_norm_workspace(extents));
   return {.x = pointer<T>(op.x),
           .scale = pointer<float>(op.scale),
           .shift = pointer<float>(op.shift),

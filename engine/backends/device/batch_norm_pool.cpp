@@ -26,12 +26,11 @@ void execute(DeviceBackend& device, const BatchNormMaxPoolForward& op) {
   const kernels::PoolWindows windows = windows_of(op.kName, op.x, "y", op.y);
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    kernels::batch_norm_max_pool_forward<T>(
-        {.norm = forward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents))),
-         .windows = windows,
-         .winner = pointer<std::uint8_t>(op.winner),
-         .winner_run_stride = op.winner.run_stride()},
-        device.stream());
+    kernels::batch_norm_max_pool_forward<T>({.norm = forward_args<T>(device, op, extents),
+                                             .windows = windows,
+                                             .winner = pointer<std::uint8_t>(op.winner),
+                                             .winner_run_stride = op.winner.run_stride()},
+                                            device.stream());
   });
 }
 

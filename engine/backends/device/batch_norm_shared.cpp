@@ -30,37 +30,6 @@ void execute(DeviceBackend& device, const BatchNormStatistics& op) {
   });
 }
 
-void execute(DeviceBackend& device, const BatchNormSharedForward& op) {
-  require_dtype(op.kName, "scale", op.scale, DType::kF32);
-  const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
-  with_image_type(op.kName, op.x, [&](auto zero) {
-    using T = decltype(zero);
-    kernels::batch_norm_shared_forward<T>({.x = pointer<T>(op.x),
-                                           .scale = pointer<float>(op.scale),
-                                           .shift = pointer<float>(op.shift),
-                                           .mean = pointer<float>(op.mean),
-                                           .variance = pointer<float>(op.variance),
-                                           .invstd = pointer<float>(op.invstd),
-                                           .running_mean = pointer<float>(op.running_mean),
-                                           .running_variance = pointer<float>(op.running_variance),
-                                           .y = pointer<T>(op.y),
-                                           .x_run_stride = op.x.run_stride(),
-                                           .x_pitch = op.x.pixel_pitch(),
-                                           .scale_run_stride = op.scale.run_stride(),
-                                           .shift_run_stride = op.shift.run_stride(),
-                                           .mean_run_stride = op.mean.run_stride(),
-                                           .variance_run_stride = op.variance.run_stride(),
-                                           .invstd_run_stride = op.invstd.run_stride(),
-                                           .running_mean_run_stride = op.running_mean.run_stride(),
-                                           .running_variance_run_stride = op.running_variance.run_stride(),
-                                           .y_run_stride = op.y.run_stride(),
-                                           .extents = extents,
-                                           .momentum = op.momentum,
-                                           .activation = activation_of(op.activation)},
-                                          device.stream());
-  });
-}
-
 void execute(DeviceBackend& device, const BatchNormSharedBackward& op) {
   require_dtype(op.kName, "scale", op.scale, DType::kF32);
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);

@@ -28,7 +28,6 @@ void execute(DeviceBackend& device, const BatchNormMaxPoolBackward& op);
 void execute(DeviceBackend& device, const BatchNormMaxPoolForward& op);
 void execute(DeviceBackend& device, const BatchNormSharedBackward& op);
 void execute(DeviceBackend& device, const BatchNormSharedFinish& op);
-void execute(DeviceBackend& device, const BatchNormSharedForward& op);
 void execute(DeviceBackend& device, const BatchNormStatistics& op);
 void execute(DeviceBackend& device, const BiasBackward& op);
 void execute(DeviceBackend& device, const BiasForward& op);

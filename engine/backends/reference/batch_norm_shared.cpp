@@ -33,28 +33,6 @@ void execute(ReferenceBackend&, const BatchNormStatistics& op) {
   }
 }
 
-void execute(ReferenceBackend& backend, const BatchNormSharedForward& op) {
-  execute(backend, BatchNormApply{.x = op.x,
-                                  .scale = op.scale,
-                                  .shift = op.shift,
-                                  .mean = op.mean,
-                                  .invstd = op.invstd,
-                                  .y = op.y,
-                                  .activation = op.activation});
-  const double count = elements_per_channel(op.x.shape()), momentum = op.momentum;
-  for (int run = 0; run < op.y.runs(); ++run) {
-    const LogicalArray mean(op.mean, run), variance(op.variance, run);
-    LogicalArray running_mean(op.running_mean, run), running_variance(op.running_variance, run);
-    for (int c = 0; c < op.x.shape()[1]; ++c) {
-      const double unbiased = count > 1 ? variance(c) * count / (count - 1) : variance(c);
-      running_mean(c) = (1 - momentum) * running_mean(c) + momentum * mean(c);
-      running_variance(c) = (1 - momentum) * running_variance(c) + momentum * unbiased;
-    }
-    running_mean.store(op.running_mean, run);
-    running_variance.store(op.running_variance, run);
-  }
-}
-
 void execute(ReferenceBackend&, const BatchNormSharedBackward& op) {
   const Shape& shape = op.x.shape();
   const double count = elements_per_channel(shape);

@@ -32,7 +32,6 @@ void execute(ReferenceBackend&, const BatchNormMaxPoolBackward& op);
 void execute(ReferenceBackend&, const BatchNormMaxPoolForward& op);
 void execute(ReferenceBackend&, const BatchNormSharedBackward& op);
 void execute(ReferenceBackend&, const BatchNormSharedFinish& op);
-void execute(ReferenceBackend&, const BatchNormSharedForward& op);
 void execute(ReferenceBackend&, const BatchNormStatistics& op);
 void execute(ReferenceBackend&, const BiasBackward& op);
 void execute(ReferenceBackend&, const BiasForward& op);

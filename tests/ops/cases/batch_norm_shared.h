@@ -115,68 +115,6 @@ struct OpCases<BatchNormStatistics> {
 };
 
 template <>
-struct OpCases<BatchNormSharedForward> {
-  using Case = BatchNormSharedCase;
-  using Batch = BatchNormBatch;
-
-  static std::span<const Case> cases() {
-    constexpr Activation kRelu = Activation::kRelu;
-    static const std::vector<Case> table = {
-        {.x = {1, 1, 1, 1}},  // takes the biased variance
-        {.x = {7, 3}},
-        {.x = {2, 3, 5, 7}, .activation = kRelu},
-        {.x = {3, 19, 3, 5}, .slice = SliceOf{31, 5}},
-        {.x = {2, 24, 4, 4}, .activation = kRelu, .slice = SliceOf{40, 8}},
-        {.x = {2, 12, 4, 4}, .activation = kRelu, .slice = SliceOf{36, 12}},
-        {.x = {7, 72, 3, 3}, .activation = kRelu},
-        {.x = {3, 19, 28, 28}, .activation = kRelu, .mean_ratio = 10}};
-    return table;
-  }
-  static std::span<const Case> benchmarks() {
-    static const std::vector<Case> table = Case::of_a_dense_block();
-    return table;
-  }
-  static std::string name(const Case& c) { return Case::name(c); }
-
-  static Operands make_inputs(const Case& c, const Draw& draw) {
-    Operands operands = OpCases<BatchNormApply>::make_inputs(c.norm(), draw);
-    const Shape channels{c.x[1]};
-    operands.list.push_back({.name = "variance", .values = draw.uniform("variance", channels, 0.25, 4)});
-    operands.list.push_back({.name = "running_mean",
-                             .values = draw.uniform("running_mean", channels),
-                             .access = Access::kUpdate});
-    operands.list.push_back({.name = "running_variance",
-                             .values = draw.uniform("running_variance", channels, 0.25, 4),
-                             .access = Access::kUpdate});
-    return operands;
-  }
-
-  static BatchNormSharedForward bind(const Case& c, const PlacedOperands& operands) {
-    return {.x = operands["x"],
-            .scale = operands["scale"],
-            .shift = operands["shift"],
-            .mean = operands["mean"],
-            .variance = operands["variance"],
-            .invstd = operands["invstd"],
-            .running_mean = operands["running_mean"],
-            .running_variance = operands["running_variance"],
-            .y = operands["y"],
-            .momentum = 0.1F,
-            .activation = c.activation};
-  }
-
-  /// Running statistics are averages with weights 0.9 and 0.1: three roundings, and one of m/(m−1). All means
-  /// are at most 1; both variances are positive.
-  static Tolerance tolerance(const Case& c, std::string_view output) {
-    if (output == "running_mean") return {.absolute = 3 * kUnitRoundoff};
-    if (output == "running_variance") return {.relative = 5 * kUnitRoundoff};
-    return OpCases<BatchNormApply>::tolerance(c.norm(), output);
-  }
-
-  static double flops(const Case& c) { return OpCases<BatchNormApply>::flops(c.norm()); }
-};
-
-template <>
 struct OpCases<BatchNormSharedBackward> {
   using Case = BatchNormSharedCase;
   using Batch = BatchNormBatch;
