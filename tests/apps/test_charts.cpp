@@ -64,19 +64,19 @@ TEST(Axis, Has_Three_Labels_At_Least_On_Any_Range) {
 
 TEST(Axis, Has_Labels_At_The_Ends_Of_The_Numbers_There_Are) {
   constexpr double kLargest = std::numeric_limits<double>::max(),
-                   kSmallest = std::numeric_limits<double>::denorm_min();
+                   kDenormal = std::numeric_limits<double>::denorm_min();
   const std::vector<std::vector<double>> ranges = {{kLargest},
                                                    {0, kLargest},
                                                    {-kLargest, kLargest},
                                                    {1e300},
                                                    {-1e300, 1e300},
-                                                   {kSmallest},
-                                                   {0, kSmallest},
+                                                   {kDenormal},
+                                                   {0, kDenormal},
                                                    {1e-300},
                                                    {0, 1e-300},
                                                    {0, 3e-300},
                                                    {1e-300, 1e300},
-                                                   {kSmallest, 1e308},
+                                                   {kDenormal, 1e308},
                                                    {1e308},
                                                    {}};
   for (const AxisScale scale : {AxisScale::kLinear, AxisScale::kLogarithmic})

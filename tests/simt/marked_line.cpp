@@ -6,7 +6,7 @@
 namespace gnc::tests {
 
 int marked_line(const std::string& path, const std::string& mark) {
-  std::ifstream source(std::string(GNC_SOURCE_DIR) + "/" + path);
+  std::ifstream source(GNC_SOURCE_DIR "/" + path);
   const std::string end = "// @" + mark;
   int found = 0, number = 0;
   for (std::string line; std::getline(source, line);) {
