@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Settings {
+struct ChannelSettings {
   CommonOptions common;
   std::vector<std::string> files;
   std::string sigmas;
@@ -96,7 +96,7 @@ std::string shown_probability(double log) {
   return fmt::format("{:.3f}e{:.0f}", std::pow(10, decimal - exponent), exponent);
 }
 
-Json to_json(const FrameResults& frame) {
+Json json_of_frame(const FrameResults& frame) {
   Json rows = Json::array();
   for (const ChannelResult& row : frame.rows) {
     rows.push_back({{"sigma", row.sigma},
@@ -202,7 +202,7 @@ void draw(const std::string& path, const std::vector<FrameResults>& frames) {
                           .panels = {probability, exponent}});
 }
 
-void run(const Settings& settings) {
+void run(const ChannelSettings& settings) {
   use_threads(settings.common);
   check_output_path("--csv", settings.csv, ".csv");
   check_output_path("--plot", settings.plot, ".png");
@@ -239,14 +239,14 @@ void run(const Settings& settings) {
                  {"seed", settings.common.seed},
                  {"device", backend->name()},
                  {"frames", Json::array()}};
-  for (const FrameResults& frame : frames) report["frames"].push_back(to_json(frame));
+  for (const FrameResults& frame : frames) report["frames"].push_back(json_of_frame(frame));
   print_json(report);
 }
 
 }  // namespace
 
 void add_channel_command(CLI::App& app) {
-  const auto settings = std::make_shared<Settings>();
+  const auto settings = std::make_shared<ChannelSettings>();
   CLI::App* channel = app.add_subcommand(
       "channel", "Error probability of frames as codes in Gaussian noise (Theorem 3.1), with 95 % intervals");
   channel->add_option("--frame", settings->files, "Frame files, (d, C) in float32 or float64")

@@ -44,14 +44,14 @@ SummaryOptions padded_for(const BackboneEntry& entry, SummaryOptions options) {
   return options;
 }
 
-nlohmann::ordered_json to_json(const BackboneEntry& entry, const NetworkSummary& summary) {
+nlohmann::ordered_json json_of_entry(const BackboneEntry& entry, const NetworkSummary& summary) {
   return {{"name", entry.name},
           {"parameters", summary.parameters},
           {"features", summary.features},
           {"flops_forward", summary.flops_forward}};
 }
 
-nlohmann::ordered_json to_json(const LayerSummary& layer) {
+nlohmann::ordered_json json_of_layer(const LayerSummary& layer) {
   nlohmann::ordered_json output = nlohmann::ordered_json::array();
   for (int i = 1; i < layer.output.rank(); ++i) output.push_back(layer.output[i]);
   return {{"name", layer.name},
@@ -85,7 +85,7 @@ void list_models(const ModelCommand& command) {
                    {"what it is", Align::kLeft}});
   for (const BackboneEntry& entry : backbones()) {
     const NetworkSummary summary = summarize(entry, padded_for(entry, command.summary));
-    models.push_back(to_json(entry, summary));
+    models.push_back(json_of_entry(entry, summary));
     table.add_row({std::string(entry.name), fmt::format("{}", summary.parameters),
                    fmt::format("{}", summary.features), millions(summary.flops_forward),
                    fmt::format("{}", entry.minimum_image_size), std::string(entry.description)});
@@ -120,11 +120,11 @@ void show_model(const ModelCommand& command) {
   const BackboneEntry& entry = find_backbone(command.name);
   const NetworkSummary summary = summarize(entry, padded_for(entry, command.summary));
   if (command.common.is_json) {
-    nlohmann::ordered_json result = to_json(entry, summary);
+    nlohmann::ordered_json result = json_of_entry(entry, summary);
     result["batch_size"] = command.summary.batch_size;
     result["step_bytes"] = {{"parameters", summary.step.parameters},
                             {"activations", summary.step.activations}};
-    for (const LayerSummary& layer : summary.layers) result["layers"].push_back(to_json(layer));
+    for (const LayerSummary& layer : summary.layers) result["layers"].push_back(json_of_layer(layer));
     print_json(result);
     return;
   }
