@@ -12,6 +12,7 @@
 #include "kernels/batch_norm_shared.h"
 
 #include "kernels/batch_norm.cuh"
+#include "kernels/batch_norm_shared.cuh"
 #include "kernels/columns.cuh"
 #include "kernels/moments.cuh"
 #include "kernels/pack.cuh"
@@ -52,31 +53,6 @@ __global__ void __launch_bounds__(kColumnThreads)
   }
 }
 
-/// The gradients of scale and shift of the thread's channels, and what is deferred of theirs.
-template <int N, class T>
-__device__ void finish_channels(const BatchNormSharedBackwardArgs<T>& args, const RowChunks& chunks,
-                                const ColumnShare& share) {
-  const std::int64_t run = blockIdx.y;
-  const BatchGradientSums<N> sums =
-      gradient_sums_of_chunks<N>({share.channel, share.is_inside}, chunks, args.workspace);
-  if (!share.is_inside || threadIdx.y != 0) return;
-  const double rows = static_cast<double>(chunks.rows);
-  const bool is_added = args.deferred_mode == GradientMode::kAccumulate;
-  for (int i = 0; i < N; ++i) {
-    const int channel = share.channel + i;
-    const double invstd = args.invstd[run * args.invstd_run_stride + channel];
-    const double slope = args.scale[run * args.scale_run_stride + channel] * invstd;
-    const double scale_grad = sums.scale[i] * invstd;
-    args.shift_grad[run * args.shift_grad_run_stride + channel] = static_cast<float>(sums.shift[i]);
-    args.scale_grad[run * args.scale_grad_run_stride + channel] = static_cast<float>(scale_grad);
-    float& mean_term = args.deferred_mean[run * args.deferred_mean_run_stride + channel];
-    float& tilt_term = args.deferred_tilt[run * args.deferred_tilt_run_stride + channel];
-    const double mean_before = is_added ? mean_term : 0, tilt_before = is_added ? tilt_term : 0;
-    mean_term = static_cast<float>(mean_before + slope * sums.shift[i] / rows);
-    tilt_term = static_cast<float>(tilt_before + slope * invstd * scale_grad / rows);
-  }
-}
-
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_shared_backward_v1(BatchNormSharedBackwardArgs<T> args, RowChunks chunks) {
@@ -109,7 +85,8 @@ __global__ void __launch_bounds__(kColumnThreads)
     });
   }
   store_sums_of_chunk(sums, share, chunks, args.workspace);
-  if (is_last_of_channels<N>(args.tickets, chunks)) finish_channels<N>(args, chunks, share);
+  if (is_last_of_channels<N>(args.tickets, chunks))
+    finish_channels<N>(args, chunks, {share.channel, share.is_inside});
 }
 
 template <int N, class T>

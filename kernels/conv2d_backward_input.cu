@@ -1,15 +1,11 @@
 /// Convolution, gradient with respect to the input: x_grad[pixel, c] = Σ_depth y_grad(pixel, depth) ·
-/// weights(depth, c), an implicit matrix product whose depth runs over taps and output channels.
-/// A tap (k,l) leads from pixel (h,w) to output ((h + padding − k) / stride, (w + padding − l) / stride), if
-/// that is whole. So pixels fall into stride² phases, by h and w modulo stride, and those of one phase have
-/// their taps in common: each phase is a product of its own, which multiplies by no zero but padding. In a
-/// phase, outputs fall as taps rise; taken in reverse they rise together, and y_grad is seen through a window
-/// as x is in the forward pass. Cost: 2·pixels of y·y_channels·filter floating-point operations. v1 one
-/// thread per pixel and channel of the input · v2 tiles in shared memory, FFMA · v3 the same on tensor cores
+/// weights(depth, c), an implicit matrix product (kernels/conv2d_input_gradient.cuh). Cost: 2·pixels of
+/// y·y_channels·filter floating-point operations. v1 one thread per pixel and channel of the input · v2 tiles
+/// in shared memory, FFMA · v3 the same on tensor cores
 #include <array>
 
 #include "kernels/conv2d.h"
-#include "kernels/conv2d_window.cuh"
+#include "kernels/conv2d_input_gradient.cuh"
 #include "kernels/grid.h"
 #include "kernels/implicit_gemm.cuh"
 #include "kernels/newest.h"
@@ -63,36 +59,10 @@ void launch_v1(const Conv2dBackwardInputArgs<T>& args, Stream stream) {
          conv2d_backward_input_v1<T>, args);
 }
 
-/// What the launcher has found out about the arguments. (Strides are here because kernel parameters cost no
-/// registers.)
+/// What the launcher has found out about the arguments.
 struct Plan {
-  std::int64_t tap_stride_h;  ///< in the weights, from a tap of a window to the next one below it
-  std::int64_t tap_stride_w;
-  PixelOrder order;
+  InputGradientPlan product;
   bool has_packs;  ///< as ProductOutput
-};
-
-/// One dimension of a phase: pixels remainder, remainder + stride, …, and the taps that lead from them to
-/// whole outputs, first_tap, first_tap + stride, ….
-struct Phase {
-  int remainder;
-  int first_tap;
-  WindowDimension window;  ///< positions: the pixels; taps: those in reverse; source: y_grad
-
-  __device__ Phase(int phase_remainder, int x_extent, int y_extent, const Conv2dShape& shape)
-      : remainder(phase_remainder), first_tap((remainder + shape.padding) % shape.stride) {
-    const int taps = first_tap < shape.kernel ? (shape.kernel - 1 - first_tap) / shape.stride + 1 : 0;
-    const int output = (remainder + shape.padding) / shape.stride;  // of the first pixel by the first tap
-    window = {.positions = (x_extent - remainder + shape.stride - 1) / shape.stride,
-              .taps = taps,
-              .scale = 1,
-              .shift = output - (taps - 1),
-              .source_extent = y_extent};
-  }
-  /// The kernel's tap that is `tap` of the window.
-  __device__ int kernel_tap(int tap, int stride) const {
-    return first_tap + (window.taps - 1 - tap) * stride;
-  }
 };
 
 /// v2 and v3. grid (tiles of pixels of a phase × channels of x, runs, phases).
@@ -105,35 +75,23 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
   const int phases_across = min(shape.stride, shape.x_width), phase = static_cast<int>(blockIdx.z);
   const Phase vertical(phase / phases_across, shape.x_height, shape.y_height, shape);
   const Phase horizontal(phase % phases_across, shape.x_width, shape.y_width, shape);
-  const Window whole{vertical.window, horizontal.window, shape.batch, plan.order};
+  const Window whole{vertical.window, horizontal.window, shape.batch, plan.product.order};
   if (position.first_row >= whole.positions()) return;  // the grid has room for the largest phase
   const bool accumulates = args.x_grad_mode == GradientMode::kAccumulate;
   if (accumulates && vertical.window.taps * horizontal.window.taps == 0) return;  // adds nothing
-  const Window::Taps taps = whole.taps_of_tile(position.first_row);
-  const Window window = whole.with_taps(taps);
   const std::int64_t run = blockIdx.y;
-  const int last_k = vertical.kernel_tap(taps.vertical.begin, shape.stride);
-  const int last_l = horizontal.kernel_tap(taps.horizontal.begin, shape.stride);
-
-  const Operand<T, DigitAxis, DigitAxis, Order::kDepthFastest> patches{
-      .data = args.y_grad.run(run) + window.origin(args.y_grad.strides),
-      .rows = window.source_axis(args.y_grad.strides),
-      .depth = window.taps_axis(shape.y_channels, args.y_grad.strides.h, args.y_grad.strides.w, 1),
-      .height = shape.y_height,
-      .width = shape.y_width};
-  const Operand<T, PlainAxis, DigitAxis, Order::kRowsFastest> filters{
-      .data = args.weights.run(run) + (std::int64_t{last_k} * shape.kernel + last_l) * shape.x_channels,
-      .rows = {shape.x_channels, 1},
-      .depth =
-          window.taps_axis(shape.y_channels, plan.tap_stride_h, plan.tap_stride_w, shape.filter_elements())};
-  const ImageStrides& strides = args.x_grad.strides;
-  const ProductOutput<T, DigitAxis> x_grad{
-      .data = args.x_grad.run(run) + args.x_grad.offset(0, vertical.remainder, horizontal.remainder),
-      .rows = window.positions_axis({strides.n, strides.h * shape.stride, strides.w * shape.stride}),
-      .columns = shape.x_channels,
-      .has_packs = plan.has_packs,
-      .accumulates = accumulates};
-  multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, x_grad);
+  const auto multiply = [&](const auto& patches, const auto& filters, DepthRange depths,
+                            const Window& window) {
+    const ImageStrides& strides = args.x_grad.strides;
+    const ProductOutput<T, DigitAxis> x_grad{
+        .data = args.x_grad.run(run) + args.x_grad.offset(0, vertical.remainder, horizontal.remainder),
+        .rows = window.positions_axis({strides.n, strides.h * shape.stride, strides.w * shape.stride}),
+        .columns = shape.x_channels,
+        .has_packs = plan.has_packs,
+        .accumulates = accumulates};
+    multiply_tile<Config>(patches, filters, position, depths, x_grad);
+  };
+  with_input_gradient<T>(args, plan.product, vertical, horizontal, position.first_row, run, multiply);
 }
 
 template <class T, Unit unit>
@@ -143,17 +101,10 @@ void launch_tiled(const Conv2dBackwardInputArgs<T>& args, Stream stream) {
   const int height = static_cast<int>(ceil_divide(shape.x_height, shape.stride));  // of the largest phase
   const int width = static_cast<int>(ceil_divide(shape.x_width, shape.stride));
   const int phases = std::min(shape.stride, shape.x_height) * std::min(shape.stride, shape.x_width);
-  const std::int64_t tap_stride = -std::int64_t{shape.stride} * shape.x_channels;
   const Plan plan{
-      .tap_stride_h = tap_stride * shape.kernel,
-      .tap_stride_w = tap_stride,
-      .order = pixel_order_of(args.y_grad.strides, height, width),
+      .product = plan_input_gradient(args, height, width),
       .has_packs = Alignment{}.images(args.x_grad, shape.x_channels).is_multiple_of(sizeof(Pack<T, 4>))};
-  const OperandAlignment operands{
-      .a = Alignment{}.images(args.y_grad, shape.y_channels),
-      .b = Alignment{}
-               .pointer(args.weights.data)
-               .template elements<T>({args.weights.run_stride, shape.x_channels})};
+  const OperandAlignment operands = alignment_of_input_gradient<T>(args);
   with_tile<T, unit>(operands, shape.x_pixels(), shape.x_channels, [&](auto config) {
     using Config = decltype(config);
     const std::int64_t positions = std::int64_t{shape.batch} * height * width;

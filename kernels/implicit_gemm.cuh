@@ -137,17 +137,12 @@ struct DepthRange {
   int end;
 };
 
-/// What is to be done with the sums beside storing them: nothing.
-struct NoEpilogue {
-  template <class Sums>
-  __device__ void operator()(const Sums&) const {}
-};
-
-/// Computes the tile at `position`, summed over the depths of `range`, stores it, and gives the sums to
-/// `epilogue`. Called by all threads of a block, with Config::kSharedBytes of dynamic shared memory.
-template <class Config, class A, class B, class Output, class Epilogue = NoEpilogue>
-__device__ void multiply_tile(const A& a, const B& b, TilePosition position, DepthRange range,
-                              const Output& output, const Epilogue& epilogue = {}) {
+/// Computes the tile at `position`, summed over the depths of `range`, and gives the sums to `finish`. Called
+/// by all threads of a block, with Config::kSharedBytes of dynamic shared memory; some of its threads may
+/// still multiply when others finish.
+template <class Config, class A, class B, class Finish>
+__device__ void sum_tile(const A& a, const B& b, TilePosition position, DepthRange range,
+                         const Finish& finish) {
   using T = typename Config::T;
   using Shape = typename Config::Shape;
   constexpr int kStages = Config::kStages;
@@ -181,8 +176,23 @@ __device__ void multiply_tile(const A& a, const B& b, TilePosition position, Dep
     sums.multiply(stages + stage * kElementsOfStage, stages + stage * kElementsOfStage + kElementsA);
     stage = stage + 1 < kStages ? stage + 1 : 0;
   }
-  sums.store(output, position.first_row, position.first_column);
-  epilogue(sums);
+  finish(sums);
+}
+
+/// What is to be done with the sums beside storing them: nothing.
+struct NoEpilogue {
+  template <class Sums>
+  __device__ void operator()(const Sums&) const {}
+};
+
+/// As sum_tile; stores the tile, and gives the sums to `epilogue`.
+template <class Config, class A, class B, class Output, class Epilogue = NoEpilogue>
+__device__ void multiply_tile(const A& a, const B& b, TilePosition position, DepthRange range,
+                              const Output& output, const Epilogue& epilogue = {}) {
+  sum_tile<Config>(a, b, position, range, [&](const auto& sums) {
+    sums.store(output, position.first_row, position.first_column);
+    epilogue(sums);
+  });
 }
 
 // On the host: which instantiation to launch.

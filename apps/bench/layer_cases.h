@@ -103,6 +103,12 @@ inline tests::BatchNormSharedCase case_of(const BatchNormSharedBackward& op) {
           .slice = slice_of(op.x, false),
           .deferred_mode = op.deferred_mode};
 }
+inline tests::BatchNormConv2dCase case_of(const BatchNormConv2dBackward& op) {
+  return {.norm = case_of(normalization_of(op)),
+          .out_channels = op.y_grad.shape()[1],
+          .geometry = op.geometry,
+          .y_slice = slice_of(op.y_grad, true)};
+}
 inline tests::BatchNormSharedCase case_of(const BatchNormSharedFinish& op) {
   return {.x = op.x.shape(), .slice = slice_of(op.x, true)};
 }

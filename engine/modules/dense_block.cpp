@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/ops/batch_norm_conv2d.h"
 #include "engine/ops/batch_norm_shared.h"
 #include "engine/ops/op.h"
 #include "engine/ops/pointwise.h"
@@ -68,12 +69,17 @@ void convolve(const char* name, const Conv2dGeometry& geometry, const Conv2d& la
                                    .invstd = statistics.invstd.tensor()});
 }
 
+void backward_weights(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
+                      const Tensor& y_grad, Pass& pass) {
+  pass.backend().run(Conv2dBackwardWeights{
+      .geometry = geometry, .x = x, .y_grad = y_grad, .weights_grad = layer.weights().gradient});
+}
+
 /// Both gradients; that of the input takes the place of the input.
 void backward_in_place(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
                        const Tensor& y_grad, Pass& pass) {
   const LayerRange range(pass, name);
-  pass.backend().run(Conv2dBackwardWeights{
-      .geometry = geometry, .x = x, .y_grad = y_grad, .weights_grad = layer.weights().gradient});
+  backward_weights(geometry, layer, x, y_grad, pass);
   pass.backend().run(Conv2dBackwardInput{
       .geometry = geometry, .weights = layer.weights().value_beside_images(), .y_grad = y_grad, .x_grad = x});
 }
@@ -170,16 +176,18 @@ void DenseBlock::Layer::backward(const DenseBlockGradients& block, GradientMode 
         in_layer(pass, "norm2", [&] { return second_norm_->backward(std::move(activated), pass); });
   }
   const LeasedTensor normalized = recomputes_ ? normalize_again(before, block.statistics, pass) : pass.take();
-  backward_in_place("conv1", first_geometry_, first_convolution_, normalized.tensor(),
-                    bottleneck_grad ? bottleneck_grad.tensor() : added_grad, pass);
-  bottleneck_grad = {};
-  const LayerRange range(pass, "norm1");
-  pass.backend().run(BatchNormSharedBackward{.x = before,
+  const Tensor& y_grad = bottleneck_grad ? bottleneck_grad.tensor() : added_grad;
+  const LayerRange range(pass, "conv1");  // and norm1, whose backward pass goes with the convolution's
+  backward_weights(first_geometry_, first_convolution_, normalized.tensor(), y_grad, pass);
+  pass.backend().run(BatchNormConv2dBackward{.geometry = first_geometry_,
+                                             .weights = first_convolution_.weights().value_beside_images(),
+                                             .y_grad = y_grad,
+                                             .x = before,
                                              .scale = first_norm_.scale().value,
                                              .shift = first_norm_.shift().value,
                                              .mean = part_of(block.statistics.mean, 0, in_channels_),
                                              .invstd = part_of(block.statistics.invstd, 0, in_channels_),
-                                             .y_grad = normalized.tensor(),
+                                             .between = normalized.tensor(),
                                              .x_grad = block.of_channels.tensor().channels(0, in_channels_),
                                              .scale_grad = first_norm_.scale().gradient,
                                              .shift_grad = first_norm_.shift().gradient,

@@ -5,6 +5,7 @@
 #include "engine/ops/adversarial.h"
 #include "engine/ops/augment_normalize.h"
 #include "engine/ops/batch_norm.h"
+#include "engine/ops/batch_norm_conv2d.h"
 #include "engine/ops/batch_norm_pool.h"
 #include "engine/ops/batch_norm_shared.h"
 #include "engine/ops/conv2d.h"
@@ -31,12 +32,12 @@ struct OpList {
 
 using AllOps =
     OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
-           BatchNormForward, BatchNormInference, BatchNormInferenceBackward, BatchNormMaxPoolBackward,
-           BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish, BatchNormStatistics,
-           BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward,
-           ConvertLayout, CorrelationDescent, CrossEntropy, FixedClassifierLoss, FocalLoss, GaussianChannel,
-           Gemm, LogOddsGradient, MaxPoolBackward, MaxPoolForward, NearestBoundary, NormalizeRowsBackward,
-           NormalizeRowsForward, ProjectedStep, ReluBackward, ReluForward, SgdStep, SquaredError,
-           SubsampleBackward, SubsampleForward, UfmDescent>;
+           BatchNormConv2dBackward, BatchNormForward, BatchNormInference, BatchNormInferenceBackward,
+           BatchNormMaxPoolBackward, BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish,
+           BatchNormStatistics, BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput,
+           Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent, CrossEntropy,
+           FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, LogOddsGradient, MaxPoolBackward,
+           MaxPoolForward, NearestBoundary, NormalizeRowsBackward, NormalizeRowsForward, ProjectedStep,
+           ReluBackward, ReluForward, SgdStep, SquaredError, SubsampleBackward, SubsampleForward, UfmDescent>;
 
 }  // namespace gnc

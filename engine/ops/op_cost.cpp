@@ -118,6 +118,15 @@ OpCost cost_of(const BatchNormBackward& op) {
               {op.scale, op.shift, op.mean, op.invstd, op.scale_grad, op.shift_grad});
 }
 
+OpCost cost_of(const BatchNormConv2dBackward& op) {
+  // Both but for what is between them: written by the one, read by the other.
+  const OpCost convolution = cost_of(convolution_of(op)), norm = cost_of(normalization_of(op));
+  return without({.flops = convolution.flops + norm.flops,
+                  .bytes = convolution.bytes + norm.bytes,
+                  .activation_bytes = convolution.activation_bytes + norm.activation_bytes},
+                 2 * bytes_of(op.between));
+}
+
 OpCost cost_of(const BatchNormForward& op) {
   return cost((op.addend ? 9 : 8) * elements(op.x) - (op.variance ? 4 * elements(op.x) : 0),
               {op.x, op.addend, op.y},

@@ -25,6 +25,7 @@ OpCost cost_of(const AveragePoolBackward& op);
 OpCost cost_of(const AveragePoolForward& op);
 OpCost cost_of(const BatchNormApply& op);
 OpCost cost_of(const BatchNormBackward& op);
+OpCost cost_of(const BatchNormConv2dBackward& op);
 OpCost cost_of(const BatchNormForward& op);
 OpCost cost_of(const BatchNormInference& op);
 OpCost cost_of(const BatchNormInferenceBackward& op);

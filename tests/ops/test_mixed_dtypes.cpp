@@ -126,10 +126,10 @@ void expect_refusals_of_bf16(OpList<Ops...>, Backend& backend) {
 TEST(CpuBackend, Refuses_Images_In_Bf16) {
   using OpsOnImages =
       OpList<AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
-             BatchNormForward, BatchNormInference, BatchNormInferenceBackward, BatchNormMaxPoolBackward,
-             BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish, BatchNormStatistics,
-             Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout, MaxPoolBackward,
-             MaxPoolForward, ReluBackward, ReluForward>;
+             BatchNormConv2dBackward, BatchNormForward, BatchNormInference, BatchNormInferenceBackward,
+             BatchNormMaxPoolBackward, BatchNormMaxPoolForward, BatchNormSharedBackward,
+             BatchNormSharedFinish, BatchNormStatistics, Conv2dBackwardInput, Conv2dBackwardWeights,
+             Conv2dForward, ConvertLayout, MaxPoolBackward, MaxPoolForward, ReluBackward, ReluForward>;
   expect_refusals_of_bf16(OpsOnImages{}, *open_cpu_backend());
 }
 

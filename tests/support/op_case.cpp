@@ -50,6 +50,7 @@ Operands Operands::with_shared_reads() const {
 std::int64_t Operands::bytes(DType image) const {
   std::int64_t total = 0;
   for (const CaseOperand& operand : list) {
+    if (operand.access == Access::kScratch) continue;
     const Shape& shape = operand.values.shape();
     const auto size = static_cast<std::int64_t>(size_of(placed_dtype(operand, image)));
     total += shape.elements() * shape.runs() * size * (operand.access == Access::kUpdate ? 2 : 1);
@@ -122,7 +123,7 @@ std::vector<std::string> PlacedOperands::faults() const {
 Outcome outcome_of(const Operands& operands, const PlacedOperands& placed) {
   Outcome outcome{.results = {}, .faults = placed.faults()};
   for (const CaseOperand& operand : operands.list)
-    if (operand.access != Access::kRead)
+    if (operand.access != Access::kRead && operand.access != Access::kScratch)
       outcome.results.push_back({operand.name, placed.result(operand.name), operand.zero_reference});
   return outcome;
 }

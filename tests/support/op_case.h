@@ -153,8 +153,8 @@ struct Result {
   ZeroReference zero_reference;
 };
 
-/// What running a case gave: everything it wrote, in the order of the operands, and what it did wrong
-/// besides.
+/// What running a case gave: everything it wrote (but for scratch), in the order of the operands, and what it
+/// did wrong besides.
 struct Outcome {
   std::vector<Result> results;
   std::vector<std::string> faults;

@@ -28,7 +28,7 @@ GuardedTensor::GuardedTensor(MemoryResource& memory, const HostTensor& contents,
   is_payload_.resize(image_.size());
   for (std::size_t i = 0; i < image_.size(); ++i) image_[i] = pattern_at(i);
   for_each_stretch([&](std::size_t at, std::size_t from, std::size_t bytes) {
-    if (access == Access::kWrite)
+    if (access == Access::kWrite || access == Access::kScratch)
       std::memset(image_.data() + at, 0xFF, bytes);  // NaN in fp32, fp64 and bf16
     else if (bytes != 0)
       std::memcpy(image_.data() + at, contents.bytes().data() + from, bytes);

@@ -13,9 +13,10 @@ namespace gnc::tests {
 
 /// What an op does to an operand.
 enum class Access : std::uint8_t {
-  kRead,    ///< must not change it
-  kWrite,   ///< must write all of it; holds NaN before (ones in every bit)
-  kUpdate,  ///< reads and writes it
+  kRead,     ///< must not change it
+  kWrite,    ///< must write all of it; holds NaN before (ones in every bit)
+  kUpdate,   ///< reads and writes it
+  kScratch,  ///< leaves it alone, or anything there; holds NaN before
 };
 
 /// Where the channels of an operand lie that is a slice of wider images.

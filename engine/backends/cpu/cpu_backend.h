@@ -20,6 +20,7 @@ void execute(CpuBackend& cpu, const AveragePoolBackward& op);
 void execute(CpuBackend& cpu, const AveragePoolForward& op);
 void execute(CpuBackend& cpu, const BatchNormApply& op);
 void execute(CpuBackend& cpu, const BatchNormBackward& op);
+void execute(CpuBackend& cpu, const BatchNormConv2dBackward& op);
 void execute(CpuBackend& cpu, const BatchNormForward& op);
 void execute(CpuBackend& cpu, const BatchNormInference& op);
 void execute(CpuBackend& cpu, const BatchNormInferenceBackward& op);

@@ -8,6 +8,7 @@
 #include "engine/backends/device/support.h"
 #include "engine/ops/batch_norm.h"
 #include "kernels/batch_norm.h"
+#include "kernels/batch_norm_shared.h"
 
 namespace gnc {
 inline namespace KERNEL_TARGET {
@@ -82,6 +83,42 @@ kernels::BatchNormBackwardArgs<T> backward_args(const Op& op, const kernels::Bat
           .extents = extents,
           .activation = activation_of(op.activation),
           .x_grad_mode = kernels::GradientMode::kOverwrite};
+}
+
+/// Of an op that has these operands; without the gradient that comes in, and without tickets.
+template <class T, class Op>
+kernels::BatchNormSharedBackwardArgs<T> shared_backward_args(const Op& op,
+                                                             const kernels::BatchNormExtents& extents,
+                                                             void* workspace) {
+  return {.x = pointer<T>(op.x),
+          .scale = pointer<float>(op.scale),
+          .shift = pointer<float>(op.shift),
+          .mean = pointer<float>(op.mean),
+          .invstd = pointer<float>(op.invstd),
+          .y_grad = nullptr,
+          .x_grad = pointer<T>(op.x_grad),
+          .scale_grad = pointer<float>(op.scale_grad),
+          .shift_grad = pointer<float>(op.shift_grad),
+          .deferred_mean = pointer<float>(op.deferred_mean),
+          .deferred_tilt = pointer<float>(op.deferred_tilt),
+          .workspace = static_cast<float*>(workspace),
+          .tickets = nullptr,
+          .x_run_stride = op.x.run_stride(),
+          .x_pitch = op.x.pixel_pitch(),
+          .scale_run_stride = op.scale.run_stride(),
+          .shift_run_stride = op.shift.run_stride(),
+          .mean_run_stride = op.mean.run_stride(),
+          .invstd_run_stride = op.invstd.run_stride(),
+          .y_grad_run_stride = 0,
+          .x_grad_run_stride = op.x_grad.run_stride(),
+          .x_grad_pitch = op.x_grad.pixel_pitch(),
+          .scale_grad_run_stride = op.scale_grad.run_stride(),
+          .shift_grad_run_stride = op.shift_grad.run_stride(),
+          .deferred_mean_run_stride = op.deferred_mean.run_stride(),
+          .deferred_tilt_run_stride = op.deferred_tilt.run_stride(),
+          .extents = extents,
+          .activation = activation_of(op.activation),
+          .deferred_mode = mode_of(op.deferred_mode)};
 }
 
 }  // namespace KERNEL_TARGET

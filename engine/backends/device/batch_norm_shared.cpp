@@ -35,37 +35,12 @@ void execute(DeviceBackend& device, const BatchNormSharedBackward& op) {
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    kernels::batch_norm_shared_backward<T>(
-        {.x = pointer<T>(op.x),
-         .scale = pointer<float>(op.scale),
-         .shift = pointer<float>(op.shift),
-         .mean = pointer<float>(op.mean),
-         .invstd = pointer<float>(op.invstd),
-         .y_grad = pointer<T>(op.y_grad),
-         .x_grad = pointer<T>(op.x_grad),
-         .scale_grad = pointer<float>(op.scale_grad),
-         .shift_grad = pointer<float>(op.shift_grad),
-         .deferred_mean = pointer<float>(op.deferred_mean),
-         .deferred_tilt = pointer<float>(op.deferred_tilt),
-         .workspace = static_cast<float*>(device.workspace(kernels::batch_norm_workspace(extents))),
-         .tickets = device.tickets(kernels::batch_norm_shared_tickets(extents)),
-         .x_run_stride = op.x.run_stride(),
-         .x_pitch = op.x.pixel_pitch(),
-         .scale_run_stride = op.scale.run_stride(),
-         .shift_run_stride = op.shift.run_stride(),
-         .mean_run_stride = op.mean.run_stride(),
-         .invstd_run_stride = op.invstd.run_stride(),
-         .y_grad_run_stride = op.y_grad.run_stride(),
-         .x_grad_run_stride = op.x_grad.run_stride(),
-         .x_grad_pitch = op.x_grad.pixel_pitch(),
-         .scale_grad_run_stride = op.scale_grad.run_stride(),
-         .shift_grad_run_stride = op.shift_grad.run_stride(),
-         .deferred_mean_run_stride = op.deferred_mean.run_stride(),
-         .deferred_tilt_run_stride = op.deferred_tilt.run_stride(),
-         .extents = extents,
-         .activation = activation_of(op.activation),
-         .deferred_mode = mode_of(op.deferred_mode)},
-        device.stream());
+    kernels::BatchNormSharedBackwardArgs<T> args =
+        shared_backward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)));
+    args.y_grad = pointer<T>(op.y_grad);
+    args.y_grad_run_stride = op.y_grad.run_stride();
+    args.tickets = device.tickets(kernels::batch_norm_shared_tickets(extents));
+    kernels::batch_norm_shared_backward(args, device.stream());
   });
 }
 

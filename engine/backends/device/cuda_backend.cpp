@@ -90,6 +90,7 @@ class CudaBackend final : public DeviceBackend {
   bool run_in_library(const Conv2dBackwardWeights& op, const std::function<void()>& own) override {
     return convolve(op, own);
   }
+  bool has_convolution_library() const override { return convolution_ != Convolution::kOwn; }
 
  private:
   struct Choice {

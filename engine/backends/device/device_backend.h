@@ -21,6 +21,7 @@ void execute(DeviceBackend& device, const AveragePoolBackward& op);
 void execute(DeviceBackend& device, const AveragePoolForward& op);
 void execute(DeviceBackend& device, const BatchNormApply& op);
 void execute(DeviceBackend& device, const BatchNormBackward& op);
+void execute(DeviceBackend& device, const BatchNormConv2dBackward& op);
 void execute(DeviceBackend& device, const BatchNormForward& op);
 void execute(DeviceBackend& device, const BatchNormInference& op);
 void execute(DeviceBackend& device, const BatchNormInferenceBackward& op);
@@ -92,6 +93,8 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   virtual bool run_in_library(const Conv2dForward&, const std::function<void()>& own);
   virtual bool run_in_library(const Conv2dBackwardInput&, const std::function<void()>& own);
   virtual bool run_in_library(const Conv2dBackwardWeights&, const std::function<void()>& own);
+  /// Whether a library may be what convolves: then no kernel of ours puts anything behind a convolution.
+  virtual bool has_convolution_library() const { return false; }
 
  protected:
   /// `memory` belongs to the stream.

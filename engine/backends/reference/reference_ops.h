@@ -25,6 +25,7 @@ void execute(ReferenceBackend&, const AveragePoolBackward& op);
 void execute(ReferenceBackend&, const AveragePoolForward& op);
 void execute(ReferenceBackend&, const BatchNormApply& op);
 void execute(ReferenceBackend&, const BatchNormBackward& op);
+void execute(ReferenceBackend& reference, const BatchNormConv2dBackward& op);
 void execute(ReferenceBackend&, const BatchNormForward& op);
 void execute(ReferenceBackend&, const BatchNormInference& op);
 void execute(ReferenceBackend&, const BatchNormInferenceBackward& op);

@@ -5,6 +5,7 @@
 #include "tests/ops/cases/augment_normalize.h"
 #include "tests/ops/cases/batch_norm.h"
 #include "tests/ops/cases/batch_norm_backward.h"
+#include "tests/ops/cases/batch_norm_conv2d.h"
 #include "tests/ops/cases/batch_norm_inference_backward.h"
 #include "tests/ops/cases/batch_norm_pool.h"
 #include "tests/ops/cases/batch_norm_shared.h"

@@ -1,0 +1,12 @@
+#include "engine/ops/batch_norm_conv2d.h"
+
+#include "engine/backends/reference/reference_ops.h"
+
+namespace gnc {
+
+void execute(ReferenceBackend& reference, const BatchNormConv2dBackward& op) {
+  execute(reference, convolution_of(op));
+  execute(reference, normalization_of(op));
+}
+
+}  // namespace gnc

@@ -1,0 +1,265 @@
+/// Batch normalisation of shared channels and the convolution behind it, backward: the gradient between the
+/// two, g'[pixel, c] = Σ_depth y_grad(pixel, depth) · weights(depth, c), is a tile of an implicit matrix
+/// product (kernels/conv2d_input_gradient.cuh), and never leaves the block. From shared memory, where threads
+/// meet it in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then x_grad += slope·g, and Σg and
+/// Σg·(x − mean) over the tile's rows go to a workspace. A second kernel makes the gradients of scale and
+/// shift and the deferred terms of those (kernels/batch_norm_shared.cuh). Elements of x and x_grad are read
+/// once and written once, those of g' not at all. v1 tiles in shared memory, FFMA · v2 the same on tensor
+/// cores
+///
+/// Accuracy: of the rows of a tile, a thread adds up every eighth in fp32, in their order, and the eight sums
+/// are added in theirs: at most kRows/8 + 7 roundings. Tiles are added in double.
+#include "kernels/batch_norm_conv2d.h"
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/batch_norm.cuh"
+#include "kernels/batch_norm_shared.cuh"
+#include "kernels/columns.cuh"
+#include "kernels/conv2d_input_gradient.cuh"
+#include "kernels/grid.h"
+#include "kernels/implicit_gemm.cuh"
+#include "kernels/newest.h"
+#include "kernels/pack.cuh"
+#include "kernels/simt.h"
+
+namespace gnc::kernels {
+inline namespace KERNEL_TARGET {
+namespace {
+
+constexpr int kPack = 4;          // channels of a thread
+constexpr int kLanes = 8;         // threads that share a pack, and take turns at its rows
+constexpr int kRowsAtOnce = 4;    // rows that a thread has loaded before it computes with the first
+constexpr int kPitchPadding = 8;  // keeps what neighbouring rows store in different banks
+
+/// A tile of the product in shared memory, in fp32; where its elements are stored as ProductOutput's.
+template <class Shape>
+struct StagedTile {
+  static constexpr int kPitch = Shape::kColumns + kPitchPadding;
+  static constexpr std::size_t kBytes = sizeof(float) * Shape::kRows * kPitch;
+  float* data;
+
+  struct Row {
+    float* data;
+    template <int kStep, int N, int kCount>
+    __device__ void store(const Floats<N> (&values)[kCount], int first) const {
+#pragma unroll
+      for (int pack = 0; pack < kCount; ++pack) store_floats(values[pack], data + first + pack * kStep);
+    }
+  };
+  __device__ Row row(int index) const { return {data + index * kPitch}; }
+};
+
+/// A thread's channels, of which as many exist as `count` says.
+struct ChannelPack {
+  int first;
+  int count;
+  bool is_pack;  ///< all exist, and lie as a pack in x and x_grad
+
+  template <class T>
+  __device__ Floats<kPack> load(const T* from) const {
+    if (is_pack) return load_floats<kPack>(from);
+    Floats<kPack> values{};
+    for (int i = 0; i < kPack; ++i)
+      if (i < count) values[i] = to_float(from[i]);
+    return values;
+  }
+  template <class T>
+  __device__ void store(const Floats<kPack>& values, T* to) const {
+    if (is_pack) return store_floats(values, to);
+    for (int i = 0; i < kPack; ++i)
+      if (i < count) to[i] = from_float<T>(values[i]);
+  }
+  /// Those that do not exist have slope 0.
+  template <class T>
+  __device__ Affine<kPack> affine(const BatchNormSharedBackwardArgs<T>& norm, std::int64_t run) const {
+    Affine<kPack> affine{};
+    for (int i = 0; i < kPack; ++i) {
+      if (i >= count) break;
+      const Affine<1> one = affine_of_batch<1>(norm, run, first + i);
+      affine.mean[i] = one.mean[0];
+      affine.slope[i] = one.slope[0];
+      affine.shift[i] = one.shift[0];
+    }
+    return affine;
+  }
+};
+
+/// What the launcher has found out about the arguments.
+struct Plan {
+  InputGradientPlan product;
+  bool has_packs;    ///< whether packs of kPack channels lie so in x and x_grad
+  RowChunks chunks;  ///< of the pixels: the rows of a tile each
+};
+
+/// Adds the tile's part of the gradient to x_grad; the result is the sums of the thread's share of it.
+template <class Shape, class T>
+__device__ GradientSums<kPack> add_gradient(const BatchNormConv2dBackwardArgs<T>& args, const Window& window,
+                                            TilePosition position, const StagedTile<Shape>& tile,
+                                            const ChannelPack& channels, int column, int lane) {
+  const BatchNormSharedBackwardArgs<T>& norm = args.norm;
+  const std::int64_t run = blockIdx.y;
+  const DigitAxis axis = window.positions_axis(args.rows);
+  const Affine<kPack> affine = channels.affine(norm, run);
+  const bool is_cut_off = norm.activation == Activation::kRelu;
+  const T* const x = norm.x + run * norm.x_run_stride + channels.first;
+  T* const x_grad = norm.x_grad + run * norm.x_grad_run_stride + channels.first;
+  const int rows = min(Shape::kRows, axis.size - position.first_row);
+
+  GradientSums<kPack> sums{};
+  auto cursor = axis.at(position.first_row + lane);
+  const auto step = axis.step(kLanes);
+  for (int first = lane; first < rows; first += kLanes * kRowsAtOnce) {
+    Floats<kPack> values[kRowsAtOnce], results[kRowsAtOnce];
+    T* to[kRowsAtOnce];
+#pragma unroll
+    for (int j = 0; j < kRowsAtOnce; ++j) {
+      if (first + j * kLanes >= rows) break;
+      const std::int64_t row = axis.place(cursor).offset;
+      to[j] = x_grad + row * norm.x_grad_pitch;
+      values[j] = channels.load(x + row * norm.x_pitch);
+      results[j] = channels.load(to[j]);
+      axis.advance(cursor, step);
+    }
+#pragma unroll
+    for (int j = 0; j < kRowsAtOnce; ++j) {
+      const int row = first + j * kLanes;
+      if (row >= rows) break;
+      const Floats<kPack> gradients = load_floats<kPack>(tile.row(row).data + column);
+#pragma unroll
+      for (int i = 0; i < kPack; ++i) {
+        const float value = values[j][i];
+        const float gradient = is_cut_off && !(affine(i, value) > 0.0f) ? 0.0f : gradients[i];
+        sums.add(i, gradient, value - affine.mean[i]);
+        results[j][i] = fmaf(affine.slope[i], gradient, results[j][i]);
+      }
+      channels.store(results[j], to[j]);
+    }
+  }
+  return sums;
+}
+
+/// Adds up the sums of the lanes and leaves those of the block's tile in the workspace. Called by all threads
+/// of the block; `room` is shared memory that nobody reads any more.
+template <class Shape>
+__device__ void store_sums_of_tile(const GradientSums<kPack>& sums, const RowChunks& chunks,
+                                   TilePosition position, float* room, int column, int lane,
+                                   float* workspace) {
+  constexpr int kSumsOfLane = 2 * Shape::kColumns;
+  store_floats(sums.shift, room + lane * kSumsOfLane + column);
+  store_floats(sums.scale, room + lane * kSumsOfLane + Shape::kColumns + column);
+  __syncthreads();
+  float* const partial = workspace + partials_of_chunk(chunks, blockIdx.y, position.first_row / Shape::kRows);
+  const int columns = min(Shape::kColumns, chunks.channels - position.first_column);
+  for (int i = static_cast<int>(threadIdx.x); i < kSumsOfLane; i += Shape::kThreads) {
+    const int of_column = i % Shape::kColumns;
+    if (of_column >= columns) continue;
+    float sum = 0;
+    for (int of_lane = 0; of_lane < kLanes; ++of_lane) sum += room[of_lane * kSumsOfLane + i];
+    partial[i / Shape::kColumns * chunks.channels + position.first_column + of_column] = sum;
+  }
+}
+
+/// v1 and v2. grid (tiles of pixels × channels of x, runs).
+template <class Config>
+__global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
+    batch_norm_conv2d_backward_tiled(BatchNormConv2dBackwardArgs<typename Config::T> args, Plan plan) {
+  using T = typename Config::T;
+  using Shape = typename Config::Shape;
+  static_assert(Shape::kThreads * kPack == Shape::kColumns * kLanes);
+  const Conv2dShape& shape = args.shape;
+  const TilePosition position = tile_of_block<Shape>(shape.x_channels);
+  const Phase vertical(0, shape.x_height, shape.y_height, shape);  // of stride 1 there is one
+  const Phase horizontal(0, shape.x_width, shape.y_width, shape);
+  const auto multiply = [&](const auto& patches, const auto& filters, DepthRange depths,
+                            const Window& window) {
+    sum_tile<Config>(patches, filters, position, depths, [&](const auto& sums) {
+      const StagedTile<Shape> tile{dynamic_shared<float>()};
+      __syncthreads();  // all have multiplied: the stages are free
+      sums.store(tile, 0, 0);
+      __syncthreads();
+      constexpr int kPacks = Shape::kColumns / kPack;
+      const int column = static_cast<int>(threadIdx.x) % kPacks * kPack;
+      const int lane = static_cast<int>(threadIdx.x) / kPacks;
+      const int first = position.first_column + column, count = min(kPack, shape.x_channels - first);
+      GradientSums<kPack> gradient_sums{};
+      if (count > 0)
+        gradient_sums = add_gradient(args, window, position, tile,
+                                     {first, count, plan.has_packs && count == kPack}, column, lane);
+      __syncthreads();  // all have read the tile
+      store_sums_of_tile<Shape>(gradient_sums, plan.chunks, position, tile.data, column, lane,
+                                args.norm.workspace);
+    });
+  };
+  with_input_gradient<T>(args, plan.product, vertical, horizontal, position.first_row, blockIdx.y, multiply);
+}
+
+/// From the sums of the tiles to gradients and deferred terms.
+template <class T>
+__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
+    batch_norm_conv2d_gradients_v1(BatchNormSharedBackwardArgs<T> norm, RowChunks chunks) {
+  finish_channels<1>(norm, chunks, finish_share_of_thread(chunks));
+}
+
+template <class T, Unit unit>
+void launch_tiled(const BatchNormConv2dBackwardArgs<T>& args, Stream stream) {
+  const Conv2dShape& shape = args.shape;
+  const BatchNormSharedBackwardArgs<T>& norm = args.norm;
+  const int pixels = shape.x_pixels();
+  if (pixels == 0) return;  // an empty grid is a launch error
+  Plan plan{.product = plan_input_gradient(args, shape.x_height, shape.x_width),
+            .has_packs = holds_packs<kPack>(norm.x, {norm.x_run_stride, norm.x_pitch}) &&
+                         holds_packs<kPack>(norm.x_grad, {norm.x_grad_run_stride, norm.x_grad_pitch}),
+            .chunks = {}};
+  with_tile<T, unit>(alignment_of_input_gradient<T>(args), pixels, shape.x_channels, [&](auto config) {
+    using Config = decltype(config);
+    using Shape = typename Config::Shape;
+    constexpr std::size_t kStages = Config::template kSharedBytes<Order::kDepthFastest, Order::kRowsFastest>;
+    plan.chunks = {pixels, Shape::kRows, shape.x_channels,
+                   static_cast<int>(ceil_divide(pixels, Shape::kRows))};
+    launch({.grid = {grid_extent(tiles_of<Shape>(pixels, shape.x_channels)),
+                     static_cast<unsigned>(norm.extents.runs)},
+            .block = {Config::kThreads},
+            .shared_bytes = std::max(kStages, StagedTile<Shape>::kBytes),
+            .stream = stream},
+           batch_norm_conv2d_backward_tiled<Config>, args, plan);
+    launch(finish_shape(plan.chunks, norm.extents.runs, stream), batch_norm_conv2d_gradients_v1<T>, norm,
+           plan.chunks);
+  });
+}
+
+bool wants_tf32(const BatchNormConv2dBackwardArgs<float>& args) { return args.math == MathMode::kTf32; }
+
+constexpr std::array<KernelVersion<BatchNormConv2dBackwardArgs<float>>, 2> kFloatVersions{
+    {{"batch_norm_conv2d_backward_v1", nullptr, launch_tiled<float, Unit::kFfma>},
+     {"batch_norm_conv2d_backward_v2", wants_tf32, launch_tiled<float, Unit::kTensorCore>}}};
+constexpr std::array<KernelVersion<BatchNormConv2dBackwardArgs<Bf16>>, 1> kBf16Versions{
+    {{"batch_norm_conv2d_backward_v2", nullptr, launch_tiled<Bf16, Unit::kTensorCore>}}};
+
+}  // namespace
+
+template <>
+std::span<const KernelVersion<BatchNormConv2dBackwardArgs<float>>> batch_norm_conv2d_backward_versions() {
+  return kFloatVersions;
+}
+template <>
+std::span<const KernelVersion<BatchNormConv2dBackwardArgs<Bf16>>> batch_norm_conv2d_backward_versions() {
+  return kBf16Versions;
+}
+
+std::size_t batch_norm_conv2d_workspace(const Conv2dShape& shape, int runs) {
+  const std::int64_t chunks =
+      ceil_divide(shape.x_pixels(), SmallTile::kRows);  // of other tiles there are fewer
+  return static_cast<std::size_t>(runs * chunks * 2 * shape.x_channels) * sizeof(float);
+}
+
+template <class T>
+void batch_norm_conv2d_backward(const BatchNormConv2dBackwardArgs<T>& args, Stream stream) {
+  launch_newest(batch_norm_conv2d_backward_versions<T>(), args, stream);
+}
+template void batch_norm_conv2d_backward(const BatchNormConv2dBackwardArgs<float>&, Stream);
+template void batch_norm_conv2d_backward(const BatchNormConv2dBackwardArgs<Bf16>&, Stream);
+
+}  // namespace KERNEL_TARGET
+}  // namespace gnc::kernels
