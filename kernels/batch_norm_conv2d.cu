@@ -1,14 +1,15 @@
-/// Batch normalisation of shared channels and the convolution behind it, backward: the gradient between the
+/// Batch normalisation and the convolution behind it, backward: the gradient between the
 /// two, g'[pixel, c] = Σ_depth y_grad(pixel, depth) · weights(depth, c), is a tile of an implicit matrix
 /// product (kernels/conv2d_input_gradient.cuh), and never leaves the block. From shared memory, where threads
-/// meet it in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then x_grad += slope·g, and Σg and
-/// Σg·(x − mean) over the tile's rows go to a workspace. A second kernel makes the gradients of scale and
-/// shift and the deferred terms of those (kernels/batch_norm_shared.cuh). Elements of x and x_grad are read
-/// once and written once, those of g' not at all. v1 tiles in shared memory, FFMA · v2 the same on tensor
-/// cores
+/// meet it in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then slope·g is added to x_grad, or
+/// overwrites it, and Σg and Σg·(x − mean) over the tile's rows go to a workspace. A second kernel makes the
+/// gradients of scale and shift and the deferred terms of those (kernels/batch_norm_shared.cuh). Elements of
+/// x and x_grad are read once and written once, those of g' not at all. v1 tiles in shared memory, FFMA · v2
+/// the same on tensor cores
 ///
-/// Accuracy: of the rows of a tile, a thread adds up every eighth in fp32, in their order, and the eight sums
-/// are added in theirs: at most kRows/8 + 7 roundings. Tiles are added in double.
+/// Accuracy, beside that of the product: of the rows of a tile a thread adds up every eighth in fp32, in
+/// their order, and the eight sums are added in theirs, at most kRows/8 + 7 roundings and, of Σg·(x − mean),
+/// one of each deviation. Tiles are added in double.
 #include "kernels/batch_norm_conv2d.h"
 
 #include <algorithm>
@@ -28,10 +29,14 @@ namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 namespace {
 
-constexpr int kPack = 4;          // channels of a thread
-constexpr int kLanes = 8;         // threads that share a pack, and take turns at its rows
-constexpr int kRowsAtOnce = 4;    // rows that a thread has loaded before it computes with the first
-constexpr int kPitchPadding = 8;  // keeps what neighbouring rows store in different banks
+// Choices from arithmetic, not from measurements: packs of four, since slices of a dense block begin at
+// multiples of 12 channels; four rows of x and of x_grad are 32 (bf16) or 64 bytes each in flight a thread.
+constexpr int kPack = 4;        // channels of a thread
+constexpr int kLanes = 8;       // threads that share a pack, and take turns at its rows
+constexpr int kRowsAtOnce = 4;  // rows that a thread has loaded before it computes with the first
+/// Of what tensor cores leave, rows that a half-warp stores start 8 banks apart, and fill all 32. (FfmaSums'
+/// 16-byte stores meet in twos.)
+constexpr int kPitchPadding = 8;
 
 /// A tile of the product in shared memory, in fp32; where its elements are stored as ProductOutput's.
 template <class Shape>
@@ -102,6 +107,7 @@ __device__ GradientSums<kPack> add_gradient(const BatchNormConv2dBackwardArgs<T>
   const std::int64_t run = blockIdx.y;
   const DigitAxis axis = window.positions_axis(args.rows);
   const Affine<kPack> affine = channels.affine(norm, run);
+  const bool accumulates = args.x_grad_mode == GradientMode::kAccumulate;
   const bool is_cut_off = norm.activation == Activation::kRelu;
   const T* const x = norm.x + run * norm.x_run_stride + channels.first;
   T* const x_grad = norm.x_grad + run * norm.x_grad_run_stride + channels.first;
@@ -119,7 +125,7 @@ __device__ GradientSums<kPack> add_gradient(const BatchNormConv2dBackwardArgs<T>
       const std::int64_t row = axis.place(cursor).offset;
       to[j] = x_grad + row * norm.x_grad_pitch;
       values[j] = channels.load(x + row * norm.x_pitch);
-      results[j] = channels.load(to[j]);
+      results[j] = accumulates ? channels.load(to[j]) : Floats<kPack>{};
       axis.advance(cursor, step);
     }
 #pragma unroll

@@ -1,11 +1,12 @@
 #pragma once
-/// A batch normalisation of shared channels and the convolution behind it, backward at once.
+/// A batch normalisation and the convolution behind it, backward at once.
 
 #include <cstddef>
 #include <span>
 
 #include "kernels/batch_norm_shared.h"
 #include "kernels/conv2d.h"
+#include "kernels/gradient_mode.h"
 #include "kernels/image.h"
 #include "kernels/math_mode.h"
 #include "kernels/stream.h"
@@ -22,11 +23,12 @@ struct BatchNormConv2dBackwardArgs {
   BatchNormSharedBackwardArgs<T> norm;  ///< its y_grad and tickets are not used; workspace: as below
   ImageStrides rows;                    ///< of the pixels of a run, in rows of the normalisation's matrices
   MathMode math;                        ///< of T = float
+  GradientMode x_grad_mode = GradientMode::kAccumulate;
 };
 
 /// batch_norm_shared_backward of the x_grad that conv2d_backward_input gives, which is not rounded to T
-/// between the two. Queues two kernels, with the newest rung of the ladder; throws LaunchError
-/// (kernels/simt.h). No pixels: nothing is written.
+/// between the two; adds slope·g to x_grad, or overwrites it. Queues two kernels, with the newest rung of the
+/// ladder; throws LaunchError (kernels/simt.h). No pixels: nothing is written.
 template <class T>
 void batch_norm_conv2d_backward(const BatchNormConv2dBackwardArgs<T>& args, Stream stream);
 

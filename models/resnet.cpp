@@ -62,8 +62,8 @@ class Builder {
  private:
   /// Adds "conv…" for images of `channels` channels, which become those of the convolution.
   void add_convolution(Sequential& layers, const std::string& name, int& channels,
-                       const Convolution& convolution,
-                       InputGradient input_gradient = InputGradient::kCompute) {
+                       const Convolution& convolution, InputGradient input_gradient = InputGradient::kCompute,
+                       bool is_behind_norm = false) {
     const int kernel = convolution.kernel;
     const Conv2dGeometry geometry{
         .kernel = kernel, .stride = convolution.stride, .padding = (kernel - 1) / 2};
@@ -72,6 +72,7 @@ class Builder {
                                                               .geometry = geometry,
                                                               .has_bias = false,
                                                               .is_normalized = true,
+                                                              .is_behind_norm = is_behind_norm,
                                                               .init = plan_.init,
                                                               .input_gradient = input_gradient}));
     channels = convolution.out_channels;
@@ -100,7 +101,9 @@ class Builder {
     const auto add = [&](const Convolution& convolution) {
       if (count > 0)
         main->add(fmt::format("bn{}", count), std::make_unique<BatchNorm>(channels_, Activation::kRelu));
-      add_convolution(*main, fmt::format("conv{}", ++count), channels_, convolution);
+      const bool is_behind_norm = count > 0;
+      add_convolution(*main, fmt::format("conv{}", ++count), channels_, convolution, InputGradient::kCompute,
+                      is_behind_norm);
     };
     if (is_basic) {
       add({.kernel = 3, .stride = stride, .out_channels = inner});

@@ -78,6 +78,7 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
   auto network = std::make_unique<Sequential>();
   int channels = options.image_channels, extent = options.image_size;
   InputGradient input_gradient = InputGradient::kSkip;
+  bool is_behind_norm = false;  // and not behind a pool
   Numbering names("features");
   const std::span<const int> layers = configuration(kind.depth);
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -95,6 +96,7 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
                                                           .out_channels = out_channels,
                                                           .geometry = kConvolution,
                                                           .is_normalized = kind.norm == VggNorm::kBatchNorm,
+                                                          .is_behind_norm = is_behind_norm,
                                                           .init = ConvolutionInit::kKaimingNormalFanOut,
                                                           .input_gradient = input_gradient}));
     const bool has_pool = i + 1 < layers.size() && layers[i + 1] == kPool;
@@ -107,6 +109,7 @@ Backbone build(const Vgg& kind, const BackboneOptions& options) {
     }
     channels = out_channels;
     input_gradient = InputGradient::kCompute;
+    is_behind_norm = kind.norm == VggNorm::kBatchNorm && !has_pool;
   }
   if (extent > 1)
     network->add(

@@ -67,9 +67,10 @@ foreach(target ${targets})
   if(headers MATCHES "tests")
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overflow>")
   endif()
-  # The programs' files are many, small, and mostly instances of the same templates (JSON, command lines): several at a time.
+  # The files of the programs, and of some tests, are many, small, and mostly instances of the same templates: several at a
+  # time. Names in their unnamed namespaces have to differ.
   # Not the engine's: what is inlined where might decide on last bits.
-  if(folder MATCHES "^${CMAKE_SOURCE_DIR}/(tests/)?(apps|data|faults|guard|paper)(/|$)")
+  if(folder MATCHES "^${CMAKE_SOURCE_DIR}/(apps|tests/(apps|data|faults|guard|paper))(/|$)")
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
     # Any file is an included one.
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>")

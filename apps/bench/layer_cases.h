@@ -104,10 +104,16 @@ inline tests::BatchNormSharedCase case_of(const BatchNormSharedBackward& op) {
           .deferred_mode = op.deferred_mode};
 }
 inline tests::BatchNormConv2dCase case_of(const BatchNormConv2dBackward& op) {
-  return {.norm = case_of(normalization_of(op)),
-          .out_channels = op.y_grad.shape()[1],
-          .geometry = op.geometry,
-          .y_slice = slice_of(op.y_grad, true)};
+  tests::BatchNormConv2dCase result{.norm = {.x = op.x.shape(),
+                                             .activation = op.activation,
+                                             .slice = slice_of(op.x, false),
+                                             .deferred_mode = op.deferred_mode},
+                                    .out_channels = op.y_grad.shape()[1],
+                                    .geometry = op.geometry,
+                                    .y_slice = slice_of(op.y_grad, true),
+                                    .is_shared = op.is_shared()};
+  result.is_rounded = op.x.dtype() == DType::kBf16 && tests::OpCases<BatchNormConv2dBackward>::rounds(result);
+  return result;
 }
 inline tests::BatchNormSharedCase case_of(const BatchNormSharedFinish& op) {
   return {.x = op.x.shape(), .slice = slice_of(op.x, true)};

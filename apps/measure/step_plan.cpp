@@ -23,6 +23,10 @@ double bytes_read_again(const Op&) {
 }
 double bytes_read_again(const BatchNormForward& op) { return op.variance ? 0 : bytes_of(op.x); }
 double bytes_read_again(const BatchNormBackward& op) { return bytes_of(op.x) + bytes_of(op.y_grad); }
+/// Of a normalisation of its own: what is written before the sums are known is read and written once more.
+double bytes_read_again(const BatchNormConv2dBackward& op) {
+  return op.is_shared() ? 0 : bytes_of(op.x) + 2 * bytes_of(op.x_grad);
+}
 double bytes_read_again(const BatchNormMaxPoolForward& op) { return op.variance ? 0 : bytes_of(op.x); }
 double bytes_read_again(const BatchNormMaxPoolBackward& op) {
   return bytes_of(op.x) + bytes_of(op.y_grad) + bytes_of(op.winner);

@@ -71,8 +71,33 @@ BatchStatistics BatchNorm::statistics_for(const Tensor& x, Pass& pass) const {
   return own;
 }
 
+template <class Op>
+void BatchNorm::run_backward(Op op, Pass& pass) {
+  const LeasedTensor invstd = pass.take();
+  const LeasedTensor mean = pass.take();
+  const LeasedTensor x = pass.take();
+  op.x = x.tensor();
+  op.scale = scale_.value;
+  op.shift = shift_.value;
+  op.mean = mean.tensor();
+  op.invstd = invstd.tensor();
+  op.scale_grad = scale_.gradient;
+  op.shift_grad = shift_.gradient;
+  pass.backend().run(op);
+}
+
 LeasedTensor BatchNorm::backward(LeasedTensor y_grad, Pass& pass) {
   if (!pass.is_training()) return input_gradient(std::move(y_grad), activation_, pass);
+  if (const auto convolution = pass.postponed(y_grad.tensor())) {
+    BatchNormConv2dBackward op;
+    op.geometry = convolution->op.geometry;
+    op.weights = convolution->op.weights;
+    op.y_grad = convolution->op.y_grad;
+    op.x_grad = y_grad.tensor();
+    op.activation = activation_;
+    run_backward(op, pass);
+    return y_grad;
+  }
   LeasedTensor x_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(y_grad.tensor().spec());
   BatchNormBackward op;
   op.y_grad = y_grad.tensor();
@@ -113,20 +138,6 @@ LeasedTensor BatchNorm::input_gradient(LeasedTensor y_grad, Activation activatio
                                                 .x_grad = x_grad.tensor(),
                                                 .activation = activation});
   return x_grad;
-}
-
-void BatchNorm::run_backward(BatchNormBackward op, Pass& pass) {
-  const LeasedTensor invstd = pass.take();
-  const LeasedTensor mean = pass.take();
-  const LeasedTensor x = pass.take();
-  op.x = x.tensor();
-  op.scale = scale_.value;
-  op.shift = shift_.value;
-  op.mean = mean.tensor();
-  op.invstd = invstd.tensor();
-  op.scale_grad = scale_.gradient;
-  op.shift_grad = shift_.gradient;
-  pass.backend().run(op);
 }
 
 void BatchNorm::visit(const std::string& prefix, const ParameterVisitor& visitor) {

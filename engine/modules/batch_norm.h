@@ -45,7 +45,8 @@ class BatchNorm final : public Module {
   /// Outside of training.
   LeasedTensor input_gradient(LeasedTensor y_grad, Activation activation, Pass& pass);
   /// Runs an op that has its images but x, with what is per channel and x, which the pass has.
-  void run_backward(BatchNormBackward op, Pass& pass);
+  template <class Op>
+  void run_backward(Op op, Pass& pass);
 
   Activation activation_;
   Parameter scale_;

@@ -81,11 +81,16 @@ LeasedTensor Conv2d::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& 
   }
   const GradientMode mode = sum ? GradientMode::kAccumulate : GradientMode::kOverwrite;
   LeasedTensor x_grad = sum ? std::move(sum) : pass.lease(x_spec);
-  pass.backend().run(Conv2dBackwardInput{.geometry = options_.geometry,
-                                         .weights = weights_.value_beside_images(),
-                                         .y_grad = y_grad.tensor(),
-                                         .x_grad = x_grad.tensor(),
-                                         .x_grad_mode = mode});
+  const Conv2dBackwardInput op{.geometry = options_.geometry,
+                               .weights = weights_.value_beside_images(),
+                               .y_grad = y_grad.tensor(),
+                               .x_grad = x_grad.tensor(),
+                               .x_grad_mode = mode};
+  if (options_.is_behind_norm && pass.is_training() && mode == GradientMode::kOverwrite) {
+    pass.postpone({op, std::move(y_grad)});
+  } else {
+    pass.backend().run(op);
+  }
   return x_grad;
 }
 

@@ -24,6 +24,9 @@ class Conv2d final : public Module {
     /// Whether batch norm is all that takes y. In training, the convolution tells it the statistics of y; and
     /// as it subtracts the mean, and the bias with it, the bias has the gradient zero, which is not computed.
     bool is_normalized = false;
+    /// Whether x is what a batch norm gives, and nobody else takes it. In training, the gradient of x is left
+    /// to that norm's backward pass, which has both in one op (Pass::postpone).
+    bool is_behind_norm = false;
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
     InputGradient input_gradient = InputGradient::kCompute;
     /// Channels of the tensor of which y is the first ones, for a DenseBlock that adds the others; 0: y

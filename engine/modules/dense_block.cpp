@@ -75,15 +75,6 @@ void backward_weights(const Conv2dGeometry& geometry, const Conv2d& layer, const
       .geometry = geometry, .x = x, .y_grad = y_grad, .weights_grad = layer.weights().gradient});
 }
 
-/// Both gradients; that of the input takes the place of the input.
-void backward_in_place(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
-                       const Tensor& y_grad, Pass& pass) {
-  const LayerRange range(pass, name);
-  backward_weights(geometry, layer, x, y_grad, pass);
-  pass.backend().run(Conv2dBackwardInput{
-      .geometry = geometry, .weights = layer.weights().value_beside_images(), .y_grad = y_grad, .x_grad = x});
-}
-
 }  // namespace
 
 DenseBlock::Layer::Layer(const Options& options, int in_channels, std::string name)
@@ -171,14 +162,21 @@ void DenseBlock::Layer::backward(const DenseBlockGradients& block, GradientMode 
   LeasedTensor bottleneck_grad;
   if (second_norm_ != nullptr) {
     LeasedTensor activated = pass.take();
-    backward_in_place("conv2", k3x3, *second_convolution_, activated.tensor(), added_grad, pass);
+    in_layer(pass, "conv2",
+             [&] { backward_weights(k3x3, *second_convolution_, activated.tensor(), added_grad, pass); });
+    pass.postpone({.op = {.geometry = k3x3,
+                          .weights = second_convolution_->weights().value_beside_images(),
+                          .y_grad = added_grad,
+                          .x_grad = activated.tensor()},
+                   .y_grad = block.of_channels});
     bottleneck_grad =
         in_layer(pass, "norm2", [&] { return second_norm_->backward(std::move(activated), pass); });
   }
   const LeasedTensor normalized = recomputes_ ? normalize_again(before, block.statistics, pass) : pass.take();
   const Tensor& y_grad = bottleneck_grad ? bottleneck_grad.tensor() : added_grad;
-  const LayerRange range(pass, "conv1");  // and norm1, whose backward pass goes with the convolution's
-  backward_weights(first_geometry_, first_convolution_, normalized.tensor(), y_grad, pass);
+  in_layer(pass, "conv1",
+           [&] { backward_weights(first_geometry_, first_convolution_, normalized.tensor(), y_grad, pass); });
+  const LayerRange range(pass, "norm1");
   pass.backend().run(BatchNormConv2dBackward{.geometry = first_geometry_,
                                              .weights = first_convolution_.weights().value_beside_images(),
                                              .y_grad = y_grad,

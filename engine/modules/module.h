@@ -13,6 +13,7 @@
 #include "engine/modules/leased_tensor.h"
 #include "engine/modules/lipschitz.h"
 #include "engine/modules/parameter.h"
+#include "engine/ops/conv2d.h"
 #include "engine/ops/op.h"
 
 namespace gnc {
@@ -32,6 +33,12 @@ struct BatchStatistics {
   BatchStatistics() = default;
   BatchStatistics(Arena& arena, const TensorSpec& channel)
       : mean(arena, channel), variance(arena, channel), invstd(arena, channel) {}
+};
+
+/// A convolution's way back to its input, not yet gone.
+struct PostponedGradient {
+  Conv2dBackwardInput op;  ///< its x_grad has nothing in it yet
+  LeasedTensor y_grad;     ///< owns the op's
 };
 
 class Pass;
@@ -95,8 +102,20 @@ class Pass {
     return announced_ == x.raw() ? std::exchange(statistics_, {}) : BatchStatistics{};
   }
 
-  /// Whether backward has taken everything that forward saved, and the layers what was announced.
-  bool is_empty() const { return saved_.empty() && specs_.empty() && !statistics_.mean; }
+  /// Leaves the gradient of a convolution's input to the batch norm in front of it, which is given it next.
+  void postpone(PostponedGradient gradient) {
+    require<Error>(!postponed_, "nobody has gone the way back that the layer behind has postponed");
+    postponed_ = std::move(gradient);
+  }
+  /// How to make x_grad, where the layer behind has left that; else nothing.
+  std::optional<PostponedGradient> postponed(const Tensor& x_grad) {
+    if (!postponed_ || postponed_->op.x_grad.raw() != x_grad.raw()) return std::nullopt;
+    return std::exchange(postponed_, std::nullopt);
+  }
+
+  /// Whether backward has taken everything that forward saved, and the layers what was announced and
+  /// postponed.
+  bool is_empty() const { return saved_.empty() && specs_.empty() && !statistics_.mean && !postponed_; }
 
   /// From here on shows `observer`, which must outlive the pass, what the layers give.
   void observe_with(LayerObserver& observer) { observer_ = &observer; }
@@ -116,6 +135,7 @@ class Pass {
   int depth_ = 0;  // of named layers within named layers
   const void* announced_ = nullptr;
   BatchStatistics statistics_;
+  std::optional<PostponedGradient> postponed_;
   std::vector<LeasedTensor> saved_;
   std::vector<TensorSpec> specs_;
 };

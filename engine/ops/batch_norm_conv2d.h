@@ -1,20 +1,30 @@
 #pragma once
-/// A batch normalisation of shared channels and the convolution behind it, backward in one op: so that the
-/// gradient between the two, as large as what is normalised, need not be written and read again.
+/// A batch normalisation and the convolution behind it, backward in one op: so that the gradient between the
+/// two, as large as what is normalised, need not be written and read again.
 
 #include <string_view>
 
+#include "engine/ops/batch_norm.h"
 #include "engine/ops/batch_norm_shared.h"
 #include "engine/ops/conv2d.h"
 #include "engine/tensor.h"
 
 namespace gnc {
 
-/// Conv2dBackwardInput and, of the gradient that it gives, BatchNormSharedBackward: what is written is what
-/// the two write, but for `between`, which is room for the gradient between them. A backend may leave it
-/// alone or leave anything there; one that writes the gradient rounds it to the dtype of the images, one that
-/// does not takes it as it is summed, in fp32. y_grad [N,O,H',W']; weights [O,C,K,K]; x, between and x_grad
-/// [N,C,H,W]; all others [C]. y_grad, x and x_grad may be slices of the channels of wider images.
+/// Conv2dBackwardInput and, of the gradient that it gives, the backward pass of the normalisation in front.
+///
+/// Of one whose channels others normalise too, where the deferred terms are given: BatchNormSharedBackward,
+/// with its results, which adds to x_grad. `between` is room for the gradient in between.
+/// Of one of its own, without deferred terms and without `between`: BatchNormBackward, with its results,
+/// which overwrites x_grad; that has to be all channels of its images, and is the room.
+///
+/// A backend may leave the room alone or write there. One that writes the gradient in between rounds it to
+/// the dtype of the images; one that does not takes it as it is summed, in fp32.
+///
+/// None of what is written may be y_grad or x, nor may x_grad be `between`.
+///
+/// y_grad [N,O,H',W']; weights [O,C,K,K]; x, between and x_grad [N,C,H,W]; all others [C]. y_grad, x and, of
+/// shared channels, x_grad may be slices of the channels of wider images.
 struct BatchNormConv2dBackward {
   Conv2dGeometry geometry;
   ConstTensor weights;
@@ -24,36 +34,23 @@ struct BatchNormConv2dBackward {
   ConstTensor shift;
   ConstTensor mean;
   ConstTensor invstd;
-  Tensor between;
+  Tensor between = {};
   Tensor x_grad;
   Tensor scale_grad;
   Tensor shift_grad;
-  Tensor deferred_mean;
-  Tensor deferred_tilt;
+  Tensor deferred_mean = {};
+  Tensor deferred_tilt = {};
   Activation activation = Activation::kNone;
   GradientMode deferred_mode = GradientMode::kOverwrite;
   static constexpr std::string_view kName = "BatchNormConv2dBackward";
+  /// Whether others normalise the channels.
+  bool is_shared() const { return static_cast<bool>(deferred_mean); }
   void check() const;
 };
 
-/// The two ops that it is, the convolution's first.
-inline Conv2dBackwardInput convolution_of(const BatchNormConv2dBackward& op) {
-  return {.geometry = op.geometry, .weights = op.weights, .y_grad = op.y_grad, .x_grad = op.between};
-}
-inline BatchNormSharedBackward normalization_of(const BatchNormConv2dBackward& op) {
-  return {.x = op.x,
-          .scale = op.scale,
-          .shift = op.shift,
-          .mean = op.mean,
-          .invstd = op.invstd,
-          .y_grad = op.between,
-          .x_grad = op.x_grad,
-          .scale_grad = op.scale_grad,
-          .shift_grad = op.shift_grad,
-          .deferred_mean = op.deferred_mean,
-          .deferred_tilt = op.deferred_tilt,
-          .activation = op.activation,
-          .deferred_mode = op.deferred_mode};
-}
+/// The two ops that it is: the convolution's, and the one or the other normalisation's.
+Conv2dBackwardInput convolution_of(const BatchNormConv2dBackward& op);
+BatchNormSharedBackward shared_normalization_of(const BatchNormConv2dBackward& op);
+BatchNormBackward own_normalization_of(const BatchNormConv2dBackward& op);
 
 }  // namespace gnc

@@ -1,11 +1,9 @@
 #include "engine/ops/conv2d.h"
 
+#include "engine/ops/conv2d_check.h"
 #include "engine/ops/op.h"
 
 namespace gnc {
-namespace {
-
-/// `weights_dtype` is that of the weights, or of their gradient.
 void check_convolution(std::string_view op, const Conv2dGeometry& geometry, const Operand& x,
                        const Operand& weights, DType weights_dtype, const Operand& bias, const Operand& y) {
   check_operands(op, y.tensor.runs(), {x, weights, {y.name, y.tensor, Slices::kTaken}});
@@ -23,8 +21,6 @@ void check_convolution(std::string_view op, const Conv2dGeometry& geometry, cons
   check_shape(op, bias, {kernel[0]});
   check_dtype(op, bias, dtype_beside(x.tensor.dtype()));
 }
-
-}  // namespace
 
 Shape Conv2dGeometry::output_shape(const Shape& x, int channels) const {
   require<ShapeError>(kernel >= 1 && stride >= 1 && padding >= 0 && padding < kernel,

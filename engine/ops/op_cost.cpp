@@ -120,11 +120,13 @@ OpCost cost_of(const BatchNormBackward& op) {
 
 OpCost cost_of(const BatchNormConv2dBackward& op) {
   // Both but for what is between them: written by the one, read by the other.
-  const OpCost convolution = cost_of(convolution_of(op)), norm = cost_of(normalization_of(op));
+  const OpCost convolution = cost_of(convolution_of(op));
+  const OpCost norm =
+      op.is_shared() ? cost_of(shared_normalization_of(op)) : cost_of(own_normalization_of(op));
   return without({.flops = convolution.flops + norm.flops,
                   .bytes = convolution.bytes + norm.bytes,
                   .activation_bytes = convolution.activation_bytes + norm.activation_bytes},
-                 2 * bytes_of(op.between));
+                 2 * bytes_of(op.x_grad));
 }
 
 OpCost cost_of(const BatchNormForward& op) {

@@ -31,24 +31,31 @@ constexpr double kBatch = 8;
 
 TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
   const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
-  // The convolution leaves moments, a small kernel makes statistics of them, and one applies; backward sums,
-  // gradients of the parameters, gradient of the input.
+  // The convolution leaves moments, a small kernel makes statistics of them, and one applies; backward the
+  // convolution behind it leaves sums and a part of the gradient, a small kernel makes the parameters'
+  // gradients, and one finishes.
   EXPECT_EQ(row_of(rows, "Conv2dForward").kernels, 2 * 8);
   EXPECT_EQ(row_of(rows, "BatchNormForward").kernels, 3);
-  EXPECT_EQ(row_of(rows, "BatchNormBackward").kernels, 3 * 3);
+  EXPECT_EQ(row_of(rows, "BatchNormConv2dBackward").kernels, 3 * 3);
   // With the pools behind the other five in the kernels that apply.
   EXPECT_EQ(row_of(rows, "BatchNormMaxPoolForward").kernels, 5);
   EXPECT_EQ(row_of(rows, "BatchNormMaxPoolBackward").kernels, 3 * 5);
-  EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").kernels, 7);  // the pictures have no gradient
+  EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").kernels, 4);  // the pictures have no gradient
   EXPECT_EQ(row_of(rows, "SgdStep").calls, 1);
+
+  // Behind the stem's and the blocks' sums are two branches: sums, gradients of the parameters, gradient of
+  // the input.
+  const auto of_resnet = totals_by_op(plan_step({.model = "resnet20", .batch_size = 8}));
+  EXPECT_EQ(row_of(of_resnet, "BatchNormBackward").kernels, 3 * 10);
+  EXPECT_EQ(row_of(of_resnet, "BatchNormConv2dBackward").kernels, 3 * 9);
 }
 
 TEST(StepPlan, Counts_What_Batch_Norm_Moves) {
   const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
   constexpr double kBytes = 2 * kBatch * (kOutputs - kPooled), kPooledBytes = 2 * kBatch * kPooled;
-  // x, y; x twice, y_grad twice, x_grad.
+  // x, y; of the convolution behind it y_grad, as large here, x, x_grad; x again, x_grad read and written.
   EXPECT_EQ(row_of(rows, "BatchNormForward").moved_activation_bytes, 2 * kBytes);
-  EXPECT_EQ(row_of(rows, "BatchNormBackward").moved_activation_bytes, 5 * kBytes);
+  EXPECT_EQ(row_of(rows, "BatchNormConv2dBackward").moved_activation_bytes, 6 * kBytes);
   EXPECT_EQ(row_of(rows, "BatchNormForward").flops, 4 * kBatch * (kOutputs - kPooled));
   // y has a quarter of the pixels, and winners half of its bytes. x, y, winners; x, y_grad and winners twice,
   // x_grad.
@@ -64,7 +71,11 @@ TEST(StepPlan, Counts_The_Arithmetic_Of_Convolutions) {
   constexpr double kStatistics = 4 * kBatch * kOutputs;  // of what goes into batch norm
   EXPECT_EQ(row_of(rows, "Conv2dForward").flops, 2 * kBatch * multiply_adds + kStatistics);
   EXPECT_EQ(row_of(rows, "Conv2dBackwardWeights").flops, 2 * kBatch * multiply_adds);
-  EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").flops, 2 * kBatch * (multiply_adds - 9.0 * 3 * 64 * 1024));
+  const double behind_norm = 9.0 * (256 * 256 * 64.0 + 512 * 512 * 16.0 + 512 * 512 * 4.0);
+  EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").flops,
+            2 * kBatch * (multiply_adds - 9.0 * 3 * 64 * 1024 - behind_norm));
+  EXPECT_EQ(row_of(rows, "BatchNormConv2dBackward").flops,
+            2 * kBatch * behind_norm + 10 * kBatch * (kOutputs - kPooled));
 }
 
 TEST(StepPlan, Rows_Add_Up_To_The_Step_Both_Ways) {

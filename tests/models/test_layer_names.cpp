@@ -21,18 +21,19 @@ struct Seen {
   const void* parameter = nullptr;  // a value or its gradient
 };
 
-/// The first trained parameter, or gradient of one, among an op's operands; null: none.
+/// The first trained parameter, or gradient of one, among an op's operands; null: none. An op of two layers
+/// belongs to the batch norm.
 template <class Op>
 const void* parameter_of(const Op& op) {
-  if constexpr (requires { op.weights_grad.raw(); })
+  if constexpr (requires {
+                  op.scale.raw();
+                  op.shift.raw();
+                })
+    return op.scale.raw();
+  else if constexpr (requires { op.weights_grad.raw(); })
     return op.weights_grad.raw();
   else if constexpr (requires { op.weights.raw(); })
     return op.weights.raw();
-  else if constexpr (requires {
-                       op.scale.raw();
-                       op.shift.raw();
-                     })
-    return op.scale.raw();
   else if constexpr (requires { op.bias.raw(); })
     return op.bias.raw();
   else if constexpr (requires { op.bias_grad.raw(); })

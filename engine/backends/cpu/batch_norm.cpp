@@ -87,11 +87,32 @@ struct BackwardOperands {
 template <Activation kActivation, class Prepare>
 void chunk_gradients(const Extents& extents, const Chunks& chunks, const BackwardOperands& in, float* sums,
                      const Prepare& prepare) {
-  const auto gradient = [in](std::int64_t r, std::int64_t c) {
-    return masked<kActivation>(in.y_grad(r, c), normalized(in.x(r, c), in.mean[c], in.slope[c], in.shift[c]));
-  };
-  const auto deviation = [in](std::int64_t r, std::int64_t c) { return in.x(r, c) - in.mean[c]; };
-  cpu::chunk_gradient_sums(extents, chunks, sums, gradient, deviation, prepare);
+  const std::int64_t channels = extents.channels;
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    prepare(chunks.begin(i), chunks.end(i));
+    float* shift_grad = sums + 2 * i * channels;
+    float* scale_grad = shift_grad + channels;
+    std::fill_n(shift_grad, 2 * channels, 0.0F);
+    const auto gradient = [in](std::int64_t row, std::int64_t c) {
+      return masked<kActivation>(in.y_grad(row, c),
+                                 normalized(in.x(row, c), in.mean[c], in.slope[c], in.shift[c]));
+    };
+    const auto deviation = [in](std::int64_t row, std::int64_t c) { return in.x(row, c) - in.mean[c]; };
+    std::int64_t r = chunks.begin(i);
+    for (; r + 2 <= chunks.end(i); r += 2) {
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const float g0 = gradient(r, c), g1 = gradient(r + 1, c);
+        shift_grad[c] += g0 + g1;
+        scale_grad[c] += g0 * deviation(r, c) + g1 * deviation(r + 1, c);
+      }
+    }
+    for_each_element(r, chunks.end(i), channels, [=](std::int64_t row, std::int64_t c) {
+      const float g = gradient(row, c);
+      shift_grad[c] += g;
+      scale_grad[c] += g * deviation(row, c);
+    });
+  });
 }
 
 /// x_grad = slope·(g − mean_grad − (x − mean)·tilt), all rows; tilt = invstd·scale_grad/m.

@@ -9,7 +9,11 @@ namespace gnc {
 void execute(CpuBackend& cpu, const BatchNormConv2dBackward& op) {
   cpu::require_fp32(op.kName, {{"x", op.x}});
   execute(cpu, convolution_of(op));
-  execute(cpu, normalization_of(op));
+  if (op.is_shared()) {
+    execute(cpu, shared_normalization_of(op));
+  } else {
+    execute(cpu, own_normalization_of(op));
+  }
 }
 
 }  // namespace gnc

@@ -97,34 +97,6 @@ struct RunningStatistics {
   }
 };
 
-/// Per chunk [2][C]: Σ g and Σ g·d over its rows, of gradient(r, c) and deviation(r, c), which are called
-/// once for every element, two rows at a time. Calls prepare(begin, end) for the rows of a chunk before.
-template <class Gradient, class Deviation, class Prepare>
-void chunk_gradient_sums(const Extents& extents, const Chunks& chunks, float* sums, const Gradient& gradient,
-                         const Deviation& deviation, const Prepare& prepare) {
-  const std::int64_t channels = extents.channels;
-  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
-    prepare(chunks.begin(i), chunks.end(i));
-    float* shift_grad = sums + 2 * i * channels;
-    float* scale_grad = shift_grad + channels;
-    std::fill_n(shift_grad, 2 * channels, 0.0F);
-    std::int64_t r = chunks.begin(i);
-    for (; r + 2 <= chunks.end(i); r += 2) {
-#pragma omp simd
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const float g0 = gradient(r, c), g1 = gradient(r + 1, c);
-        shift_grad[c] += g0 + g1;
-        scale_grad[c] += g0 * deviation(r, c) + g1 * deviation(r + 1, c);
-      }
-    }
-    for_each_element(r, chunks.end(i), channels, [=](std::int64_t row, std::int64_t c) {
-      const float g = gradient(row, c);
-      shift_grad[c] += g;
-      scale_grad[c] += g * deviation(row, c);
-    });
-  });
-}
-
 /// Per chunk [2][C]: the chunk's mean and its sum of squared deviations from that mean.
 inline void chunk_moments(const Extents& extents, const Chunks& chunks, Rows<const float> x, float* moments) {
   const std::int64_t channels = extents.channels;

@@ -33,14 +33,33 @@ struct BackwardOperands {
 /// x_grad += slope·g, and per chunk [2][C]: Σ g and Σ g·(x − mean).
 template <Activation kActivation>
 void add_gradients(const Extents& extents, const Chunks& chunks, const BackwardOperands& in, float* sums) {
-  const auto gradient = [in](std::int64_t r, std::int64_t c) {
-    const float g = cpu::masked<kActivation>(
-        in.y_grad(r, c), cpu::normalized(in.x(r, c), in.mean[c], in.slope[c], in.shift[c]));
-    in.x_grad(r, c) += in.slope[c] * g;
-    return g;
-  };
-  const auto deviation = [in](std::int64_t r, std::int64_t c) { return in.x(r, c) - in.mean[c]; };
-  cpu::chunk_gradient_sums(extents, chunks, sums, gradient, deviation, [](std::int64_t, std::int64_t) {});
+  const std::int64_t channels = extents.channels;
+  parallel_for(chunks.count(), extents.elements(), [&](std::int64_t i) {
+    float* shift_grad = sums + 2 * i * channels;
+    float* scale_grad = shift_grad + channels;
+    std::fill_n(shift_grad, 2 * channels, 0.0F);
+    const auto gradient_of = [in](std::int64_t r, std::int64_t c) {
+      const float g = cpu::masked<kActivation>(
+          in.y_grad(r, c), cpu::normalized(in.x(r, c), in.mean[c], in.slope[c], in.shift[c]));
+      in.x_grad(r, c) += in.slope[c] * g;
+      return g;
+    };
+    const auto deviation = [in](std::int64_t r, std::int64_t c) { return in.x(r, c) - in.mean[c]; };
+    std::int64_t r = chunks.begin(i);
+    for (; r + 2 <= chunks.end(i); r += 2) {
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const float g0 = gradient_of(r, c), g1 = gradient_of(r + 1, c);
+        shift_grad[c] += g0 + g1;
+        scale_grad[c] += g0 * deviation(r, c) + g1 * deviation(r + 1, c);
+      }
+    }
+    cpu::for_each_element(r, chunks.end(i), channels, [=](std::int64_t row, std::int64_t c) {
+      const float g = gradient_of(row, c);
+      shift_grad[c] += g;
+      scale_grad[c] += g * deviation(row, c);
+    });
+  });
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ class DeviceBackend : public ImplementedBy<DeviceBackend, AllOps> {
   virtual bool run_in_library(const Conv2dForward&, const std::function<void()>& own);
   virtual bool run_in_library(const Conv2dBackwardInput&, const std::function<void()>& own);
   virtual bool run_in_library(const Conv2dBackwardWeights&, const std::function<void()>& own);
-  /// Whether a library may be what convolves: then no kernel of ours puts anything behind a convolution.
+  /// Whether a library may compute convolutions: then the backward passes of two layers are not one kernel.
   virtual bool has_convolution_library() const { return false; }
 
  protected:

@@ -6,7 +6,11 @@ namespace gnc {
 
 void execute(ReferenceBackend& reference, const BatchNormConv2dBackward& op) {
   execute(reference, convolution_of(op));
-  execute(reference, normalization_of(op));
+  if (op.is_shared()) {
+    execute(reference, shared_normalization_of(op));
+  } else {
+    execute(reference, own_normalization_of(op));
+  }
 }
 
 }  // namespace gnc

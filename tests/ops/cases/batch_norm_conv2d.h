@@ -17,7 +17,9 @@ struct BatchNormConv2dCase {
   int out_channels = 1;
   Conv2dGeometry geometry = {.kernel = 1, .stride = 1, .padding = 0};
   std::optional<SliceOf> y_slice = {};  // of which y_grad is channels
-  bool is_rounded = false;  // for bf16, to which what is in between may be rounded; else for all others
+  bool is_shared = true;                // whether others normalise the channels
+  /// Whether what is in between, or x_grad on its way, may be rounded to bf16: not by one kernel for both.
+  bool is_rounded = false;
 
   Shape y() const { return geometry.output_shape(norm.x, out_channels); }
   Shape weights() const { return {out_channels, norm.x[1], geometry.kernel, geometry.kernel}; }
@@ -59,13 +61,30 @@ struct OpCases<BatchNormConv2dBackward> {
           {.norm = {.x = {2, 6, 7, 6}, .activation = kRelu}, .out_channels = 9, .geometry = k3x3Unpadded},
           {.norm = {.x = {2, 6, 7, 6}, .activation = kRelu}, .out_channels = 9, .geometry = k3x3Stride2},
           {.norm = {.x = {7, 72, 3, 3}, .activation = kRelu, .deferred_mode = kAdds}, .out_channels = 33},
+          {.norm = {.x = {1, 1, 1, 1}}, .is_shared = false},  // a normalised single element has no gradient
+          {.norm = {.x = {2, 3, 5, 7}, .activation = kRelu, .has_constant_channel = true},
+           .out_channels = 5,
+           .geometry = k3x3,
+           .is_shared = false},
+          {.norm = {.x = {3, 19, 3, 5}, .activation = kRelu, .slice = SliceOf{31, 5}},
+           .out_channels = 7,
+           .y_slice = SliceOf{11, 3},
+           .is_shared = false},
+          {.norm = {.x = {2, 24, 6, 6}, .activation = kRelu},
+           .out_channels = 12,
+           .geometry = k3x3,
+           .y_slice = SliceOf{36, 24},
+           .is_shared = false},
+          {.norm = {.x = {2, 6, 7, 6}}, .out_channels = 9, .geometry = k3x3Stride2, .is_shared = false},
+          {.norm = {.x = {5, 64, 16, 16}, .activation = kRelu}, .out_channels = 24, .is_shared = false},
           {.norm = {.x = {3, 76, 9, 11}, .deferred_mode = kAdds}, .out_channels = 16},
           {.norm = {.x = {3, 19, 28, 28}, .activation = kRelu, .deferred_mode = kAdds}, .out_channels = 10},
           {.norm = {.x = {5, 64, 16, 16}, .activation = kRelu, .mean_ratio = 10}, .out_channels = 24}};
-      for (std::size_t i = 0, plain = all.size(); i < plain; ++i) {
-        all.push_back(all[i]);
-        all.back().is_rounded = true;
-      }
+      for (std::size_t i = 0, plain = all.size(); i < plain; ++i)
+        if (!all[i].norm.has_constant_channel) {  // whose slope would leave nothing of the others' tolerance
+          all.push_back(all[i]);
+          all.back().is_rounded = true;
+        }
       return all;
     }();
     return table;
@@ -85,14 +104,19 @@ struct OpCases<BatchNormConv2dBackward> {
     return fmt::format("{}.to{}.k{}s{}p{}{}", BatchNormSharedCase::name(c.norm), c.out_channels,
                        c.geometry.kernel, c.geometry.stride, c.geometry.padding,
                        c.y_slice ? fmt::format(".of{}", c.y_slice->channels) : "") +
-           (c.is_rounded ? ".rounded" : "");
+           (c.is_shared ? "" : ".own") + (c.is_rounded ? ".rounded" : "");
   }
+  static bool rounds(const Case& c) { return !c.is_shared || c.geometry.stride != 1; }
   static bool is_for(const Case& c, const Backend& backend) {
-    return c.is_rounded == (backend.precision() == Precision::kBf16);
+    if (backend.precision() != Precision::kBf16) return !c.is_rounded;
+    return c.is_rounded == (rounds(c) || backend.name() == "reference");
   }
 
   static Operands make_inputs(const Case& c, const Draw& draw) {
-    Operands operands = OpCases<BatchNormSharedBackward>::make_inputs(c.norm, draw);
+    BatchNormCase own = c.norm.norm();
+    own.x_grad_mode = GradientMode::kOverwrite;
+    Operands operands = c.is_shared ? OpCases<BatchNormSharedBackward>::make_inputs(c.norm, draw)
+                                    : OpCases<BatchNormBackward>::make_inputs(own, draw);
     std::erase_if(operands.list, [](const CaseOperand& operand) { return operand.name == "y_grad"; });
     operands.list.push_back({.name = "weights",
                              .values = draw.uniform("weights", c.weights()),
@@ -103,10 +127,15 @@ struct OpCases<BatchNormConv2dBackward> {
                              .storage = Storage::kImage,
                              .slice = c.y_slice,
                              .is_multiplied = true});
-    operands.list.push_back({.name = "between",
-                             .values = draw.nothing(c.norm.x),
-                             .access = Access::kScratch,
-                             .storage = Storage::kImage});
+    if (c.is_shared) {
+      operands.list.push_back({.name = "between",
+                               .values = draw.nothing(c.norm.x),
+                               .access = Access::kScratch,
+                               .storage = Storage::kImage});
+    } else {
+      for (CaseOperand& operand : operands.list)
+        if (operand.name == "x_grad") operand.slice = {};
+    }
     return operands;
   }
 
@@ -146,6 +175,10 @@ struct OpCases<BatchNormConv2dBackward> {
     const double scale_grad =
         sum_error(Terms{.count = m, .bound = bound * std::max(1.0, x_hat), .deviation = deviation}) +
         in_sum * (x_hat * e + deviation * x_hat_error);
+    // Of its own: three terms of at most g, Σg/m and |x̂|·Σg·x̂/m, five roundings each, and their errors.
+    const double own =
+        e + bound * (5 * u * (2 + x_hat) + x_hat_error) + shift_grad / m + x_hat * scale_grad / m;
+    if (output == "x_grad" && !c.is_shared) return {.absolute = slope * own};
     if (output == "x_grad") return {.absolute = slope * (e + 2 * u * bound), .relative = u};
     if (output == "shift_grad") return {.absolute = shift_grad, .relative = u};
     if (output == "scale_grad") return {.absolute = scale_grad, .relative = u};
@@ -159,7 +192,8 @@ struct OpCases<BatchNormConv2dBackward> {
   static double flops(const Case& c) {
     const double products_of_y = c.norm.x[1] * c.geometry.kernel * c.geometry.kernel;
     return static_cast<double>(c.y().elements()) * 2 * products_of_y +
-           OpCases<BatchNormSharedBackward>::flops(c.norm);
+           (c.is_shared ? OpCases<BatchNormSharedBackward>::flops(c.norm)
+                        : OpCases<BatchNormBackward>::flops(c.norm.norm()));
   }
 };
 
