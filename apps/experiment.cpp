@@ -8,6 +8,7 @@
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
+#include "engine/folder_lock.h"
 #include "engine/run_divergence.h"
 #include "engine/weight_import.h"
 #include "models/classification_network.h"
@@ -170,10 +171,10 @@ void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble)
   }
 }
 
-std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble,
+std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> planned, int ensemble,
                                                       const std::function<void()>& when_held) {
-  check_startable(runs, ensemble);
-  const std::vector<FolderLock> locks = lock_unfinished(runs);
+  check_startable(planned, ensemble);
+  const std::vector<PlannedRun> runs = hold_unfinished(planned);
   if (when_held) when_held();
   std::vector<const PlannedRun*> unfinished;
   for (const PlannedRun& run : runs)
@@ -203,6 +204,7 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
 
   std::vector<nlohmann::ordered_json> results;
   for (const PlannedRun& run : runs) {
+    run.directory.require_held();
     std::optional<nlohmann::ordered_json> found = result(run);
     require<FileError>(found.has_value(), "{}: its result.json is gone, which was written when it finished",
                        run.directory.path().string());
@@ -230,15 +232,15 @@ std::string Experiment::last_checkpoint_of(const PlannedRun& run) const {
   return fmt::format("the checkpoint after epoch {}, step {} is as it was", position.epoch, position.step);
 }
 
-std::vector<FolderLock> Experiment::lock_unfinished(std::span<const PlannedRun> runs) const {
+std::vector<PlannedRun> Experiment::hold_unfinished(std::span<const PlannedRun> runs) const {
   allow_open_files();
-  std::vector<FolderLock> locks;
-  for (const PlannedRun& run : runs) {
+  std::vector<PlannedRun> held(runs.begin(), runs.end());
+  for (PlannedRun& run : held) {
     if (training_.is_resume && result(run)) continue;
-    locks.emplace_back(run.directory.path());
+    run.directory.hold();
     check_unused(run);  // another process may have begun, and ended, since it was looked at
   }
-  return locks;
+  return held;
 }
 
 void Experiment::train_together(std::span<const PlannedRun* const> runs, Position start) {

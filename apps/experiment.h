@@ -16,7 +16,6 @@
 #include "apps/training_options.h"
 #include "engine/backend.h"
 #include "engine/checkpoint.h"
-#include "engine/folder_lock.h"
 #include "engine/network.h"
 #include "models/backbone.h"
 
@@ -78,8 +77,8 @@ class Experiment {
   void check_unused(const PlannedRun& run) const;
   /// For messages: where the run's checkpoint stands.
   std::string last_checkpoint_of(const PlannedRun& run) const;
-  /// The folders of the runs without a result, for this process alone.
-  std::vector<FolderLock> lock_unfinished(std::span<const PlannedRun> runs) const;
+  /// The runs; the folders of those without a result are this process's alone, as long as these copies live.
+  std::vector<PlannedRun> hold_unfinished(std::span<const PlannedRun> runs) const;
   /// Neighbours at the same step, `ensemble` at most; after an interruption not all runs are.
   std::deque<Group> grouped(std::span<const PlannedRun* const> runs, int ensemble) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);
