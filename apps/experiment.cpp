@@ -5,6 +5,7 @@
 
 #include <map>
 #include <span>
+#include <utility>
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
@@ -107,6 +108,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
+  check_classes();
   if (training_.robustness.is_wanted()) attacked_ = attacked_pictures(training_.robustness, data_);
   if (!training_.init.empty()) init_ = load_safetensors(training_.init);
   settings_ = result_settings(training_);
@@ -115,6 +117,19 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   settings_["device"] = backend_->name();
   settings_["precision"] = common_.precision;
   settings_["conv"] = common_.convolution;
+}
+
+void Experiment::check_classes() const {
+  const ImageSet& train = data_.train->images();
+  const std::vector<std::string> missing = missing_classes(train, data_.class_names);
+  if (!missing.empty())
+    for (const auto& [flag, is_given] : {std::pair("--layers", !training_.layers.empty()),
+                                         std::pair("--bounds", training_.bounds.is_wanted)})
+      require<UsageError>(!is_given,
+                          "{}: undefined without training pictures of every class; there are none of {} of "
+                          "the {} classes, the first of them '{}'",
+                          flag, missing.size(), num_classes(), missing.front());
+  fmt::print(stderr, "{}", missing_classes_warning(train, data_.test->images(), data_.class_names));
 }
 
 BackboneOptions Experiment::backbone_options() const {

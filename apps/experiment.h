@@ -24,7 +24,8 @@ namespace gnc {
 /// What the runs of an experiment share.
 class Experiment {
  public:
-  /// Loads the data, opens the backend and checks that every setting fits.
+  /// Loads the data, opens the backend and checks that every setting fits. Warns on standard error of classes
+  /// without pictures; throws UsageError where what was asked for needs all of them.
   Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training);
 
   /// Throws where `runs` cannot be trained here, `ensemble` at a time: a frame that does not fit the data or
@@ -68,6 +69,7 @@ class Experiment {
     std::vector<const PlannedRun*> members;
   };
 
+  void check_classes() const;
   BackboneOptions backbone_options() const;
   /// d where no frame says it.
   int default_feature_dim() const;

@@ -148,8 +148,8 @@ double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
 }
 
 void RunDirectory::write_matrices(const RunMatrices& matrices) const {
-  write(path_ / "class_means.npy", format_npy(matrices.class_means));
-  write(path_ / "margins.npy", format_npy(matrices.margins));
+  if (matrices.class_means.size() > 0) write(path_ / "class_means.npy", format_npy(matrices.class_means));
+  if (matrices.margins.size() > 0) write(path_ / "margins.npy", format_npy(matrices.margins));
   write(path_ / "confusion.npy", format_npy(matrices.confusion));
 }
 

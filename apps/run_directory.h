@@ -22,7 +22,8 @@
 
 namespace gnc {
 
-/// What a finished run leaves beside its numbers.
+/// What a finished run leaves beside its numbers. Means and margins are empty where a class has no training
+/// picture.
 struct RunMatrices {
   Eigen::MatrixXd class_means;  ///< [d,C], of the training pictures' features
   Eigen::MatrixXd margins;      ///< [C,C], γ_ij on the training pictures (Definition 3.6)
@@ -81,7 +82,7 @@ class RunDirectory {
   void check_settings(const std::filesystem::path& file, const nlohmann::ordered_json& stored,
                       const nlohmann::ordered_json& settings) const;
   void write_table(const char* name, const CsvTable& table) const;
-  /// Every file of the run, but for a frame, is written here.
+  /// Where the folder is still the one that is held.
   void write(const std::filesystem::path& file, std::string_view bytes) const;
 
   std::filesystem::path path_;

@@ -212,6 +212,7 @@ void add_data_command(CLI::App& app) {
       print_json(info_json(dataset, options->data));
     else
       print_info(dataset, options->data);
+    fmt::print(stderr, "{}", missing_classes_warning(dataset.train, dataset.test, dataset.class_names));
   });
 
   CLI::App* conversion = add_subcommand(*data, "convert", "Write a data set in another format", options);
