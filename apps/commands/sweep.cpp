@@ -16,6 +16,7 @@
 #include "apps/table.h"
 #include "engine/file.h"
 #include "engine/folder_lock.h"
+#include "engine/printable.h"
 #include "models/class_assignment.h"
 
 namespace gnc {
@@ -153,7 +154,7 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   print_experiment_table(rows);
   if (command.training.bounds.is_wanted)
     fmt::print("\n{}", sweep_bounds_text(results, experiment.num_classes()));
-  fmt::print("{}\n", out.string());
+  fmt::print("{}\n", printable(out.string()));
   if (command.common.is_json) print_json(experiment_summary(rows));
 }
 
