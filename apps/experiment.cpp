@@ -251,7 +251,10 @@ std::vector<PlannedRun> Experiment::hold_unfinished(std::span<const PlannedRun> 
   allow_open_files();
   std::vector<PlannedRun> held(runs.begin(), runs.end());
   for (PlannedRun& run : held) {
-    if (training_.is_resume && result(run)) continue;
+    if (training_.is_resume && result(run)) {
+      FolderLock::remove_stale(run.directory.path());  // of a process that was killed behind its result
+      continue;
+    }
     run.directory.hold();
     check_unused(run);  // another process may have begun, and ended, since it was looked at
   }

@@ -155,4 +155,11 @@ void FolderLock::require_free(const std::filesystem::path& folder) {
   if (!lock(descriptor, file, kind)) refuse(descriptor, folder);
 }
 
+void FolderLock::remove_stale(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kName;
+  const Descriptor descriptor(file, O_RDWR);
+  // While it is locked, as at a lock's end. A folder that is only read keeps it.
+  if (descriptor.is_open() && lock(descriptor, file) && is_named(descriptor, file)) ::unlink(file.c_str());
+}
+
 }  // namespace gnc

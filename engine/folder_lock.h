@@ -46,6 +46,8 @@ class FolderLock {
 
   /// Throws as the constructor does where another process holds the folder; takes and writes nothing.
   static void require_free(const std::filesystem::path& folder);
+  /// Removes the file that a killed process left in a folder that nobody holds, where that may be done.
+  static void remove_stale(const std::filesystem::path& folder);
 
  private:
   /// Writes into the file who holds it.

@@ -75,6 +75,16 @@ TEST(Locks, AKilledSweepHoldsNothing) {
   wait_for(folder / "sweep/run-00/metrics.csv", second);
 }
 
+TEST(Locks, OfAProcessThatWasKilledBehindItsResultIsRemoved) {
+  const TempDir folder;
+  const Arguments resumed = with(tiny_training("train", folder / "run"), {"--resume"});
+  ASSERT_EQ(run_program(GNC_PROGRAM, resumed).exit_status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/.lock"));
+  write_atomically(folder / "run/.lock", "left by a killed process\n");
+  EXPECT_EQ(run_program(GNC_PROGRAM, resumed).exit_status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/.lock"));
+}
+
 /// `kind`: how locks behave, as interposer.cpp has it.
 ProgramResult train_with_locks(const std::string& kind, const std::filesystem::path& out) {
   return run_program(GNC_PROGRAM, with(tiny_training("train", out), {"--resume"}),
