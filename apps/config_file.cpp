@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <string_view>
 
 #include "engine/error.h"
@@ -28,6 +29,15 @@ bool is_bare_value(std::string_view text) {
          digits.find(".e") == std::string_view::npos && digits.find(".E") == std::string_view::npos;
 }
 
+/// A part of a line, for a message: of a long one its beginning.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  if (text.size() <= kMost) return std::string(text);
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;  // within a character
+  return std::string(text.substr(0, end)) + "…";
+}
+
 /// One line of a settings file, read from left to right.
 class LineReader {
  public:
@@ -42,17 +52,17 @@ class LineReader {
     if (peek() == '[') fail("tables are not used here; write `name = value` with the names of the flags");
     setting.name = read_key();
     skip_blanks();
-    if (at_end() || peek() != '=') fail(fmt::format("expected `{} = value`", setting.name));
+    if (at_end() || peek() != '=') fail(fmt::format("expected `{} = value`", shown(setting.name)));
     ++position_;
     skip_blanks();
-    if (at_end()) fail(fmt::format("{} has no value", setting.name));
+    if (at_end()) fail(fmt::format("{} has no value", shown(setting.name)));
     if (peek() == '[') {
       read_array(setting);
     } else {
       setting.values.push_back(read_value());
     }
     skip_blanks();
-    if (!at_end()) fail(fmt::format("unexpected `{}` after the value", text_.substr(position_)));
+    if (!at_end()) fail(fmt::format("unexpected `{}` after the value", shown(text_.substr(position_))));
     return true;
   }
 
@@ -70,7 +80,8 @@ class LineReader {
     if (peek() == '"' || peek() == '\'') return read_string();
     const std::size_t start = position_;
     while (position_ < text_.size() && is_key_character(peek())) ++position_;
-    if (position_ == start) fail(fmt::format("expected `name = value`, not `{}`", text_.substr(start)));
+    if (position_ == start)
+      fail(fmt::format("expected `name = value`, not `{}`", shown(text_.substr(start))));
     return std::string(text_.substr(start, position_ - start));
   }
 
@@ -78,26 +89,27 @@ class LineReader {
     ++position_;
     for (;;) {
       skip_blanks();
-      if (at_end()) fail(fmt::format("the array of {} does not end on its line", setting.name));
+      if (at_end()) fail(fmt::format("the array of {} does not end on its line", shown(setting.name)));
       if (peek() == ']') break;
       setting.values.push_back(read_value());
       skip_blanks();
       if (at_end() || (peek() != ',' && peek() != ']'))
-        fail(fmt::format("expected , or ] in {}", setting.name));
+        fail(fmt::format("expected , or ] in {}", shown(setting.name)));
       if (peek() == ',') ++position_;
     }
     ++position_;
     if (setting.values.empty())
-      fail(fmt::format("the array of {} is empty; leave the line out instead", setting.name));
+      fail(fmt::format("the array of {} is empty; leave the line out instead", shown(setting.name)));
   }
 
   std::string read_value() {
     if (peek() == '"' || peek() == '\'') return read_string();
+    if (!at_end() && peek() == '[') fail("arrays in arrays are not used here");
     const std::size_t start = position_;
-    while (!at_end() && text_.find_first_of(" \t,]", position_) != position_) ++position_;
+    position_ = std::min(text_.find_first_of(" \t,]#", start), text_.size());
     const std::string_view value = text_.substr(start, position_ - start);
     if (!is_bare_value(value)) {
-      fail(fmt::format("`{}` is neither a number nor true nor false; strings stand in quotes", value));
+      fail(fmt::format("`{}` is neither a number nor true nor false; strings stand in quotes", shown(value)));
     }
     return std::string(value);
   }
@@ -167,6 +179,7 @@ std::string as_toml(const std::string& value) {
 std::vector<Setting> read_settings(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   std::vector<Setting> settings;
+  std::map<std::string, int> lines;  // of the settings
   int line = 0;
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = std::min(text.find('\n', start), text.size());
@@ -175,10 +188,9 @@ std::vector<Setting> read_settings(const std::filesystem::path& path) {
     start = end + 1;
     Setting setting;
     if (!LineReader(content, path, ++line).read(setting)) continue;
-    for (const Setting& earlier : settings) {
-      require<FileError>(earlier.name != setting.name, "{}:{}: {} is set already in line {}", path.string(),
-                         line, setting.name, earlier.line);
-    }
+    const auto [earlier, is_new] = lines.emplace(setting.name, line);
+    require<FileError>(is_new, "{}:{}: {} is set already in line {}", path.string(), line,
+                       shown(setting.name), earlier->second);
     settings.push_back(std::move(setting));
   }
   return settings;

@@ -1,11 +1,15 @@
 #include "apps/data_options.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <span>
 
 #include "apps/options.h"
 #include "data/registry.h"
 #include "data/subset.h"
 #include "engine/error.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -146,6 +150,34 @@ Dataset load_subset(const DataOptions& options) {
   if (!options.imbalance.empty())
     dataset.train = imbalanced_subset(dataset.train, parse_imbalance(options.imbalance), dataset.class_names);
   return dataset;
+}
+
+std::vector<std::string> missing_classes(const ImageSet& images,
+                                         const std::vector<std::string>& class_names) {
+  const std::vector<std::int64_t> counts = class_counts(images);
+  std::vector<std::string> missing;
+  for (std::size_t label = 0; label < counts.size(); ++label)
+    if (counts[label] == 0) missing.push_back(class_names[label]);
+  return missing;
+}
+
+std::string missing_classes_warning(const ImageSet& train, const ImageSet& test,
+                                    const std::vector<std::string>& class_names) {
+  std::string warning;
+  const auto warn = [&](std::string_view split, const ImageSet& images, std::string_view undefined) {
+    const std::vector<std::string> missing = missing_classes(images, class_names);
+    if (missing.empty()) return;
+    // A data set of a thousand classes may lack most of them.
+    constexpr std::size_t kShown = 10;
+    const auto shown = std::span(missing).first(std::min(missing.size(), kShown));
+    warning +=
+        fmt::format("warning: no {} picture of {} of {} classes ({}{}); {} undefined\n", split,
+                    missing.size(), class_names.size(), printable(fmt::format("{}", fmt::join(shown, ", "))),
+                    shown.size() < missing.size() ? ", …" : "", undefined);
+  };
+  warn("training", train, "collapse metrics, margins and class means (nc1, nc2, …) are");
+  warn("test", test, "collapse metrics of the test pictures (test_nc1, test_nc2, …) are");
+  return warning;
 }
 
 LoadedData load_data(const DataOptions& options, int minimum_image_size) {

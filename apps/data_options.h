@@ -36,6 +36,13 @@ void add_subset_options(CLI::App& app, DataOptions& options);
 /// concerns the training set only.
 Dataset load_subset(const DataOptions& options);
 
+/// Names of the classes without a picture.
+std::vector<std::string> missing_classes(const ImageSet& images, const std::vector<std::string>& class_names);
+
+/// A line for standard error where a split lacks classes: which, and what is undefined for it; else empty.
+std::string missing_classes_warning(const ImageSet& train, const ImageSet& test,
+                                    const std::vector<std::string>& class_names);
+
 /// Data ready for a trainer.
 struct LoadedData {
   int num_classes = 0;

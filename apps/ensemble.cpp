@@ -70,6 +70,13 @@ std::vector<std::string> fields(const EpochRow& row, int epoch, double learning_
   return all;
 }
 
+/// NC1 to NC4 in an epoch's line of the log; without pictures of every class there are none.
+std::string collapse_text(const std::optional<CollapseReport>& collapse) {
+  if (!collapse) return "nc1 nan nc2 nan nc3 nan nc4 nan";
+  return fmt::format("nc1 {:.3f} nc2 {:.3f} nc3 {:+.3f} nc4 {:.3f}", collapse->nc1, collapse->nc2,
+                     collapse->nc3, collapse->nc4);
+}
+
 /// The end of an epoch's line of the log.
 std::string attacks_text(const std::optional<Robustness>& robustness) {
   if (!robustness) return "";
@@ -231,7 +238,7 @@ void Ensemble::add_bounds(std::vector<EpochRow>& rows) {
   const std::vector<Evaluation> train = trainer_.evaluate(Split::kTrain, Features::kKeep);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Eigen::MatrixXd classifier = classifier_of(i);
-    // Every training set has every class (Dataset), so there is a report.
+    // Without pictures of every class --bounds is refused (Experiment), so there is a report.
     rows[i].bounds = bounds_of({.trainer = trainer_,
                                 .run = static_cast<int>(i),
                                 .evaluation = train[i],
@@ -264,13 +271,12 @@ void Ensemble::record(const std::vector<EpochRow>& rows, int epoch, Progress& pr
       add_rows(layer_tables_[i], epoch + 1, rows[i].layers);
       runs_[i]->directory.write_layers(layer_tables_[i]);
     }
-    const CollapseReport collapse = rows[i].train_metrics.collapse.value_or(CollapseReport{});
     progress.line(fmt::format(
         "{}  epoch {:3}/{}  lr {:<7g} train ce {:.4f} acc {:6.2f} %  test ce {:.4f} acc {:6.2f} %  "
-        "nc1 {:.3f} nc2 {:.3f} nc3 {:+.3f} nc4 {:.3f}{}",
+        "{}{}",
         runs_[i]->name, epoch + 1, trainer_.settings().epochs, rate, rows[i].train.cross_entropy,
-        100 * rows[i].train.accuracy, rows[i].test.cross_entropy, 100 * rows[i].test.accuracy, collapse.nc1,
-        collapse.nc2, collapse.nc3, collapse.nc4, attacks_text(rows[i].robustness)));
+        100 * rows[i].train.accuracy, rows[i].test.cross_entropy, 100 * rows[i].test.accuracy,
+        collapse_text(rows[i].train_metrics.collapse), attacks_text(rows[i].robustness)));
   }
 }
 
@@ -321,10 +327,13 @@ void Ensemble::write_result(std::size_t i, const EpochRow& row) {
   if (!shared_.options.init.empty()) result["init"] = shared_.options.init;
   result["settings"] = settings_[i];
   if (!runs_[i]->frame) runs_[i]->directory.write_classifier({.vectors = classifier_of(i), .provenance = {}});
-  // Every training set has every class (Dataset), so there are means.
-  const CollapseReport& collapse = row.train_metrics.collapse.value();
-  runs_[i]->directory.write_matrices(
-      {.class_means = collapse.class_means, .margins = collapse.margins, .confusion = row.confusion});
+  // Means and margins stay empty, and are not written, where a class has no training picture.
+  RunMatrices matrices{.class_means = {}, .margins = {}, .confusion = row.confusion};
+  if (const auto& collapse = row.train_metrics.collapse) {
+    matrices.class_means = collapse->class_means;
+    matrices.margins = collapse->margins;
+  }
+  runs_[i]->directory.write_matrices(matrices);
   if (row.features.size() > 0) runs_[i]->directory.write_features(row.features);
   runs_[i]->directory.write_result(result);
 }

@@ -5,9 +5,11 @@
 
 #include <map>
 #include <span>
+#include <utility>
 
 #include "apps/progress.h"
 #include "apps/stop_signal.h"
+#include "engine/folder_lock.h"
 #include "engine/run_divergence.h"
 #include "engine/weight_import.h"
 #include "models/classification_network.h"
@@ -106,6 +108,7 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   require<UsageError>(training.batch_size <= data_.train->images().size(),
                       "--batch-size {} is more than the {} training pictures", training.batch_size,
                       data_.train->images().size());
+  check_classes();
   if (training_.robustness.is_wanted()) attacked_ = attacked_pictures(training_.robustness, data_);
   if (!training_.init.empty()) init_ = load_safetensors(training_.init);
   settings_ = result_settings(training_);
@@ -114,6 +117,19 @@ Experiment::Experiment(const CommonOptions& common, const DataOptions& data, con
   settings_["device"] = backend_->name();
   settings_["precision"] = common_.precision;
   settings_["conv"] = common_.convolution;
+}
+
+void Experiment::check_classes() const {
+  const ImageSet& train = data_.train->images();
+  const std::vector<std::string> missing = missing_classes(train, data_.class_names);
+  if (!missing.empty())
+    for (const auto& [flag, is_given] : {std::pair("--layers", !training_.layers.empty()),
+                                         std::pair("--bounds", training_.bounds.is_wanted)})
+      require<UsageError>(!is_given,
+                          "{}: undefined without training pictures of every class; there are none of {} of "
+                          "the {} classes, the first of them '{}'",
+                          flag, missing.size(), num_classes(), missing.front());
+  fmt::print(stderr, "{}", missing_classes_warning(train, data_.test->images(), data_.class_names));
 }
 
 BackboneOptions Experiment::backbone_options() const {
@@ -170,10 +186,10 @@ void Experiment::check_startable(std::span<const PlannedRun> runs, int ensemble)
   }
 }
 
-std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> runs, int ensemble,
+std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun> planned, int ensemble,
                                                       const std::function<void()>& when_held) {
-  check_startable(runs, ensemble);
-  const std::vector<FolderLock> locks = lock_unfinished(runs);
+  check_startable(planned, ensemble);
+  const std::vector<PlannedRun> runs = hold_unfinished(planned);
   if (when_held) when_held();
   std::vector<const PlannedRun*> unfinished;
   for (const PlannedRun& run : runs)
@@ -203,6 +219,7 @@ std::vector<nlohmann::ordered_json> Experiment::train(std::span<const PlannedRun
 
   std::vector<nlohmann::ordered_json> results;
   for (const PlannedRun& run : runs) {
+    run.directory.require_held();
     std::optional<nlohmann::ordered_json> found = result(run);
     require<FileError>(found.has_value(), "{}: its result.json is gone, which was written when it finished",
                        run.directory.path().string());
@@ -230,15 +247,18 @@ std::string Experiment::last_checkpoint_of(const PlannedRun& run) const {
   return fmt::format("the checkpoint after epoch {}, step {} is as it was", position.epoch, position.step);
 }
 
-std::vector<FolderLock> Experiment::lock_unfinished(std::span<const PlannedRun> runs) const {
+std::vector<PlannedRun> Experiment::hold_unfinished(std::span<const PlannedRun> runs) const {
   allow_open_files();
-  std::vector<FolderLock> locks;
-  for (const PlannedRun& run : runs) {
-    if (training_.is_resume && result(run)) continue;
-    locks.emplace_back(run.directory.path());
+  std::vector<PlannedRun> held(runs.begin(), runs.end());
+  for (PlannedRun& run : held) {
+    if (training_.is_resume && result(run)) {
+      FolderLock::remove_stale(run.directory.path());  // of a process that was killed behind its result
+      continue;
+    }
+    run.directory.hold();
     check_unused(run);  // another process may have begun, and ended, since it was looked at
   }
-  return locks;
+  return held;
 }
 
 void Experiment::train_together(std::span<const PlannedRun* const> runs, Position start) {

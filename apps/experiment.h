@@ -16,7 +16,6 @@
 #include "apps/training_options.h"
 #include "engine/backend.h"
 #include "engine/checkpoint.h"
-#include "engine/folder_lock.h"
 #include "engine/network.h"
 #include "models/backbone.h"
 
@@ -25,7 +24,8 @@ namespace gnc {
 /// What the runs of an experiment share.
 class Experiment {
  public:
-  /// Loads the data, opens the backend and checks that every setting fits.
+  /// Loads the data, opens the backend and checks that every setting fits. Warns on standard error of classes
+  /// without pictures; throws UsageError where what was asked for needs all of them.
   Experiment(const CommonOptions& common, const DataOptions& data, const TrainingOptions& training);
 
   /// Throws where `runs` cannot be trained here, `ensemble` at a time: a frame that does not fit the data or
@@ -69,6 +69,7 @@ class Experiment {
     std::vector<const PlannedRun*> members;
   };
 
+  void check_classes() const;
   BackboneOptions backbone_options() const;
   /// d where no frame says it.
   int default_feature_dim() const;
@@ -78,8 +79,8 @@ class Experiment {
   void check_unused(const PlannedRun& run) const;
   /// For messages: where the run's checkpoint stands.
   std::string last_checkpoint_of(const PlannedRun& run) const;
-  /// The folders of the runs without a result, for this process alone.
-  std::vector<FolderLock> lock_unfinished(std::span<const PlannedRun> runs) const;
+  /// The runs; the folders of those without a result are this process's alone, as long as these copies live.
+  std::vector<PlannedRun> hold_unfinished(std::span<const PlannedRun> runs) const;
   /// Neighbours at the same step, `ensemble` at most; after an interruption not all runs are.
   std::deque<Group> grouped(std::span<const PlannedRun* const> runs, int ensemble) const;
   void train_together(std::span<const PlannedRun* const> runs, Position start);

@@ -24,6 +24,20 @@ std::vector<std::string> metrics_header(const EpochMetrics& metrics) {
   return header;
 }
 
+void RunDirectory::require_held() const {
+  if (lock_) lock_->require_held();
+}
+
+void RunDirectory::write(const std::filesystem::path& file, std::string_view bytes) const {
+  require_held();
+  write_atomically(file, bytes);
+}
+
+void RunDirectory::write_table(const char* name, const CsvTable& table) const {
+  require_held();
+  table.write(path_ / name);
+}
+
 bool RunDirectory::is_in_use() const {
   for (const char* name : {"config.toml", "checkpoint.safetensors", "result.json"})
     if (std::filesystem::exists(path_ / name)) return true;
@@ -68,13 +82,17 @@ Position RunDirectory::position(const nlohmann::ordered_json& settings) const {
 }
 
 void RunDirectory::begin(const std::string& config, const std::optional<Frame>& frame) const {
+  // Another process may have taken a new folder, and be done with it.
+  if (lock_ && lock_->renew())
+    require<FileError>(!is_in_use(), "{}: was replaced by another run before this one began", path_.string());
   make_writable_directory(path_);
   remove_leftovers(path_, kFiles);
   if (frame) write_classifier(*frame);
-  write_atomically(path_ / "config.toml", config);
+  write(path_ / "config.toml", config);
 }
 
 void RunDirectory::write_classifier(const Frame& classifier) const {
+  require_held();
   write_frame(path_ / "frame.npy", classifier);
 }
 
@@ -106,11 +124,13 @@ CsvTable RunDirectory::read_layers(int epochs) const {
 
 void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
                                    double seconds) const {
-  write_atomically(seconds_path(), to_text({{"seconds", seconds}}) + "\n");
+  write(seconds_path(), to_text({{"seconds", seconds}}) + "\n");
+  require_held();
   save_state(checkpoint_path(), trainer, run, {{"settings", to_text(settings)}});
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
+  require_held();
   remove_leftovers(path_, kFiles);
   const Position at = load_state(checkpoint_path(), trainer, run).position;
   const int epochs = trainer.settings().epochs, steps = trainer.steps_per_epoch();
@@ -128,13 +148,14 @@ double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
 }
 
 void RunDirectory::write_matrices(const RunMatrices& matrices) const {
-  write_atomically(path_ / "class_means.npy", format_npy(matrices.class_means));
-  write_atomically(path_ / "margins.npy", format_npy(matrices.margins));
-  write_atomically(path_ / "confusion.npy", format_npy(matrices.confusion));
+  if (matrices.class_means.size() > 0) write(path_ / "class_means.npy", format_npy(matrices.class_means));
+  if (matrices.margins.size() > 0) write(path_ / "margins.npy", format_npy(matrices.margins));
+  write(path_ / "confusion.npy", format_npy(matrices.confusion));
 }
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
-  write_atomically(path_ / "result.json", to_text(result, 2) + "\n");
+  write(path_ / "result.json", to_text(result, 2) + "\n");
+  require_held();
   remove_file(seconds_path());  // the result has them
 }
 

@@ -5,21 +5,25 @@
 /// until then seconds.json beside the checkpoint.
 
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/epoch_metrics.h"
 #include "apps/layer_metrics.h"
 #include "engine/csv.h"
+#include "engine/folder_lock.h"
 #include "engine/trainer.h"
 #include "engine/training_state.h"
 #include "models/frame.h"
 
 namespace gnc {
 
-/// What a finished run leaves beside its numbers.
+/// What a finished run leaves beside its numbers. Means and margins are empty where a class has no training
+/// picture.
 struct RunMatrices {
   Eigen::MatrixXd class_means;  ///< [d,C], of the training pictures' features
   Eigen::MatrixXd margins;      ///< [C,C], γ_ij on the training pictures (Definition 3.6)
@@ -27,12 +31,19 @@ struct RunMatrices {
 };
 
 /// Every file is written whole or not at all, the result last: a folder with a result.json is a finished run,
-/// one with a checkpoint can be continued, anything else starts over.
+/// one with a checkpoint can be continued, anything else starts over. What writes throws FileError where the
+/// folder is held and is no longer the one that was.
 class RunDirectory {
  public:
   explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {}
 
   const std::filesystem::path& path() const { return path_; }
+  /// Makes the folder, and takes it for this process until the last copy of this value is gone. Throws
+  /// FileError where another process holds it.
+  void hold() { lock_ = std::make_shared<FolderLock>(path_); }
+  /// Throws FileError where the folder is held and the path names another by now, or none.
+  void require_held() const;
+
   /// Whether a run was begun here.
   bool is_in_use() const;
 
@@ -42,16 +53,17 @@ class RunDirectory {
   /// Where an unfinished run stands: the checkpoint's position, or the very beginning. Throws like result().
   Position position(const nlohmann::ordered_json& settings) const;
 
-  /// Makes the folder and writes config.toml and, where the classifier is frozen, frame.npy.
+  /// Makes the folder, also where it was removed since it was taken, and writes config.toml and, where the
+  /// classifier is frozen, frame.npy.
   void begin(const std::string& config, const std::optional<Frame>& frame) const;
   /// Writes frame.npy: the classifier that a run has learned.
   void write_classifier(const Frame& classifier) const;
   /// The table of epochs, as far as the first `epochs` of them.
   CsvTable read_metrics(int epochs, const std::vector<std::string>& header) const;
-  void write_metrics(const CsvTable& table) const { table.write(path_ / "metrics.csv"); }
+  void write_metrics(const CsvTable& table) const { write_table("metrics.csv", table); }
   /// The rows of layers.csv, as far as the first `epochs` epochs.
   CsvTable read_layers(int epochs) const;
-  void write_layers(const CsvTable& table) const { table.write(path_ / "layers.csv"); }
+  void write_layers(const CsvTable& table) const { write_table("layers.csv", table); }
   /// `settings` goes into the checkpoint, so that nothing else continues it; `seconds`, which no two runs
   /// have alike, into a file beside it.
   void save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
@@ -59,7 +71,7 @@ class RunDirectory {
   /// Restores the run, and returns the seconds it took so far.
   double load_checkpoint(Trainer& trainer, int run) const;
   /// features.csv, of a run whose features can be drawn. Before write_result(), as the matrices.
-  void write_features(const CsvTable& features) const { features.write(path_ / "features.csv"); }
+  void write_features(const CsvTable& features) const { write_table("features.csv", features); }
   /// Before write_result(), so that a finished run has them.
   void write_matrices(const RunMatrices& matrices) const;
   void write_result(const nlohmann::ordered_json& result) const;
@@ -69,8 +81,12 @@ class RunDirectory {
   std::filesystem::path seconds_path() const { return path_ / "seconds.json"; }
   void check_settings(const std::filesystem::path& file, const nlohmann::ordered_json& stored,
                       const nlohmann::ordered_json& settings) const;
+  void write_table(const char* name, const CsvTable& table) const;
+  /// Where the folder is still the one that is held.
+  void write(const std::filesystem::path& file, std::string_view bytes) const;
 
   std::filesystem::path path_;
+  std::shared_ptr<FolderLock> lock_;  // null: a folder that is only read
 };
 
 /// The columns of metrics.csv: epoch,lr, the results of both splits, then the metrics of the training

@@ -1,14 +1,9 @@
 #include "data/idx.h"
 
-#include <zlib.h>
-
-#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <limits>
-#include <memory>
 
+#include "data/gzip_reader.h"
 #include "engine/error.h"
 
 namespace gnc {
@@ -20,28 +15,20 @@ constexpr std::uint32_t kImagesMagic = 0x00000803;
 constexpr std::uint32_t kLabelsMagic = 0x00000801;
 constexpr std::string_view kDebianFashionMnist = "/usr/share/datasets/fashion-mnist";
 
-/// Bytes of an idx file, decompressed on the way when they are gzip's. zlib passes a plain file through
-/// unchanged.
+/// Bytes of an idx file, decompressed on the way when they are gzip's.
 class IdxReader {
  public:
-  explicit IdxReader(const fs::path& path) : path_(path.string()) {
-    require_regular_file(path);
-    file_bytes_ = static_cast<std::int64_t>(fs::file_size(path));
-    file_.reset(gzopen(path_.c_str(), "rb"));
-    require<FileError>(file_ != nullptr, "{}: cannot open: {}", path_, std::strerror(errno));
-    gzbuffer(file_.get(), 1 << 18);
-  }
+  explicit IdxReader(const fs::path& path) : path_(path.string()), file_(path) {}
 
   /// Reads exactly `bytes`; `field` says what they are.
   void read(std::string_view field, void* destination, std::int64_t bytes) {
     std::int64_t got = 0;
     while (got < bytes) {
-      const auto chunk = static_cast<unsigned>(std::min<std::int64_t>(bytes - got, 1 << 24));
-      const int count = gzread(file_.get(), static_cast<char*>(destination) + got, chunk);
-      require<FileError>(count >= 0, "{}: {}: {}", path_, field, zlib_message());
+      const std::size_t count =
+          file_.read({static_cast<char*>(destination) + got, static_cast<std::size_t>(bytes - got)});
       require<FileError>(count > 0, "{}: truncated in the {}: it has {} bytes, expected {}", path_, field,
                          got, bytes);
-      got += count;
+      got += static_cast<std::int64_t>(count);
     }
   }
   std::uint32_t read_big_endian(std::string_view field) {
@@ -65,38 +52,22 @@ class IdxReader {
   /// Throws unless `bytes` more can come out of a file of this length, before memory is asked for them.
   void require_plausible(std::string_view field, std::int64_t bytes) const {
     // 1032:1 is the most deflate can reach (zlib's technical notes): 258 bytes from two bits.
-    const std::int64_t most = gzdirect(file_.get()) != 0 ? file_bytes_ : 1032 * file_bytes_;
+    const std::int64_t most = file_.is_gzip() ? 1032 * file_.file_bytes() : file_.file_bytes();
     require<FileError>(bytes <= most,
                        "{}: the header claims {} bytes of {}, but a file of {} bytes holds at most {}", path_,
-                       bytes, field, file_bytes_, most);
+                       bytes, field, file_.file_bytes(), most);
   }
-  /// Throws if anything follows. Reading past the end also makes zlib compare its checksum; a trailer that is
-  /// cut short shows only in gzerror().
+  /// Throws if anything follows. Reading past the end also compares gzip's checksum.
   void require_end(std::string_view field) {
     char extra = 0;
-    const int count = gzread(file_.get(), &extra, 1);
-    int code = Z_OK;
-    gzerror(file_.get(), &code);
-    require<FileError>(count >= 0 && code == Z_OK, "{}: {}: {}", path_, field, zlib_message());
-    require<FileError>(count == 0, "{}: longer than its header says: there is more after the {}", path_,
-                       field);
+    require<FileError>(file_.read({&extra, 1}) == 0,
+                       "{}: longer than its header says: there is more after the {}", path_, field);
   }
   const std::string& path() const { return path_; }
 
  private:
-  struct Close {
-    void operator()(gzFile file) const { gzclose(file); }
-  };
-  std::string zlib_message() const {
-    int code = Z_OK;
-    const char* message = gzerror(file_.get(), &code);
-    if (code == Z_ERRNO) return std::strerror(errno);
-    return code == Z_BUF_ERROR ? "truncated gzip data" : fmt::format("corrupt gzip data ({})", message);
-  }
-
   std::string path_;
-  std::int64_t file_bytes_ = 0;
-  std::unique_ptr<gzFile_s, Close> file_;
+  GzipReader file_;
 };
 
 std::string big_endian(std::uint32_t value) {

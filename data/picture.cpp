@@ -21,6 +21,17 @@ void append_to_string(void* context, void* data, int bytes) {
   static_cast<std::string*>(context)->append(static_cast<const char*>(data), static_cast<std::size_t>(bytes));
 }
 
+/// What stb_image made of a file that is none, in words: its own are codes, and those of the last of its
+/// formats that it tried.
+[[noreturn]] void fail_as_unreadable(std::string_view bytes, const std::string& name) {
+  const std::string_view reason = stbi_failure_reason();
+  const bool says_nothing = reason == "no SOI" || reason.starts_with("unknown image type");
+  throw FileError(fmt::format("{}: not a readable {}: {}", name, is_jpeg(bytes) ? "JPEG" : "PNG",
+                              reason == "outofmem" ? "its data expand to more than any picture has"
+                              : says_nothing       ? "its header is damaged"
+                                                   : reason));
+}
+
 void check_pixels(const PictureShape& shape, std::span<const std::uint8_t> pixels) {
   require<ShapeError>(
       (shape.channels == 1 || shape.channels == 3) && shape.height > 0 && shape.width > 0 &&
@@ -44,8 +55,7 @@ Picture decode_picture(std::string_view bytes, const std::string& name) {
   const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
   const auto size = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels = 0;
-  require<FileError>(stbi_info_from_memory(data, size, &width, &height, &channels) != 0,
-                     "{}: cannot decode the picture: {}", name, stbi_failure_reason());
+  if (stbi_info_from_memory(data, size, &width, &height, &channels) == 0) fail_as_unreadable(bytes, name);
   require<FileError>(width >= 1 && height >= 1 && width <= kMaxPictureExtent && height <= kMaxPictureExtent,
                      "{}: the picture is {}x{} (height x width); expected sides of 1 to {}", name, height,
                      width, kMaxPictureExtent);
@@ -54,7 +64,7 @@ Picture decode_picture(std::string_view bytes, const std::string& name) {
                      name, channels);
   const std::unique_ptr<stbi_uc, FreePixels> pixels(
       stbi_load_from_memory(data, size, &width, &height, &channels, channels));
-  require<FileError>(pixels != nullptr, "{}: cannot decode the picture: {}", name, stbi_failure_reason());
+  if (pixels == nullptr) fail_as_unreadable(bytes, name);
   const PictureShape shape{.height = height, .width = width, .channels = channels};
   return {.shape = shape, .pixels = std::vector<std::uint8_t>(pixels.get(), pixels.get() + shape.bytes())};
 }

@@ -89,6 +89,9 @@ std::string header_fault(std::string_view contents, std::size_t bytes) {
   const std::uint32_t depth = byte_at(contents, 8), type = byte_at(contents, 9);
   if (depth < 1 || depth > 16 || type >= std::size(kChannels) || kChannels[type] == 0)
     return fmt::format("no PNG file has {} bits of colour type {}", depth, type);
+  if (big_endian_32(contents, 0) == 0 || big_endian_32(contents, 4) == 0)
+    return fmt::format("not a readable PNG: its header says {}x{} pixels", big_endian_32(contents, 4),
+                       big_endian_32(contents, 0));
   return size_fault(big_endian_32(contents, 0), big_endian_32(contents, 4), bytes,
                     1032 * 8 / (depth * kChannels[type]));
 }

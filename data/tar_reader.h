@@ -25,8 +25,8 @@ class TarEntry {
 /// Calls `visit` for every regular file and link of a tar archive, plain or compressed (gzip, xz), in its
 /// order. Nothing is written to disk. Throws FileError naming the archive, and the entry where there is one,
 /// for something that is not a tar archive, truncation anywhere (also in the middle of an uncompressed one:
-/// the end mark must be there), an absolute path or one with "..", or more than `most_bytes`, or
-/// 1032 times the file, when uncompressed.
+/// the end mark must be there), compressed data whose checksum is wrong or that something else follows, an
+/// absolute path or one with "..", or more than `most_bytes`, or 1032 times the file, when uncompressed.
 void for_each_tar_entry(const std::filesystem::path& archive, const std::function<void(TarEntry&)>& visit,
                         std::int64_t most_bytes = std::numeric_limits<std::int64_t>::max());
 

@@ -38,12 +38,18 @@ bool lock(const Descriptor& descriptor, const std::filesystem::path& file, int k
   return false;
 }
 
-/// Whether the open file still has its name: who held it before may have removed it.
+/// Whether the open file or folder still has its name.
 bool is_named(const Descriptor& descriptor, const std::filesystem::path& file) {
   struct stat opened {
   }, named{};
   return ::fstat(descriptor.value(), &opened) == 0 && ::stat(file.c_str(), &named) == 0 &&
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+[[noreturn]] void fail_as_replaced(const std::filesystem::path& folder) {
+  throw FileError(fmt::format(
+      "{}: the folder was removed or replaced while this process worked in it; nothing more is written there",
+      folder.string()));
 }
 
 [[noreturn]] void refuse(const Descriptor& descriptor, const std::filesystem::path& folder) {
@@ -53,6 +59,12 @@ bool is_named(const Descriptor& descriptor, const std::filesystem::path& file) {
   holder = holder.substr(0, holder.find('\n'));
   throw FileError(fmt::format("{}: in use by {}; wait for it, or stop it and --resume", folder.string(),
                               holder.empty() ? "another process" : holder));
+}
+
+/// Where the folder's name is; the folder need not be there any more, as "folder/.." would have it.
+std::filesystem::path parent_of(const std::filesystem::path& folder) {
+  const std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+  return path.filename().empty() ? path.parent_path().parent_path() : path.parent_path();
 }
 
 /// "process 123 on host since 2026-01-31 10:00:00 UTC".
@@ -75,7 +87,7 @@ Descriptor take(const std::filesystem::path& folder, const std::filesystem::path
     if (!lock(descriptor, file)) {
       if (Clock::now() >= end) refuse(descriptor, folder);
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    } else if (is_named(descriptor, file)) {
+    } else if (is_named(descriptor, file)) {  // who held it before may have removed it
       return descriptor;
     }
   }
@@ -83,17 +95,47 @@ Descriptor take(const std::filesystem::path& folder, const std::filesystem::path
 
 }  // namespace
 
+KnownFolder::KnownFolder(std::filesystem::path folder)
+    : path_(std::move(folder)), descriptor_(path_, O_PATH | O_DIRECTORY) {
+  require<FileError>(descriptor_.is_open(), "{}: cannot open the folder: {}", path_.string(),
+                     std::strerror(errno));
+}
+
+void KnownFolder::require_same() const {
+  if (!is_named(descriptor_, path_)) fail_as_replaced(path_);
+}
+
 FolderLock::FolderLock(std::filesystem::path folder, std::chrono::milliseconds patience)
     : file_(folder / kName), descriptor_(take(folder, file_, patience)) {
-  if (::ftruncate(descriptor_.value(), 0) == 0 && descriptor_.write(who_we_are())) return;
-  const int code = errno;
-  ::unlink(file_.c_str());
-  throw FileError(fmt::format("{}: cannot write: {}", file_.string(), std::strerror(code)));
+  try {
+    parent_.emplace(parent_of(folder));
+    sign();
+  } catch (...) {
+    ::unlink(file_.c_str());
+    throw;
+  }
 }
 
 FolderLock::~FolderLock() {
-  // While it is locked: nobody else's is removed.
-  if (descriptor_.is_open()) ::unlink(file_.c_str());
+  // While it is locked: nobody else's is removed, not even where the folder is another's by now.
+  if (descriptor_.is_open() && is_named(descriptor_, file_)) ::unlink(file_.c_str());
+}
+
+void FolderLock::sign() const {
+  require<FileError>(::ftruncate(descriptor_.value(), 0) == 0 && descriptor_.write(who_we_are()),
+                     "{}: cannot write: {}", file_.string(), std::strerror(errno));
+}
+
+void FolderLock::require_held() const {
+  if (!is_named(descriptor_, file_)) fail_as_replaced(file_.parent_path());
+}
+
+bool FolderLock::renew() {
+  if (is_named(descriptor_, file_)) return false;
+  parent_->require_same();
+  descriptor_ = take(file_.parent_path(), file_, {});
+  sign();
+  return true;
 }
 
 void FolderLock::require_free(const std::filesystem::path& folder) {
@@ -111,6 +153,13 @@ void FolderLock::require_free(const std::filesystem::path& folder) {
     return;
   }
   if (!lock(descriptor, file, kind)) refuse(descriptor, folder);
+}
+
+void FolderLock::remove_stale(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kName;
+  const Descriptor descriptor(file, O_RDWR);
+  // While it is locked, as at a lock's end. A folder that is only read keeps it.
+  if (descriptor.is_open() && lock(descriptor, file) && is_named(descriptor, file)) ::unlink(file.c_str());
 }
 
 }  // namespace gnc

@@ -11,4 +11,7 @@ namespace gnc {
 /// that are no UTF-8 as \xff. A file cannot move the cursor or hide a part of its name by it.
 std::string printable(std::string_view text);
 
+/// The same of every line: its ends stay.
+std::string printable_lines(std::string_view text);
+
 }  // namespace gnc

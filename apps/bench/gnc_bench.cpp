@@ -23,6 +23,7 @@
 #include "apps/wait_policy.h"
 #include "engine/error.h"
 #include "engine/file.h"
+#include "engine/printable.h"
 #include "models/backbone.h"
 
 namespace gnc {
@@ -136,7 +137,7 @@ void draw_roofline(Backend& backend, const BenchOptions& options, const Ceilings
                  fmt::format("{} training step, batch {}, {} on {}", options.step.model,
                              options.step.batch_size, options.common.precision, backend.name()),
                  profile, ceilings);
-  fmt::print("{}{}\n", to_table(profile, ceilings), options.roofline);
+  fmt::print("{}{}\n", to_table(profile, ceilings), printable(options.roofline));
 }
 
 bool is_whole(const std::string& op) { return op == kTrainStep || op == kTrainEpoch; }
@@ -256,8 +257,8 @@ void add_compare_command(CLI::App& app, int& status) {
     const BenchResults first = read(options->first), second = read(options->second);
     std::vector<std::string> missing;
     const std::vector<Change> changes = compare(first, second, options->smallest / 100, missing);
-    fmt::print("{}", to_table(changes));
-    for (const std::string& name : missing) fmt::print("not compared: {}\n", name);
+    fmt::print("{}", printable_lines(to_table(changes)));
+    for (const std::string& name : missing) fmt::print("not compared: {}\n", printable(name));
     const BetweenProcesses between = between_processes(first, second);
     fmt::print(
         "two processes differ by up to {:.1f} % here, {}\n", 100 * std::expm1(between.allowance),
@@ -266,7 +267,7 @@ void add_compare_command(CLI::App& app, int& status) {
                           between.controls, kFewestControls)
             : fmt::format("as {} controls did whose code is the same", between.controls));
     for (const std::string& name : drifted_controls(changes))
-      fmt::print("warning: {} has changed, whose code is a library's: so has the machine\n", name);
+      fmt::print("warning: {} has changed, whose code is a library's: so has the machine\n", printable(name));
     fmt::print(
         "gnc's own: {} same, {} faster, {} slower, {} cannot be told (change below {} % is of no interest)\n",
         count_own(changes, Verdict::kSame), count_own(changes, Verdict::kFaster),

@@ -40,7 +40,7 @@ struct Options {
 
 void print_info(const Dataset& dataset, const DataOptions& options) {
   const std::vector<ChannelStatistics> channels = channel_statistics(dataset.train);
-  fmt::print("data          {}\n", options.spec);
+  fmt::print("data          {}\n", printable(options.spec));
   fmt::print("classes       {}\n", dataset.num_classes());
   fmt::print("pictures      {} (height x width x channels)\n", shape_of(dataset.train).to_string());
   fmt::print("training set  {}\n", dataset.train.size());
@@ -161,7 +161,7 @@ void fetch(const FetchOptions& options) {
     progress.finish();
     const bool is_new = outcome == FetchOutcome::kDownloaded;
     if (!options.common.is_json)
-      fmt::print("{}: {}, {} bytes, MD5 {} as published\n", (into / file.name).string(),
+      fmt::print("{}: {}, {} bytes, MD5 {} as published\n", printable((into / file.name).string()),
                  is_new ? "downloaded" : "there already", file.bytes, file.md5);
     files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"md5", file.md5}, {"downloaded", is_new}});
   }
@@ -169,7 +169,7 @@ void fetch(const FetchOptions& options) {
   if (options.common.is_json)
     print_json({{"data", spec}, {"into", into.string()}, {"files", files}});
   else
-    fmt::print("use it as --data {}\n", spec);
+    fmt::print("use it as --data {}\n", printable(spec));
 }
 
 void add_fetch_command(CLI::App& data) {
@@ -212,6 +212,7 @@ void add_data_command(CLI::App& app) {
       print_json(info_json(dataset, options->data));
     else
       print_info(dataset, options->data);
+    fmt::print(stderr, "{}", missing_classes_warning(dataset.train, dataset.test, dataset.class_names));
   });
 
   CLI::App* conversion = add_subcommand(*data, "convert", "Write a data set in another format", options);

@@ -19,6 +19,7 @@
 #include "engine/file.h"
 #include "engine/metrics/accuracy.h"
 #include "engine/metrics/margin_bound.h"
+#include "engine/printable.h"
 #include "models/npy.h"
 
 namespace gnc {
@@ -62,7 +63,7 @@ void print_sweep(const EvalCommand& command) {
   if (command.common.is_json)
     print_json(report_summary(groups));
   else
-    fmt::print("{}", report_text(groups));
+    fmt::print("{}", printable_lines(report_text(groups)));
 }
 
 CoveringBound covering_bound_of(TrainedRun& run, const Evaluation& evaluation, const BoundsOptions& options) {

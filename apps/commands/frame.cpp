@@ -92,8 +92,14 @@ void add_generate(CLI::App& frame) {
     const Frame result =
         generate_frame(settings->frame, [&](int done, int total) { progress.update(done, total); });
     progress.finish();
-    draw_pictures(settings->pictures, result);
+    // The pictures last: the search may have taken hours, and `frame info` draws them again.
     deliver_frame(result, settings->out, settings->common);
+    try {
+      draw_pictures(settings->pictures, result);
+    } catch (const Error& error) {
+      if (settings->out.empty()) throw;
+      throw FileError(fmt::format("{}; the frame itself is written: {}", error.what(), settings->out));
+    }
     if (StopSignal::received() != 0)
       throw Interrupted("frame generate: stopped; this is the best frame that was found until then",
                         StopSignal::received());

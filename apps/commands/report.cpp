@@ -14,6 +14,7 @@
 #include "apps/stop_signal.h"
 #include "engine/error.h"
 #include "engine/file.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -83,7 +84,7 @@ void run_report(ReportCommand command) {
     print_json(summary);
     return;
   }
-  fmt::print("{}{}\n", report_text(groups), command.out);
+  fmt::print("{}{}\n", printable_lines(report_text(groups)), printable(command.out));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "apps/bound_notes.h"
 #include "apps/class_similarity.h"
@@ -15,6 +16,7 @@
 #include "apps/table.h"
 #include "engine/file.h"
 #include "engine/folder_lock.h"
+#include "engine/printable.h"
 #include "models/class_assignment.h"
 
 namespace gnc {
@@ -82,10 +84,13 @@ ExperimentRow row_of(int index, Vary vary, const PlannedRun& run, const nlohmann
 }
 
 /// Writes files of the sweep itself. Its shards do so one after another, each of them removes what a killed
-/// one left behind.
-void write_in_turn(const std::filesystem::path& out, const std::function<void()>& write) {
+/// one left behind. `folder`: `out` as it was when this sweep's runs were taken in it.
+void write_in_turn(const KnownFolder& folder, const std::filesystem::path& out,
+                   const std::function<void()>& write) {
   constexpr std::chrono::seconds kPatience(60);  // a write takes as long as the disk needs to sync it
+  folder.require_same();                         // the lock would make it anew
   const FolderLock lock(out, kPatience);
+  folder.require_same();
   constexpr std::string_view kFiles[] = {"config.toml", "table.csv"};
   remove_leftovers(out, kFiles);
   write();
@@ -127,8 +132,11 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   require<UsageError>(!std::filesystem::exists(beyond), "--frames {}: {} holds more runs than that",
                       command.frames, out.string());
   // Once the runs are held: another sweep, with other settings, may be about to take them.
-  experiment.train(ours, command.ensemble,
-                   [&] { write_in_turn(out, [&] { write_atomically(out / "config.toml", plan.config); }); });
+  std::optional<KnownFolder> folder;
+  experiment.train(ours, command.ensemble, [&] {
+    folder.emplace(out);
+    write_in_turn(*folder, out, [&] { write_atomically(out / "config.toml", plan.config); });
+  });
 
   std::vector<ExperimentRow> rows;
   std::vector<nlohmann::ordered_json> results;
@@ -142,11 +150,11 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
                runs.size());
     return;
   }
-  write_in_turn(out, [&] { write_experiment_table(out / "table.csv", rows); });
+  write_in_turn(*folder, out, [&] { write_experiment_table(out / "table.csv", rows); });
   print_experiment_table(rows);
   if (command.training.bounds.is_wanted)
     fmt::print("\n{}", sweep_bounds_text(results, experiment.num_classes()));
-  fmt::print("{}\n", out.string());
+  fmt::print("{}\n", printable(out.string()));
   if (command.common.is_json) print_json(experiment_summary(rows));
 }
 

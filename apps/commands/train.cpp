@@ -12,6 +12,7 @@
 #include "apps/measure/profile_table.h"
 #include "apps/output_path.h"
 #include "apps/table.h"
+#include "engine/printable.h"
 
 namespace gnc {
 namespace {
@@ -57,7 +58,7 @@ void report_profile(const TrainCommand& command, Experiment& experiment) {
   const Profile& profile = experiment.profile();
   if (profile.steps == 0) {  // an interrupted training, or the few steps that --resume left
     fmt::print(stderr, "--profile {}: not written: the training ended before a step was recorded\n",
-               command.profile);
+               printable(command.profile));
     return;
   }
   const ProfileSummary summary = summarize(profile);
@@ -79,7 +80,7 @@ void report_profile(const TrainCommand& command, Experiment& experiment) {
   write_chrome_trace(command.profile, profile, facts);
   std::FILE* const out = command.common.is_json ? stderr : stdout;
   fmt::print(out, "{} training steps of {}; times are medians\n{}timeline: {} (ui.perfetto.dev opens it)\n",
-             summary.steps, command.training.model, to_table(summary, ceilings), command.profile);
+             summary.steps, command.training.model, to_table(summary, ceilings), printable(command.profile));
 }
 
 /// Never throws: what ended the training is what is reported.
@@ -88,7 +89,8 @@ void report_profile_of_failure(const TrainCommand& command, Experiment& experime
   try {
     report_profile(command, experiment);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "--profile {}: not written: {}\n", command.profile, error.what());
+    fmt::print(stderr, "--profile {}: not written: {}\n", printable(command.profile),
+               printable(error.what()));
   }
 }
 
@@ -100,7 +102,7 @@ void print_result(const TrainCommand& command, const nlohmann::ordered_json& res
   fmt::print("train ce {:.4f}, accuracy {:.3f} %; test ce {:.4f}, accuracy {:.3f} %; {:.1f} s; {}\n",
              result["train_ce"].get<double>(), 100 * result["train_accuracy"].get<double>(),
              result["test_ce"].get<double>(), 100 * result["test_accuracy"].get<double>(),
-             result["seconds"].get<double>(), command.training.out);
+             result["seconds"].get<double>(), printable(command.training.out));
   if (command.training.bounds.is_wanted) fmt::print("{}", bounds_text(result, classes));
 }
 

@@ -294,19 +294,21 @@ void write_outputs(const UfmCommand& command, const CLI::App& app, const UfmConf
                    const std::vector<std::int32_t>& labels, const UfmDescentResult& result, std::size_t best,
                    const UfmOptimum& optimum) {
   write_settings(command, app);
+  const UfmOutcome& chosen = result.problems[best];
+  const bool is_zero = chosen.last().report.is_collapsed_to_zero;
+  // Before the pictures, which may be without space for them.
+  if (!command.out.empty() && !is_zero) write_frame(command.out, frame_of(command, config, chosen.end));
   if (!command.csv.empty()) descent_table(result.problems, optimum).write(command.csv);
   const UfmOutcome& first = result.problems.front();
   if (!command.plot.empty())
     draw_descent(command.plot,
                  fmt::format("{}: C = {}, d = {}, N = {}", name_of(command.preset), config.num_classes(),
                              config.dim, config.num_samples()),
-                 result.problems[best], optimum);
+                 chosen, optimum);
   if (!command.strip.empty()) draw_collapse_strip(command.strip, first, labels);
   if (!command.gif.empty()) draw_collapse_animation(command.gif, first, labels);
-  if (command.out.empty()) return;
-  require(!result.problems[best].last().report.is_collapsed_to_zero,
-          "--out {}: not written, the frame has {}", command.out, "collapsed to zero");
-  write_frame(command.out, frame_of(command, config, result.problems[best].end));
+  require(command.out.empty() || !is_zero, "--out {}: not written, the frame has collapsed to zero",
+          command.out);
 }
 
 void run_descent(const UfmCommand& command, CLI::App& app) {

@@ -229,5 +229,16 @@ TEST(FrameCommand, Fails_With_One_Line_And_Leaves_Nothing) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
+TEST(CommandLine, A_Picture_That_Cannot_Be_Written_Costs_No_Frame) {
+  const TempDir folder;
+  std::filesystem::create_symlink("/dev/full", folder / "full.png");
+  const ProgramResult result = gnc({"frame", "generate", "--classes", "4", "--dim", "3", "--out",
+                                    folder / "q.npy", "--plot", folder / "full.png"});
+  EXPECT_EQ(result.exit_status, 1);
+  EXPECT_NE(result.err.find("full.png: cannot write"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("; the frame itself is written: "), std::string::npos) << result.err;
+  EXPECT_EQ(gnc({"frame", "info", folder / "q.npy"}).exit_status, 0);
+}
+
 }  // namespace
 }  // namespace gnc

@@ -49,6 +49,21 @@ TEST(Settings, Are_Names_With_Values) {
   EXPECT_EQ(settings[6].values, (std::vector<std::string>{"a", "b,c"}));
 }
 
+TEST(Settings, Of_A_Long_Line_Are_Read_In_Its_Length_And_Shown_By_Its_Beginning) {
+  constexpr std::size_t kLong = 2'000'000;  // in the square of it, hours
+  for (const std::string& line : {"lr-steps = " + std::string(kLong, '['), "lr = " + std::string(kLong, 'x'),
+                                  std::string(kLong, '+'), std::string(kLong, 'k')}) {
+    std::string message;
+    try {
+      settings_of(line);
+    } catch (const FileError& error) {
+      message = error.what();
+    }
+    EXPECT_NE(message.find("a.toml:1: "), std::string::npos) << message.substr(0, 300);
+    EXPECT_LT(message.size(), 400u);
+  }
+}
+
 TEST(Settings, That_Are_Malformed_Name_Their_File_And_Line) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"classes", "expected `classes = value`"},

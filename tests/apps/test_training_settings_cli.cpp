@@ -98,6 +98,20 @@ TEST_F(TrainingSettingsCli, ALearnedClassifierLearnsAndIsEvaluatedAsItEnded) {
   EXPECT_EQ(trained.at("settings").at("nesterov"), true);
 }
 
+TEST_F(TrainingSettingsCli, ANameOnStandardOutputMovesNoCursor) {
+  const std::string name = "Grüße\x1b[2Jx", shown = path("Grüße\\x1b[2Jx");
+  const auto expect_shown = [&](const ProgramResult& result, const std::string& what) {
+    EXPECT_EQ(result.exit_status, 0) << result.err;
+    EXPECT_NE(result.out.find(what + "\n"), std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << result.out;
+  };
+  expect_shown(gnc(command("train", name, {"--epochs", "1", "--classifier", "etf"})), shown);
+  expect_shown(gnc(command("sweep", name + "s", {"--epochs", "1", "--frames", "2", "--classifier", "etf"})),
+               shown + "s");
+  expect_shown(gnc({"report", path(name + "s"), "--out", path(name + ".html")}), shown + ".html");
+  expect_shown(gnc({"eval", path(name + "s")}), "");
+}
+
 TEST_F(TrainingSettingsCli, RecomputingGivesTheSameNumbers) {
   const Arguments network = {"--model", "densenet_40_12", "--classifier", "learned"};
   Arguments recomputing = network;

@@ -76,6 +76,21 @@ TEST_F(Idx, Rejects_Every_Truncation_Of_Gzip_Files) {
   }
 }
 
+TEST_F(Idx, Checks_What_Is_Behind_The_Gzip_Data) {
+  // More than one buffer of zlib's, so that the end is not read along with the pixels.
+  const std::string pixels = text(noise(3 * 2000 * 100, 3)), whole = gzip(idx_images(3, 2000, 100, pixels));
+  write_file(images_, whole.substr(0, whole.size() - 8));
+  expect_bad({images_.string(), "truncated", "get the file again"});
+  write_file(images_, whole + "more");
+  expect_bad({images_.string(), "bytes that are not gzip's follow"});
+  std::string changed = whole;
+  changed[changed.size() - 8] = static_cast<char>(changed[changed.size() - 8] ^ 1);  // of the CRC-32
+  write_file(images_, changed);
+  expect_bad({images_.string(), "corrupt gzip data", "incorrect data check"});
+  write_file(images_, whole + gzip(""));  // a second member
+  EXPECT_EQ(read().size(), 3);
+}
+
 TEST_F(Idx, Never_Reads_Other_Pictures_From_A_Corrupt_Gzip_File) {
   const ImageSet whole = read();
   const std::string bytes = gzip(images_bytes_);

@@ -242,11 +242,31 @@ TEST_F(ImageFolder, An_Archive_Cut_Between_Entries_Is_Truncated) {
   EXPECT_TRUE(same(load_image_folder(path, {}), small_dataset()));
 }
 
+TEST_F(ImageFolder, Checks_What_Is_Behind_The_End_Of_A_Compressed_Archive) {
+  for (const Compression compression : {Compression::kGzip, Compression::kXz}) {
+    const fs::path path = tar_of(small_set(), compression);
+    const std::string bytes = read_file(path);
+    ASSERT_TRUE(same(load_image_folder(path, {}), small_dataset()));
+    for (std::size_t cut = 1; cut <= 8; ++cut) {
+      write_file(path, std::string_view(bytes).substr(0, bytes.size() - cut));
+      expect_error<FileError>([&] { load_image_folder(path, {}); },
+                              {path.string(), "truncated", "get the file again"});
+    }
+    std::string changed = bytes;
+    changed[changed.size() - 8] = static_cast<char>(changed[changed.size() - 8] ^ 1);
+    for (const std::string& damaged : {changed, bytes + "more"}) {
+      write_file(path, damaged);
+      expect_error<FileError>([&] { load_image_folder(path, {}); }, {path.string()});
+    }
+  }
+}
+
 TEST_F(ImageFolder, Rejects_What_Is_No_Archive) {
-  const fs::path path = write_file(folder_ / "set.tar.xz", "these are no bytes of an archive at all");
-  expect_error<FileError>([&] { load_image_folder(path, {}); }, {"set.tar.xz"});
+  const fs::path path = write_file(folder_ / "set.tar.xz", "<!DOCTYPE html>\n<html>not found</html>");
+  expect_error<FileError>([&] { load_image_folder(path, {}); },
+                          {"set.tar.xz: not a tar archive", "begins with '<!DOCTYPE html>"});
   write_file(path, "");
-  expect_error<FileError>([&] { load_image_folder(path, {}); }, {"set.tar.xz"});
+  expect_error<FileError>([&] { load_image_folder(path, {}); }, {"set.tar.xz: the file is empty"});
   expect_error<FileError>([&] { load_image_folder("/dev/null", {}); }, {"/dev/null", "not a regular file"});
 }
 

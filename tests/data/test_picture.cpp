@@ -85,7 +85,7 @@ TEST(Picture, Rejects_Pixels_That_Are_Fewer_Or_More_Than_The_Header_Says) {
   const std::string short_data =
       png_file({.height = 4, .width = 7, .channels = 3}, std::span(pixels).first(4 * 7 * 3));
   // The header of one (signature 8, chunk 25 bytes) with the data of the other.
-  expect_bad(file.substr(0, 33) + short_data.substr(33), {"the-file", "cannot decode"});
+  expect_bad(file.substr(0, 33) + short_data.substr(33), {"the-file", "not a readable PNG"});
 }
 
 TEST(Picture, Rejects_An_Inflation_Bomb) {
@@ -100,6 +100,11 @@ TEST(Picture, Rejects_An_Inflation_Bomb) {
   const PictureShape huge{.height = 4096, .width = 4096, .channels = 3};
   const std::string empty = png_file(huge, {}).substr(0, 33) + png_chunk("IDAT", "") + png_chunk("IEND", "");
   expect_bad(empty, {"the-file", "claims 4096x4096 pixels", "holds at most"});
+}
+
+TEST(Picture, Names_A_Header_Without_Pixels) {
+  const std::string empty = png_file({.height = 0, .width = 0, .channels = 1}, {});
+  expect_bad(empty, {"the-file: not a readable PNG: its header says 0x0 pixels"});
 }
 
 /// The JPEG with the first segment of `marker` replaced.

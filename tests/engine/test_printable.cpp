@@ -25,6 +25,12 @@ TEST(Printable, EscapesWhatTerminalsActOn) {
   EXPECT_EQ(printable("a\u2028b\u2069\u200f"), "a\\u{2028}b\\u{2069}\\u{200f}");
 }
 
+TEST(Printable, KeepsTheEndsOfLines) {
+  EXPECT_EQ(printable_lines("a\x1b[2J\nb\r\n\nc"), "a\\x1b[2J\nb\\r\n\nc");
+  EXPECT_EQ(printable_lines(""), "");
+  EXPECT_EQ(printable_lines("Grüße\n"), "Grüße\n");
+}
+
 TEST(Printable, EscapesBytesThatAreNoUtf8) {
   // Continuation alone, overlong forms, a surrogate, beyond Unicode, cut off.
   EXPECT_EQ(printable("\x80"), "\\x80");

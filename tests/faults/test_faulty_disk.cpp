@@ -207,7 +207,7 @@ TEST(FaultyDisk, AResultThatVanishesWhenItIsWrittenIsMissed) {
     scenario.reset();
     const ProgramResult result = scenario.run("VANISH", sync);
     EXPECT_EQ(result.exit_status, 1);
-    EXPECT_NE(result.err.find("its result.json is gone"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("the folder was removed or replaced"), std::string::npos) << result.err;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <thread>
 
 #include "engine/error.h"
@@ -74,6 +75,16 @@ TEST(Locks, AKilledSweepHoldsNothing) {
   wait_for(folder / "sweep/run-00/metrics.csv", second);
 }
 
+TEST(Locks, OfAProcessThatWasKilledBehindItsResultIsRemoved) {
+  const TempDir folder;
+  const Arguments resumed = with(tiny_training("train", folder / "run"), {"--resume"});
+  ASSERT_EQ(run_program(GNC_PROGRAM, resumed).exit_status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/.lock"));
+  write_atomically(folder / "run/.lock", "left by a killed process\n");
+  EXPECT_EQ(run_program(GNC_PROGRAM, resumed).exit_status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/.lock"));
+}
+
 /// `kind`: how locks behave, as interposer.cpp has it.
 ProgramResult train_with_locks(const std::string& kind, const std::filesystem::path& out) {
   return run_program(GNC_PROGRAM, with(tiny_training("train", out), {"--resume"}),
@@ -119,6 +130,89 @@ TEST(Locks, HoldAFolderUntilTheirEnd) {
   const FolderLock other = std::move(moved);
   expect_error<FileError>([&] { FolderLock again(folder / "new"); }, {"in use"});
 }
+
+/// Takes the folder away from under a process that writes in it.
+void remove_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  do std::filesystem::remove_all(folder, error);
+  while (error == std::errc::directory_not_empty);  // a file came while it was emptied
+}
+
+TEST(Locks, KnowAFolderThatWasReplaced) {
+  const TempDir folder;
+  for (const bool is_moved : {false, true}) {
+    SCOPED_TRACE(is_moved);
+    const std::filesystem::path run = folder / "run";
+    std::optional<FolderLock> lock(run);
+    lock->require_held();
+    if (is_moved)
+      std::filesystem::rename(run, folder / "moved");
+    else
+      remove_folder(run);
+    expect_error<FileError>([&] { lock->require_held(); }, {"run: the folder was removed or replaced"});
+    const FolderLock another(run);
+    expect_error<FileError>([&] { lock->require_held(); }, {"run: the folder was removed or replaced"});
+    lock.reset();
+    another.require_held();  // what the first one's end left alone
+    remove_folder(run);
+  }
+}
+
+TEST(Locks, TakeAnewAFolderThatWasRemovedAndNoneOfAnother) {
+  const TempDir folder;
+  const std::filesystem::path run = folder / "sweep/run";
+  FolderLock lock(run);
+  EXPECT_FALSE(lock.renew());
+  remove_folder(run);
+  EXPECT_TRUE(lock.renew());
+  lock.require_held();
+  expect_error<FileError>([&] { FolderLock again(run); }, {"run: in use by process"});
+  remove_folder(run);
+  {
+    const FolderLock another(run);
+    expect_error<FileError>([&] { lock.renew(); }, {"run: in use by process"});
+  }
+  remove_folder(folder / "sweep");
+  std::filesystem::create_directory(folder / "sweep");
+  expect_error<FileError>([&] { lock.renew(); }, {"sweep: the folder was removed or replaced"});
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "sweep"));
+}
+
+/// A training whose folder another takes ends, and leaves that of the other alone.
+class LocksOfAReplacedFolder : public testing::TestWithParam<std::string> {};
+
+TEST_P(LocksOfAReplacedFolder, EndTheProcessThatHeldIt) {
+  const TempDir folder;
+  const std::filesystem::path out = folder / "x", run = GetParam() == "sweep" ? out / "run-00" : out;
+  Arguments endless = tiny_training(GetParam(), out);
+  *std::next(std::ranges::find(endless, "--epochs")) = "100000";
+  if (GetParam() == "sweep") endless = with(endless, {"--frames", "2"});
+  for (const bool is_moved : {false, true}) {
+    SCOPED_TRACE(is_moved);
+    Program first(GNC_PROGRAM, endless);
+    wait_for(run / "metrics.csv", first);
+    if (is_moved)
+      std::filesystem::rename(out, folder / "moved");
+    else
+      remove_folder(out);
+    std::filesystem::create_directories(run);  // at once: a folder that is not there ends any write
+    const ProgramResult second = run_program(GNC_PROGRAM, tiny_training("train", run));
+    EXPECT_EQ(second.exit_status, 0) << second.err;
+    for (int i = 0; i < 3000 && first.is_running(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_FALSE(first.is_running()) << "it goes on in the folder of another";
+    const ProgramResult ended = first.wait();
+    EXPECT_EQ(ended.exit_status, 1);
+    EXPECT_NE(ended.err.find(run.string()), std::string::npos) << ended.err;
+    EXPECT_EQ(std::ranges::count(read_file(run / "metrics.csv"), '\n'), 3);  // its header, two epochs
+    EXPECT_TRUE(std::filesystem::exists(run / "result.json"));
+    EXPECT_FALSE(std::filesystem::exists(out / "table.csv"));
+    remove_folder(out);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Locks, LocksOfAReplacedFolder, testing::Values("train", "sweep"),
+                         [](const auto& one) { return one.param; });
 
 TEST(Locks, AreTakenByOneOfManyThatTryAtOnce) {
   const TempDir folder;

@@ -164,6 +164,15 @@ TEST(FrameFile, With_A_Broken_Sidecar_Is_Read_With_A_Warning) {
     EXPECT_EQ(read_frame(folder / "f.npy", &warning).provenance.method, "file") << text;
     EXPECT_NE(warning.find("f.json"), std::string::npos) << text;
     EXPECT_EQ(warning.find('\n'), std::string::npos) << text;
+    EXPECT_EQ(warning.find("json.exception"), std::string::npos) << warning;
+  }
+  for (const char* key : {"npy_crc32", "objective", "gradient_norm"}) {
+    Json without = json;
+    without.erase(key);
+    write_atomically(folder / "f.json", without.dump());
+    std::string warning;
+    read_frame(folder / "f.npy", &warning);
+    EXPECT_NE(warning.find("f.json: has no \"" + std::string(key) + '"'), std::string::npos) << warning;
   }
 }
 
