@@ -1,11 +1,11 @@
-/// Batch normalisation and the convolution behind it, backward: the gradient between the
-/// two, g'[pixel, c] = Σ_depth y_grad(pixel, depth) · weights(depth, c), is a tile of an implicit matrix
-/// product (kernels/conv2d_input_gradient.cuh), and never leaves the block. From shared memory, where threads
-/// meet it in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then slope·g is added to x_grad, or
+/// Batch normalisation and the convolution behind it, backward: the gradient between the two, g'[pixel, c] =
+/// Σ_depth y_grad(pixel, depth) · weights(depth, c), is a tile of an implicit matrix product
+/// (kernels/conv2d_input_gradient.cuh), and never leaves the block. From shared memory, where threads meet it
+/// in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then slope·g is added to x_grad, or
 /// overwrites it, and Σg and Σg·(x − mean) over the tile's rows go to a workspace. A second kernel makes the
-/// gradients of scale and shift and the deferred terms of those (kernels/batch_norm_shared.cuh). Elements of
-/// x and x_grad are read once and written once, those of g' not at all. v1 tiles in shared memory, FFMA · v2
-/// the same on tensor cores
+/// gradients of scale and shift and the deferred terms of those (kernels/batch_norm_shared.cuh). x is read
+/// once; x_grad is written once, and read before where it is added to; g' is neither written nor read. v1
+/// tiles in shared memory, FFMA · v2 the same on tensor cores
 ///
 /// Accuracy, beside that of the product: of the rows of a tile a thread adds up every eighth in fp32, in
 /// their order, and the eight sums are added in theirs, at most kRows/8 + 7 roundings and, of Σg·(x − mean),
