@@ -65,7 +65,7 @@ TEST(Kills, TheTerminationSignalsStopAtTheStepWithACheckpoint) {
   for (const int signal : {SIGTERM, SIGHUP}) {
     const TempDir folder;
     Arguments arguments = tiny_training("train", folder / "run");
-    *std::next(std::ranges::find(arguments, "--epochs")) = "400";
+    *std::next(std::ranges::find(arguments, "--epochs")) = "100000";
     Program train(GNC_PROGRAM, arguments);
     while (train.is_running() && !std::filesystem::exists(folder / "run" / "metrics.csv"))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -82,7 +82,7 @@ TEST(Kills, TheTerminationSignalsStopAtTheStepWithACheckpoint) {
 TEST(Kills, ATrainingThatIsToOutliveItsTerminalDoes) {
   const TempDir folder;
   Arguments arguments = tiny_training("train", folder / "run");
-  *std::next(std::ranges::find(arguments, "--epochs")) = "400";
+  *std::next(std::ranges::find(arguments, "--epochs")) = "100000";
   std::signal(SIGHUP, SIG_IGN);  // as nohup does
   Program train(GNC_PROGRAM, arguments);
   std::signal(SIGHUP, SIG_DFL);
