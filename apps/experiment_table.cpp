@@ -110,7 +110,8 @@ nlohmann::ordered_json experiment_summary(std::span<const ExperimentRow> rows) {
   return summary;
 }
 
-void write_experiment_table(const std::filesystem::path& path, std::span<const ExperimentRow> rows) {
+void write_experiment_table(const std::filesystem::path& path, std::span<const ExperimentRow> rows,
+                            const KnownFolder* folder) {
   CsvTable table(csv_header());
   for (const ExperimentRow& row : rows) {
     std::vector<std::string> fields = {std::to_string(row.run), row.vary, row.transformation,
@@ -118,7 +119,7 @@ void write_experiment_table(const std::filesystem::path& path, std::span<const E
     for (const Metric& metric : kMetrics) fields.push_back(csv_number(row.*metric.value));
     table.add_row(std::move(fields));
   }
-  table.write(path);
+  table.write(path, folder);
 }
 
 std::vector<ExperimentRow> read_experiment_table(const std::filesystem::path& path) {

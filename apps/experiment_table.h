@@ -11,6 +11,8 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// One trained run. Cross-entropies in nats, accuracies as fractions.
 struct ExperimentRow {
   int run = 0;
@@ -36,7 +38,8 @@ nlohmann::ordered_json experiment_summary(std::span<const ExperimentRow> rows);
 
 /// table.csv: run,vary,transformation,seed,train_ce,train_accuracy,test_ce,test_accuracy, accuracies as
 /// fractions, numbers as exact as they are. Throws FileError when it cannot be written.
-void write_experiment_table(const std::filesystem::path& path, std::span<const ExperimentRow> rows);
+void write_experiment_table(const std::filesystem::path& path, std::span<const ExperimentRow> rows,
+                            const KnownFolder* folder = nullptr);
 /// Throws FileError naming file, line and column when it is not such a table.
 std::vector<ExperimentRow> read_experiment_table(const std::filesystem::path& path);
 

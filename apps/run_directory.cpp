@@ -28,14 +28,17 @@ void RunDirectory::require_held() const {
   if (lock_) lock_->require_held();
 }
 
-void RunDirectory::write(const std::filesystem::path& file, std::string_view bytes) const {
+const KnownFolder* RunDirectory::held() const {
   require_held();
-  write_atomically(file, bytes);
+  return lock_ ? &lock_->folder() : nullptr;
+}
+
+void RunDirectory::write(const std::filesystem::path& file, std::string_view bytes) const {
+  write_atomically(file, bytes, held());
 }
 
 void RunDirectory::write_table(const char* name, const CsvTable& table) const {
-  require_held();
-  table.write(path_ / name);
+  table.write(path_ / name, held());
 }
 
 bool RunDirectory::is_in_use() const {
@@ -92,8 +95,7 @@ void RunDirectory::begin(const std::string& config, const std::optional<Frame>& 
 }
 
 void RunDirectory::write_classifier(const Frame& classifier) const {
-  require_held();
-  write_frame(path_ / "frame.npy", classifier);
+  write_frame(path_ / "frame.npy", classifier, held());
 }
 
 CsvTable RunDirectory::read_metrics(int epochs, const std::vector<std::string>& header) const {
@@ -125,8 +127,7 @@ CsvTable RunDirectory::read_layers(int epochs) const {
 void RunDirectory::save_checkpoint(Trainer& trainer, int run, const nlohmann::ordered_json& settings,
                                    double seconds) const {
   write(seconds_path(), to_text({{"seconds", seconds}}) + "\n");
-  require_held();
-  save_state(checkpoint_path(), trainer, run, {{"settings", to_text(settings)}});
+  save_state(checkpoint_path(), trainer, run, {{"settings", to_text(settings)}}, held());
 }
 
 double RunDirectory::load_checkpoint(Trainer& trainer, int run) const {
@@ -155,8 +156,7 @@ void RunDirectory::write_matrices(const RunMatrices& matrices) const {
 
 void RunDirectory::write_result(const nlohmann::ordered_json& result) const {
   write(path_ / "result.json", to_text(result, 2) + "\n");
-  require_held();
-  remove_file(seconds_path());  // the result has them
+  remove_file(seconds_path(), held());  // the result has them
 }
 
 }  // namespace gnc

@@ -82,7 +82,8 @@ class RunDirectory {
   void check_settings(const std::filesystem::path& file, const nlohmann::ordered_json& stored,
                       const nlohmann::ordered_json& settings) const;
   void write_table(const char* name, const CsvTable& table) const;
-  /// Where the folder is still the one that is held.
+  /// The folder to write in: the one that is held, if that is still it; null where none is.
+  const KnownFolder* held() const;
   void write(const std::filesystem::path& file, std::string_view bytes) const;
 
   std::filesystem::path path_;

@@ -348,7 +348,7 @@ class Reader {
 }  // namespace
 
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
-                      const std::map<std::string, std::string>& metadata) {
+                      const std::map<std::string, std::string>& metadata, const KnownFolder* folder) {
   const std::string file = path.string();
   check_contents(file, tensors, metadata);
   std::vector<const NamedTensor*> order;
@@ -394,7 +394,7 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   std::memcpy(prefix.data(), &header_bytes, kPrefixBytes);
   pieces[0] = prefix;
   pieces[1] = text;
-  write_atomically(path, pieces);
+  write_atomically(path, pieces, folder);
 }
 
 Safetensors load_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }

@@ -18,6 +18,8 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// How a file holds a tensor's elements.
 enum class StoredAs : std::uint8_t {
   kItself,  ///< in the tensor's dtype
@@ -43,9 +45,10 @@ struct Safetensors {
 /// is kept. Adds the metadata entries "gnc.format" and "gnc.crc32": the CRC-32 of the header without the
 /// checksum (as compact JSON with sorted keys) and of all the tensors' bytes. Throws ShapeError for a tensor
 /// of another kind, and FileError for a name that comes twice or is not UTF-8, for metadata that are not
-/// UTF-8 or use those two keys, and when the file cannot be written.
+/// UTF-8 or use those two keys, and when the file cannot be written. `folder`: as write_atomically() has it.
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
-                      const std::map<std::string, std::string>& metadata);
+                      const std::map<std::string, std::string>& metadata,
+                      const KnownFolder* folder = nullptr);
 
 /// Reads such a file, by gnc or not, of up to four extents per tensor. F16 and BF16 come as fp32, exactly;
 /// I64 as int32, an error where a value does not fit. Everything the format demands is checked, and so is the

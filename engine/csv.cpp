@@ -171,7 +171,9 @@ std::string CsvTable::to_string() const {
   return text;
 }
 
-void CsvTable::write(const std::filesystem::path& path) const { write_atomically(path, to_string()); }
+void CsvTable::write(const std::filesystem::path& path, const KnownFolder* folder) const {
+  write_atomically(path, to_string(), folder);
+}
 
 CsvTable parse_csv(std::string_view bytes, std::string_view name) {
   CsvParser parser(bytes, name);

@@ -10,6 +10,8 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// The shortest decimal number that reads back as the same double: "0.1", "1e-05", "100". NaN of either sign
 /// is "nan".
 std::string csv_number(double value);
@@ -43,8 +45,8 @@ class CsvTable {
 
   /// The file's bytes. A field is quoted only where it must be: for a comma, a quote or a line break in it.
   std::string to_string() const;
-  /// Writes the file whole or not at all.
-  void write(const std::filesystem::path& path) const;
+  /// Writes the file whole or not at all, in `folder` as write_atomically() has it.
+  void write(const std::filesystem::path& path, const KnownFolder* folder = nullptr) const;
 
  private:
   friend CsvTable parse_csv(std::string_view, std::string_view);

@@ -1,6 +1,7 @@
 #include "engine/descriptor.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +24,9 @@ auto retrying(const Call& call) {
 Descriptor::Descriptor(const std::filesystem::path& path, int flags)
     : value_(retrying([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); })) {}
 
+Descriptor::Descriptor(const Descriptor& folder, const std::filesystem::path& name, int flags)
+    : value_(retrying([&] { return ::openat(folder.value(), name.c_str(), flags | O_CLOEXEC, 0644); })) {}
+
 Descriptor::Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
@@ -32,6 +36,13 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
 
 Descriptor::~Descriptor() {
   if (value_ >= 0) ::close(value_);
+}
+
+bool Descriptor::is_named(const std::filesystem::path& path) const {
+  struct stat opened {
+  }, named{};
+  return ::fstat(value_, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 bool Descriptor::write(std::string_view bytes) const {

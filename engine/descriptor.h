@@ -12,6 +12,8 @@ class Descriptor {
  public:
   /// Opens a file with the flags of open(2), and O_CLOEXEC; a new file gets the mode 0644.
   Descriptor(const std::filesystem::path& path, int flags);
+  /// The same of a name within an open folder.
+  Descriptor(const Descriptor& folder, const std::filesystem::path& name, int flags);
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   Descriptor(Descriptor&& other) noexcept;
@@ -20,6 +22,8 @@ class Descriptor {
 
   bool is_open() const { return value_ >= 0; }
   int value() const { return value_; }
+  /// Whether what is open is what has this name.
+  bool is_named(const std::filesystem::path& path) const;
   bool write(std::string_view bytes) const;
   bool sync() const;
   /// Everything that was written to its file system.

@@ -14,6 +14,7 @@
 #include "engine/descriptor.h"
 #include "engine/error.h"
 #include "engine/file_group.h"
+#include "engine/known_folder.h"
 #include "engine/rename_file.h"
 
 namespace gnc {
@@ -21,6 +22,10 @@ namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, std::string_view what, int code) {
   throw FileError(fmt::format("{}: {}: {}", path.string(), what, std::strerror(code)));
+}
+
+[[noreturn]] void fail_to_rename(const std::filesystem::path& path) {
+  fail(path, "cannot rename into place", errno);
 }
 
 /// Makes the rename itself survive a power cut. A directory that cannot be read cannot be synced, and those
@@ -75,9 +80,12 @@ bool write_through(const std::filesystem::path& path, std::span<const std::strin
 /// A file that is written and synced, and has a temporary name; removed unless it is renamed.
 class NewFile {
  public:
-  NewFile(const std::filesystem::path& path, std::span<const std::string_view> pieces)
-      : path_(path), temporary_(temporary_name(path)) {
-    Descriptor file(temporary_, O_WRONLY | O_CREAT | O_EXCL);
+  NewFile(const std::filesystem::path& path, std::span<const std::string_view> pieces,
+          const KnownFolder* folder)
+      : path_(path), folder_(folder), temporary_(temporary_name(in_folder(path))) {
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL;
+    Descriptor file = folder_ == nullptr ? Descriptor(temporary_, kFlags)
+                                         : Descriptor(folder_->descriptor(), temporary_, kFlags);
     if (!file.is_open()) fail(path, "cannot create", errno);
     try {
       for (const std::string_view piece : pieces)
@@ -85,25 +93,47 @@ class NewFile {
       if (!file.sync()) fail(path, "cannot sync", errno);
       if (!file.close()) fail(path, "cannot close", errno);
     } catch (...) {
-      ::unlink(temporary_.c_str());
+      remove();
       throw;
     }
   }
   NewFile(NewFile&& other) noexcept
-      : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})) {}
+      : path_(std::move(other.path_)),
+        folder_(other.folder_),
+        temporary_(std::exchange(other.temporary_, {})) {}
   NewFile& operator=(NewFile&&) = delete;
   ~NewFile() {
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) remove();
   }
   /// Should the folder not be synced, the destructor finds nothing to remove.
   void rename_into_place() {
-    gnc::rename_into_place(temporary_, path_);
+    if (folder_ == nullptr) {
+      gnc::rename_into_place(temporary_, path_);
+    } else {
+      const int folder = folder_->descriptor().value();
+      if (::renameat(folder, temporary_.c_str(), folder, in_folder(path_).c_str()) != 0)
+        fail_to_rename(path_);
+      folder_->require_same();
+      sync_directory(folder_of(path_));
+    }
     temporary_.clear();
   }
 
  private:
+  /// What the calls take that are given the folder, or none.
+  std::filesystem::path in_folder(const std::filesystem::path& path) const {
+    return folder_ == nullptr ? path : path.filename();
+  }
+  void remove() const {
+    if (folder_ == nullptr)
+      ::unlink(temporary_.c_str());
+    else
+      ::unlinkat(folder_->descriptor().value(), temporary_.c_str(), 0);
+  }
+
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  const KnownFolder* folder_;
+  std::filesystem::path temporary_;  // as in_folder()
 };
 
 /// std::filesystem::create_directories(), and every folder that is new survives a power cut.
@@ -125,31 +155,34 @@ void create_folders(const std::filesystem::path& path, std::error_code& error) {
 }  // namespace
 
 void rename_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path) {
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename into place", errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail_to_rename(path);
   sync_directory(folder_of(path));
 }
 
-void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
-  write_atomically(path, {&bytes, 1});
+void write_atomically(const std::filesystem::path& path, std::string_view bytes, const KnownFolder* folder) {
+  write_atomically(path, {&bytes, 1}, folder);
 }
 
-void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces,
+                      const KnownFolder* folder) {
   if (write_through(path, pieces)) return;
-  NewFile file(path, pieces);
+  NewFile file(path, pieces, folder);
   file.rename_into_place();
 }
 
-void write_together(std::span<const FileContents> files) {
+void write_together(std::span<const FileContents> files, const KnownFolder* folder) {
   std::vector<NewFile> written;
   written.reserve(files.size());
   for (const FileContents& file : files)
     if (!write_through(file.path, {&file.bytes, 1}))
-      written.emplace_back(file.path, std::span(&file.bytes, 1));
+      written.emplace_back(file.path, std::span(&file.bytes, 1), folder);
   for (NewFile& file : written) file.rename_into_place();
 }
 
-void remove_file(const std::filesystem::path& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail(path, "cannot remove", errno);
+void remove_file(const std::filesystem::path& path, const KnownFolder* folder) {
+  const int result = folder == nullptr ? ::unlink(path.c_str())
+                                       : ::unlinkat(folder->descriptor().value(), path.filename().c_str(), 0);
+  if (result != 0 && errno != ENOENT) fail(path, "cannot remove", errno);
 }
 
 NewDirectory::NewDirectory(std::filesystem::path path) : path_(std::move(path)) {

@@ -8,15 +8,22 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// Writes `bytes` to a temporary file beside `path`, syncs it and renames it over `path`, so that a reader, a
 /// crash or a full disk sees the old contents or the new ones, never a part. Throws FileError naming the path
 /// and the cause; the temporary file is removed then.
-void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+///
+/// `folder`, where it is given, is the one in which `path` lies: should another have its name by now, the
+/// file is written in this one all the same and nothing in the other; then, too, FileError is thrown.
+void write_atomically(const std::filesystem::path& path, std::string_view bytes,
+                      const KnownFolder* folder = nullptr);
 /// The same for contents that lie in several pieces, written one after another.
-void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
+void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces,
+                      const KnownFolder* folder = nullptr);
 
-/// Removes a file, if it is there. Throws FileError.
-void remove_file(const std::filesystem::path& path);
+/// Removes a file, if it is there, in `folder` where that is given. Throws FileError.
+void remove_file(const std::filesystem::path& path, const KnownFolder* folder = nullptr);
 
 /// A folder of many files that appears whole under its name or not at all.
 class NewDirectory {

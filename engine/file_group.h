@@ -7,6 +7,8 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// What a file is to hold.
 struct FileContents {
   std::filesystem::path path;
@@ -14,7 +16,8 @@ struct FileContents {
 };
 
 /// Writes each as write_atomically() does, but all are written and synced before the first one is replaced;
-/// then they are renamed in their order. Throws FileError naming the path and the cause.
-void write_together(std::span<const FileContents> files);
+/// then they are renamed in their order. Throws FileError naming the path and the cause. `folder`: of all of
+/// them, as write_atomically() has it.
+void write_together(std::span<const FileContents> files, const KnownFolder* folder = nullptr);
 
 }  // namespace gnc

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,20 +35,6 @@ bool lock(const Descriptor& descriptor, const std::filesystem::path& file, int k
                      "version 4 on, or with a lock daemon)",
                      file.string(), std::strerror(code));
   return false;
-}
-
-/// Whether the open file or folder still has its name.
-bool is_named(const Descriptor& descriptor, const std::filesystem::path& file) {
-  struct stat opened {
-  }, named{};
-  return ::fstat(descriptor.value(), &opened) == 0 && ::stat(file.c_str(), &named) == 0 &&
-         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
-[[noreturn]] void fail_as_replaced(const std::filesystem::path& folder) {
-  throw FileError(fmt::format(
-      "{}: the folder was removed or replaced while this process worked in it; nothing more is written there",
-      folder.string()));
 }
 
 [[noreturn]] void refuse(const Descriptor& descriptor, const std::filesystem::path& folder) {
@@ -87,7 +72,7 @@ Descriptor take(const std::filesystem::path& folder, const std::filesystem::path
     if (!lock(descriptor, file)) {
       if (Clock::now() >= end) refuse(descriptor, folder);
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    } else if (is_named(descriptor, file)) {  // who held it before may have removed it
+    } else if (descriptor.is_named(file)) {  // who held it before may have removed it
       return descriptor;
     }
   }
@@ -95,20 +80,12 @@ Descriptor take(const std::filesystem::path& folder, const std::filesystem::path
 
 }  // namespace
 
-KnownFolder::KnownFolder(std::filesystem::path folder)
-    : path_(std::move(folder)), descriptor_(path_, O_PATH | O_DIRECTORY) {
-  require<FileError>(descriptor_.is_open(), "{}: cannot open the folder: {}", path_.string(),
-                     std::strerror(errno));
-}
-
-void KnownFolder::require_same() const {
-  if (!is_named(descriptor_, path_)) fail_as_replaced(path_);
-}
-
 FolderLock::FolderLock(std::filesystem::path folder, std::chrono::milliseconds patience)
     : file_(folder / kName), descriptor_(take(folder, file_, patience)) {
   try {
     parent_.emplace(parent_of(folder));
+    folder_.emplace(folder);
+    require_held();
     sign();
   } catch (...) {
     ::unlink(file_.c_str());
@@ -118,7 +95,7 @@ FolderLock::FolderLock(std::filesystem::path folder, std::chrono::milliseconds p
 
 FolderLock::~FolderLock() {
   // While it is locked: nobody else's is removed, not even where the folder is another's by now.
-  if (descriptor_.is_open() && is_named(descriptor_, file_)) ::unlink(file_.c_str());
+  if (descriptor_.is_open() && descriptor_.is_named(file_)) ::unlink(file_.c_str());
 }
 
 void FolderLock::sign() const {
@@ -127,13 +104,18 @@ void FolderLock::sign() const {
 }
 
 void FolderLock::require_held() const {
-  if (!is_named(descriptor_, file_)) fail_as_replaced(file_.parent_path());
+  folder_->require_same();
+  // Whoever removes the lock alone makes the folder free for another, too.
+  require<FileError>(descriptor_.is_named(file_), "{}: was removed while this process worked in the folder",
+                     file_.string());
 }
 
 bool FolderLock::renew() {
-  if (is_named(descriptor_, file_)) return false;
+  if (descriptor_.is_named(file_)) return false;
   parent_->require_same();
   descriptor_ = take(file_.parent_path(), file_, {});
+  folder_.emplace(file_.parent_path());
+  require_held();
   sign();
   return true;
 }
@@ -159,7 +141,7 @@ void FolderLock::remove_stale(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kName;
   const Descriptor descriptor(file, O_RDWR);
   // While it is locked, as at a lock's end. A folder that is only read keeps it.
-  if (descriptor.is_open() && lock(descriptor, file) && is_named(descriptor, file)) ::unlink(file.c_str());
+  if (descriptor.is_open() && lock(descriptor, file) && descriptor.is_named(file)) ::unlink(file.c_str());
 }
 
 }  // namespace gnc

@@ -6,22 +6,9 @@
 #include <optional>
 
 #include "engine/descriptor.h"
+#include "engine/known_folder.h"
 
 namespace gnc {
-
-/// A folder as it is now. It is kept open: a new folder under its name cannot get its number, and is told
-/// from it.
-class KnownFolder {
- public:
-  /// Throws FileError where there is none.
-  explicit KnownFolder(std::filesystem::path folder);
-  /// Throws FileError where the path names another folder, or none.
-  void require_same() const;
-
- private:
-  std::filesystem::path path_;
-  Descriptor descriptor_;
-};
 
 /// Holds a folder for as long as it lives. The lock is the kernel's (flock on a file ".lock" in the folder):
 /// it ends with the process, however that ends, and nothing has to be cleared away after a crash. The file
@@ -36,10 +23,11 @@ class FolderLock {
   FolderLock& operator=(FolderLock&&) = delete;
   ~FolderLock();
 
-  /// Before anything is written there by its path: whoever removes or renames a locked folder takes the lock
-  /// along, and the name is free for another process. Throws FileError where the folder is not the locked
-  /// one.
+  /// Before anything is written there: whoever removes or renames a locked folder takes the lock along, and
+  /// the name is free for another process. Throws FileError where the folder is not the locked one.
   void require_held() const;
+  /// The locked one, in which files are written (engine/file.h), whatever has its name by then.
+  const KnownFolder& folder() const { return *folder_; }
   /// Makes and takes a folder anew that was removed before anything was written into it; false where it is
   /// held as it was. Throws FileError where the folder that it lay in is another, too.
   bool renew();
@@ -56,6 +44,7 @@ class FolderLock {
   std::filesystem::path file_;
   Descriptor descriptor_;
   std::optional<KnownFolder> parent_;
+  std::optional<KnownFolder> folder_;
 };
 
 }  // namespace gnc

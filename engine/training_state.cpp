@@ -57,7 +57,7 @@ StateInfo info_of(const std::filesystem::path& path, const Safetensors& file) {
 }  // namespace
 
 void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
-                const std::map<std::string, std::string>& metadata) {
+                const std::map<std::string, std::string>& metadata, const KnownFolder* folder) {
   const ParameterArena& parameters = trainer.parameters();
   std::vector<NamedTensor> tensors;
   for (const auto* entries : {&parameters.trained(), &parameters.buffers()})
@@ -83,7 +83,7 @@ void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
   all["epoch"] = std::to_string(trainer.position().epoch);
   all["step"] = std::to_string(trainer.position().step);
   all["seed"] = std::to_string(trainer.seed(run));
-  save_safetensors(path, tensors, all);
+  save_safetensors(path, tensors, all, folder);
 }
 
 StateInfo read_state_info(const std::filesystem::path& path) { return info_of(path, load_safetensors(path)); }

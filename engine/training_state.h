@@ -9,6 +9,8 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// Writes run `run` of `trainer` to a safetensors file, whole or not at all: parameters and buffers under
 /// their state_dict names (row-major, convolution weights [O,C,K,K]; beside every "….running_mean" the
 /// "….num_batches_tracked" of PyTorch, int64, which is the number of steps done), momentum buffers under
@@ -16,9 +18,10 @@ namespace gnc {
 /// whatever `metadata` adds. Without what begins with "optimizer." it is what PyTorch's
 /// load_state_dict(strict=True) takes. Order and flips of the batches are functions of (seed, epoch), so this
 /// is everything a bit-exact continuation needs, and equal trainings give equal files. Throws
-/// RunDivergenceError, and leaves what is there, when a value is not finite.
+/// RunDivergenceError, and leaves what is there, when a value is not finite. `folder`: as write_atomically()
+/// has it.
 void save_state(const std::filesystem::path& path, Trainer& trainer, int run,
-                const std::map<std::string, std::string>& metadata);
+                const std::map<std::string, std::string>& metadata, const KnownFolder* folder = nullptr);
 
 /// What a checkpoint file says about itself.
 struct StateInfo {

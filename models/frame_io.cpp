@@ -110,7 +110,7 @@ nlohmann::ordered_json frame_report(const Frame& frame) {
   return report;
 }
 
-void write_frame(const std::filesystem::path& path, const Frame& frame) {
+void write_frame(const std::filesystem::path& path, const Frame& frame, const KnownFolder* folder) {
   require<FileError>(path.extension() == ".npy", "{}: a frame file must end in .npy", path.string());
   check_frame(frame, path.string());
   const std::string bytes = format_npy(frame.vectors);
@@ -120,7 +120,7 @@ void write_frame(const std::filesystem::path& path, const Frame& frame) {
   // The old description beside the new frame is told by its checksum, should the second rename fail.
   const std::string description = sidecar.dump(2) + "\n";
   const FileContents files[] = {{path, bytes}, {json_path, description}};
-  write_together(files);
+  write_together(files, folder);
 }
 
 Frame read_frame(const std::filesystem::path& path, std::string* warning) {

@@ -10,6 +10,8 @@
 
 namespace gnc {
 
+class KnownFolder;
+
 /// The sidecar of a frame file: F.json for F.npy.
 std::filesystem::path sidecar_path(const std::filesystem::path& npy);
 
@@ -20,8 +22,8 @@ nlohmann::ordered_json frame_report(const Frame& frame);
 /// Writes the frame and its sidecar. Each file appears whole, and a reader never sees a sidecar beside a
 /// frame it does not describe: the old sidecar goes first, then the .npy is replaced, then the new sidecar
 /// appears. Throws FileError, and Error for a frame that check_frame() refuses; nothing is touched then.
-/// `path` must end in .npy.
-void write_frame(const std::filesystem::path& path, const Frame& frame);
+/// `path` must end in .npy. `folder`: as write_atomically() has it.
+void write_frame(const std::filesystem::path& path, const Frame& frame, const KnownFolder* folder = nullptr);
 
 /// Reads a frame. A sidecar gives its provenance if its checksum fits the .npy; a sidecar that does not fit
 /// (the .npy was replaced by hand) or is malformed is left out, and `warning`, when given, says so. Throws

@@ -135,7 +135,7 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
   std::optional<KnownFolder> folder;
   experiment.train(ours, command.ensemble, [&] {
     folder.emplace(out);
-    write_in_turn(*folder, out, [&] { write_atomically(out / "config.toml", plan.config); });
+    write_in_turn(*folder, out, [&] { write_atomically(out / "config.toml", plan.config, &*folder); });
   });
 
   std::vector<ExperimentRow> rows;
@@ -150,7 +150,7 @@ void run_sweep(const SweepCommand& command, const CLI::App& app) {
                runs.size());
     return;
   }
-  write_in_turn(*folder, out, [&] { write_experiment_table(out / "table.csv", rows); });
+  write_in_turn(*folder, out, [&] { write_experiment_table(out / "table.csv", rows, &*folder); });
   print_experiment_table(rows);
   if (command.training.bounds.is_wanted)
     fmt::print("\n{}", sweep_bounds_text(results, experiment.num_classes()));

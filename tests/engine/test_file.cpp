@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/file_group.h"
+#include "engine/known_folder.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_dir.h"
 
@@ -48,6 +49,34 @@ class FileSizeLimit {
   rlimit previous_{};
   void (*previous_handler_)(int);
 };
+
+TEST(WriteAtomically, Writes_Nothing_In_A_Folder_That_Took_The_Place_Of_Its_Own) {
+  for (const bool is_moved : {true, false}) {
+    SCOPED_TRACE(is_moved);
+    const TempDir folder;
+    const std::filesystem::path own = folder / "own", moved = folder / "moved";
+    std::filesystem::create_directory(own);
+    const KnownFolder known(own);
+    write_atomically(own / "before", "1", &known);
+    if (is_moved)
+      std::filesystem::rename(own, moved);
+    else
+      std::filesystem::remove_all(own);
+    std::filesystem::create_directory(own);
+    write_atomically(own / "before", "another's");
+    const std::string_view both = "2";
+    const FileContents together[] = {{own / "a", both}, {own / "b", both}};
+    expect_error<FileError>([&] { write_atomically(own / "after", "2", &known); }, {"own"});
+    expect_error<FileError>([&] { write_together(together, &known); }, {"own"});
+    EXPECT_EQ(entries_in(own), 1);
+    remove_file(own / "before", &known);
+    EXPECT_EQ(read_file(own / "before"), "another's");
+    if (!is_moved) continue;
+    EXPECT_EQ(read_file(moved / "after"), "2");
+    EXPECT_FALSE(std::filesystem::exists(moved / "before"));
+    EXPECT_EQ(entries_in(moved), 2) << "'after' and 'a', and no temporary file";
+  }
+}
 
 TEST(WriteAtomically, Makes_And_Replaces_Files_And_Leaves_Nothing_Else) {
   const TempDir folder;

@@ -123,6 +123,20 @@ class PathOf {
   std::array<char, 4096> path_{};
 };
 
+/// Of a name within an open folder.
+class PathWithin {
+ public:
+  PathWithin(int folder, const char* name) {
+    const bool is_relative = folder >= 0 && name[0] != '/';
+    std::snprintf(path_.data(), path_.size(), "%s%s%s", is_relative ? PathOf(folder).get() : "",
+                  is_relative ? "/" : "", name);
+  }
+  const char* get() const { return path_.data(); }
+
+ private:
+  std::array<char, 8200> path_{};
+};
+
 void make_folder_vanish() {
   const std::string_view folder = variable("GNC_FAULT_FOLDER");
   std::array<char, 4096> gone{};
@@ -202,7 +216,7 @@ int open(const char* path, int flags, ...) {
   return descriptor;
 }
 
-/// Of std::filesystem::remove_all(): the folder by its path, those in it by their parents.
+/// Of std::filesystem::remove_all(), and of what is written in a folder that is held.
 int openat(int parent, const char* path, int flags, ...) {
   std::va_list arguments;
   va_start(arguments, flags);
@@ -210,7 +224,8 @@ int openat(int parent, const char* path, int flags, ...) {
   va_end(arguments);
   static const auto real = next<int (*)(int, const char*, int, ...)>("openat");
   const auto call = [&] { return real(parent, path, flags, mode); };
-  if (is_watched(path) || is_watched(parent)) return open_watched(path, flags, call);
+  if (is_watched(path) || is_watched(parent))
+    return open_watched(PathWithin(parent, path).get(), flags, call);
   const int descriptor = call();
   set_file(descriptor, File::kOther);  // the number may have been a watched folder's, which closedir() closed
   return descriptor;
@@ -271,6 +286,15 @@ int rename(const char* from, const char* to) noexcept {
   return real(from, to);
 }
 
+int renameat(int from_parent, const char* from, int parent, const char* to) noexcept {
+  static const auto real = next<int (*)(int, const char*, int, const char*)>("renameat");
+  if (is_watched(to) || is_watched(parent)) {
+    if (const int code = fault_of("rename", PathWithin(parent, to).get(), Needs::kChange); code != 0)
+      return failed(code);
+  }
+  return real(from_parent, from, parent, to);
+}
+
 int mkdir(const char* path, mode_t mode) noexcept {
   static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
   if (is_watched(path)) {
@@ -298,7 +322,8 @@ int remove(const char* path) noexcept {
 int unlinkat(int parent, const char* path, int flags) noexcept {
   static const auto real = next<int (*)(int, const char*, int)>("unlinkat");
   if (is_watched(path) || is_watched(parent)) {
-    if (const int code = fault_of("unlinkat", path, Needs::kChange); code != 0) return failed(code);
+    if (const int code = fault_of("unlink", PathWithin(parent, path).get(), Needs::kChange); code != 0)
+      return failed(code);
   }
   return real(parent, path, flags);
 }

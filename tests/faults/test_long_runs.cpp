@@ -7,10 +7,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
-
-#include <unistd.h>
 
 #include "tests/faults/faulty_disk.h"
 
@@ -19,7 +18,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What a process holds, as the kernel counts it.
+/// What a process holds, as the kernel counts it. Of its memory what is its own: pages of programs and
+/// libraries come and go with the page cache.
 struct Footprint {
   long resident_bytes = 0;
   int open_files = 0;
@@ -28,9 +28,10 @@ struct Footprint {
 Footprint footprint_of(pid_t process) {
   const std::filesystem::path proc = "/proc/" + std::to_string(process);
   Footprint footprint;
-  long pages = 0;
-  std::ifstream(proc / "statm") >> pages >> pages;  // the second number
-  footprint.resident_bytes = pages * ::sysconf(_SC_PAGESIZE);
+  std::ifstream status(proc / "status");
+  for (std::string word; status >> word && word != "RssAnon:";) continue;
+  long kilobytes = 0;
+  if (status >> kilobytes) footprint.resident_bytes = kilobytes * 1024;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(proc / "fd", error), end; !error && entry != end;
        entry.increment(error))
@@ -67,7 +68,8 @@ void expect_flat(const std::vector<Footprint>& samples, long allowance) {
   ASSERT_GE(samples.size(), 20u);
   const auto [first, last] = halves(samples);
   EXPECT_LE(last.resident_bytes, first.resident_bytes + allowance);
-  EXPECT_LE(last.open_files, first.open_files);
+  // A write has a few files open for a moment, which samples meet by chance. One more an epoch would be five.
+  EXPECT_LE(last.open_files, first.open_files + 2);
   testing::Test::RecordProperty("resident_bytes_first_half", std::to_string(first.resident_bytes));
   testing::Test::RecordProperty("resident_bytes_last_half", std::to_string(last.resident_bytes));
 }
