@@ -5,7 +5,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Files of the engine core; every other engine/*.h belongs to the upper engine.
-set(core batch bfloat16 bootstrap checkpoint comparison csv descriptor error file file_group folder_lock frame_objective imaginary_memory linalg log memory nearest_name precision printable probability profile random rename_file shape statistics tensor)
+set(core batch bfloat16 bootstrap checkpoint comparison csv descriptor error file file_group folder_lock frame_objective imaginary_memory known_folder linalg log memory nearest_name precision printable probability profile random rename_file shape statistics tensor)
 list(JOIN core "|" core)
 
 # The layer of a path, first match wins: regular expression, name.
