@@ -150,6 +150,18 @@ void* prepared_weights(CpuBackend& cpu, CachedConvolution& cached, const ConstTe
   return reordered;
 }
 
+std::int64_t elements_of_image(const ConstTensor& images) {
+  return images.shape().with_runs(1).with_batch(1).elements();
+}
+
+/// Calls `work(image, copy)` where the primitive is of one image, for all of them, each on one thread; else
+/// work(0, 0), of the whole batch.
+template <class Work>
+void for_each_execution(const CachedConvolution& cached, int batch, const Work& work) {
+  if (!cached.is_of_one_image) return work(0, 0);
+  parallel_tasks(batch, work);
+}
+
 /// Parts of the batch whose weights gradients are computed by one thread each and then added up. At least
 /// 1024 pixels, so that adding up costs little beside computing, and at most 16 parts. A matter of shapes
 /// alone.
@@ -237,14 +249,17 @@ void execute(CpuBackend& cpu, const Conv2dForward& op) {
         key_of(ConvolutionDirection::kForward, op.geometry, op.x.shape(), op.weights, op.bias));
     const Workspace workspace(cpu, cached, op.y);
     for (int run = 0; run < op.y.runs(); ++run) {
-      float* y = op.y.is_slice() ? workspace.dense : writable(op.y, run);
-      cached.copies[0].execute(
-          cache.stream(),
-          {{DNNL_ARG_SRC, readable(op.x, run)},
-           {DNNL_ARG_WEIGHTS, prepared_weights(cpu, cached, op.weights, run, workspace.weights)},
-           {DNNL_ARG_BIAS, readable(op.bias, run)},
-           {DNNL_ARG_DST, y},
-           {DNNL_ARG_SCRATCHPAD, cache.scratchpad()}});
+      float* const y = op.y.is_slice() ? workspace.dense : writable(op.y, run);
+      float* const x = const_cast<float*>(op.x.data<float>(run));
+      void* const weights = prepared_weights(cpu, cached, op.weights, run, workspace.weights);
+      for_each_execution(cached, op.x.shape()[0], [&](std::int64_t image, int copy) {
+        cached.copies[static_cast<std::size_t>(copy)].execute(
+            cache.stream(), {{DNNL_ARG_SRC, x + image * elements_of_image(op.x)},
+                             {DNNL_ARG_WEIGHTS, weights},
+                             {DNNL_ARG_BIAS, readable(op.bias, run)},
+                             {DNNL_ARG_DST, y + image * elements_of_image(op.y)},
+                             {DNNL_ARG_SCRATCHPAD, cache.scratchpad(cached, copy)}});
+      });
       if (op.y.is_slice()) SlicePixels(op.y).scatter(y, writable(op.y, run));
     }
   });
@@ -268,12 +283,19 @@ void execute(CpuBackend& cpu, const Conv2dBackwardInput& op) {
     const Workspace workspace(cpu, cached, op.y_grad, added ? added->part().elements() : 0);
     for (int run = 0; run < op.x_grad.runs(); ++run) {
       if (op.y_grad.is_slice()) SlicePixels(op.y_grad).gather(op.y_grad.data<float>(run), workspace.dense);
-      cached.copies[0].execute(
-          cache.stream(),
-          {{DNNL_ARG_DIFF_DST, op.y_grad.is_slice() ? workspace.dense : readable(op.y_grad, run)},
-           {DNNL_ARG_WEIGHTS, prepared_weights(cpu, cached, op.weights, run, workspace.weights)},
-           {DNNL_ARG_DIFF_SRC, added ? workspace.summands : writable(op.x_grad, run)},
-           {DNNL_ARG_SCRATCHPAD, cache.scratchpad()}});
+      float* const y_grad =
+          op.y_grad.is_slice() ? workspace.dense : const_cast<float*>(op.y_grad.data<float>(run));
+      float* const x_grad = added ? workspace.summands : writable(op.x_grad, run);
+      const std::int64_t x_image =
+          (added ? added->part() : op.x_grad.shape()).with_runs(1).with_batch(1).elements();
+      void* const weights = prepared_weights(cpu, cached, op.weights, run, workspace.weights);
+      for_each_execution(cached, op.y_grad.shape()[0], [&](std::int64_t image, int copy) {
+        cached.copies[static_cast<std::size_t>(copy)].execute(
+            cache.stream(), {{DNNL_ARG_DIFF_DST, y_grad + image * elements_of_image(op.y_grad)},
+                             {DNNL_ARG_WEIGHTS, weights},
+                             {DNNL_ARG_DIFF_SRC, x_grad + image * x_image},
+                             {DNNL_ARG_SCRATCHPAD, cache.scratchpad(cached, copy)}});
+      });
       if (added) added->add(workspace.summands, writable(op.x_grad, run));
     }
   });

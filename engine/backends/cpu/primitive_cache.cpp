@@ -35,12 +35,12 @@ Tag weights_tag(Layout layout) {
 
 /// The operands of one convolution as oneDNN describes them.
 struct Descriptors {
-  explicit Descriptors(const ConvolutionKey& key)
+  Descriptors(const ConvolutionKey& key, int batch)
       : stride{key.geometry.stride, key.geometry.stride},
         padding{key.geometry.padding, key.geometry.padding} {
     const Shape shape = key.geometry.output_shape(key.x, key.channels);
-    x = {{key.x[0], key.x[1], key.x[2], key.x[3]}, kFloat, Tag::nhwc};
-    y = {{shape[0], shape[1], shape[2], shape[3]}, kFloat, Tag::nhwc};
+    x = {{batch, key.x[1], key.x[2], key.x[3]}, kFloat, Tag::nhwc};
+    y = {{batch, shape[1], shape[2], shape[3]}, kFloat, Tag::nhwc};
     const memory::dims extents{key.channels, key.x[1], key.geometry.kernel, key.geometry.kernel};
     stored_weights = {extents, kFloat, weights_tag(key.weights)};
     any_weights = {extents, kFloat, Tag::any};
@@ -86,6 +86,11 @@ auto described(const Descriptors& operands, Describe describe) {
   if (std::string_view(description.impl_info_str()).starts_with("ref"))
     description = describe(operands.any_weights);
   return description;
+}
+
+template <class Description>
+bool is_matrix_product(const Description& description) {
+  return std::string_view(description.impl_info_str()).find("gemm") != std::string_view::npos;
 }
 
 }  // namespace
@@ -159,14 +164,25 @@ void PrimitiveCache::add_reorder(CachedConvolution& cached, const memory::desc& 
 }
 
 CachedConvolution PrimitiveCache::make(const ConvolutionKey& key) {
-  const Descriptors operands(key);
+  Descriptors operands(key, key.x[0]);
   CachedConvolution cached;
+  // On all threads, or of an image on one. (oneDNN asks for the number of threads here, not when it runs.)
+  const auto described_for_outputs = [&](const auto& describe) {
+    const auto of_operands = [&](const memory::desc& weights) { return describe(weights); };
+    auto description = described(operands, of_operands);
+    if (!is_matrix_product(description)) return description;
+    cached.is_of_one_image = true;
+    const cpu::OneThread alone;
+    operands = Descriptors(key, 1);
+    return described(operands, of_operands);
+  };
+  const auto copies = [&] { return cached.is_of_one_image ? key.threads : 1; };
   switch (key.direction) {
     case ConvolutionDirection::kForward: {
-      const auto description = described(
-          operands, [&](const memory::desc& weights) { return operands.forward(weights, engine_); });
+      const auto description = described_for_outputs(
+          [&](const memory::desc& weights) { return operands.forward(weights, engine_); });
       const memory::desc weights = description.weights_desc();
-      add_copies(cached, 1, dnnl::convolution_forward(description), description.scratchpad_desc(),
+      add_copies(cached, copies(), dnnl::convolution_forward(description), description.scratchpad_desc(),
                  {{DNNL_ARG_SRC, operands.x},
                   {DNNL_ARG_WEIGHTS, weights},
                   {DNNL_ARG_BIAS, operands.bias},
@@ -176,11 +192,11 @@ CachedConvolution PrimitiveCache::make(const ConvolutionKey& key) {
       break;
     }
     case ConvolutionDirection::kBackwardInput: {
-      const auto description = described(
-          operands, [&](const memory::desc& weights) { return operands.backward_input(weights, engine_); });
+      const auto description = described_for_outputs(
+          [&](const memory::desc& weights) { return operands.backward_input(weights, engine_); });
       const memory::desc weights = description.weights_desc();
       add_copies(
-          cached, 1, dnnl::convolution_backward_data(description), description.scratchpad_desc(),
+          cached, copies(), dnnl::convolution_backward_data(description), description.scratchpad_desc(),
           {{DNNL_ARG_DIFF_DST, operands.y}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, operands.x}});
       add_reorder(cached, operands.stored_weights, weights);
       cached.weights_bytes = weights.get_size();
