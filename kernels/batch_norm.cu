@@ -181,7 +181,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 /// mean_grad = Σg/m and tilt = invstd·scale_grad/m.
 template <class T>
 __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
-    batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+    batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks, float* coefficients) {
   const FinishShare share = finish_share_of_thread(chunks);
   const std::int64_t run = blockIdx.y;
   const BatchGradientSums<1> sums = gradient_sums_of_chunks<1>(share, chunks, args.workspace);
@@ -192,18 +192,18 @@ __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
                rows = static_cast<double>(chunks.rows);
   args.shift_grad[run * args.shift_grad_run_stride + share.channel] = static_cast<float>(shift_grad);
   args.scale_grad[run * args.scale_grad_run_stride + share.channel] = static_cast<float>(scale_grad);
-  float* const coefficients = args.workspace + coefficients_of_run(chunks, run) + share.channel;
-  coefficients[0] = static_cast<float>(shift_grad / rows);
-  coefficients[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
+  float* const of_channel = coefficients + run * 2 * chunks.channels + share.channel;
+  of_channel[0] = static_cast<float>(shift_grad / rows);
+  of_channel[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
 }
 
 template <GradientMode mode, int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_backward_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+    batch_norm_backward_v1(BatchNormBackwardArgs<T> args, RowChunks chunks, const float* coefficients) {
   const BackwardShare<N, T> in(args, chunks);
   if (!in.share.is_inside) return;
   const std::int64_t run = blockIdx.y;
-  const float* const coefficients = args.workspace + coefficients_of_run(chunks, run) + in.share.channel;
+  coefficients += run * 2 * chunks.channels + in.share.channel;
   const Floats<N> mean_grad = load_channels<N>(coefficients);
   const Floats<N> tilt = load_channels<N>(coefficients + chunks.channels);
   T* const x_grad = args.x_grad + run * args.x_grad_run_stride + in.share.channel;
@@ -269,23 +269,29 @@ void inference(const BatchNormInferenceArgs<T>& args, Stream stream) {
   launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
 }
 
+/// The last two kernels, behind the sums of `of_sums` in the workspace. Given addend_grad, that is g.
 template <int N, class T>
-void backward(BatchNormBackwardArgs<T> args, Stream stream) {
-  const RowChunks chunks = chunks_of(args.extents);
-  const LaunchShape shape = columns_shape<N>(chunks, args.extents.runs, stream);
+void finish_backward(BatchNormBackwardArgs<T> args, const RowChunks& of_sums, Stream stream) {
   if (args.addend_grad != nullptr) {
-    launch(shape, batch_norm_addend_gradient_sums_v1<N, T>, args, chunks);
     args.y_grad = args.addend_grad;  // already masked
     args.y_grad_run_stride = args.addend_grad_run_stride;
     args.activation = Activation::kNone;
-  } else {
-    launch(shape, batch_norm_gradient_sums_v1<N, T>, args, chunks);
   }
-  batch_norm_gradients(args, chunks, stream);
-  if (args.x_grad_mode == GradientMode::kAccumulate)
-    launch(shape, batch_norm_backward_v1<GradientMode::kAccumulate, N, T>, args, chunks);
-  else
-    launch(shape, batch_norm_backward_v1<GradientMode::kOverwrite, N, T>, args, chunks);
+  const float* const coefficients = batch_norm_gradients(args, of_sums, stream);
+  const RowChunks chunks = chunks_of(args.extents);
+  const auto kernel = args.x_grad_mode == GradientMode::kAccumulate
+                          ? batch_norm_backward_v1<GradientMode::kAccumulate, N, T>
+                          : batch_norm_backward_v1<GradientMode::kOverwrite, N, T>;
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks, coefficients);
+}
+
+template <int N, class T>
+void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
+  const RowChunks chunks = chunks_of(args.extents);
+  const auto kernel = args.addend_grad != nullptr ? batch_norm_addend_gradient_sums_v1<N, T>
+                                                  : batch_norm_gradient_sums_v1<N, T>;
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
+  finish_backward<N>(args, chunks, stream);
 }
 
 template <int N, class T>
@@ -312,10 +318,14 @@ void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
 }
 
 template <class T>
-void batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks, Stream stream) {
+const float* batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks,
+                                  Stream stream) {
   RowChunks of_pixels = chunks;
   of_pixels.rows = args.extents.rows;  // m, whatever the chunks are of
-  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, of_pixels);
+  float* const coefficients = args.workspace + coefficients_of(chunks, args.extents.runs);
+  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, of_pixels,
+         coefficients);
+  return coefficients;
 }
 
 template <class T>
@@ -366,6 +376,15 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
 }
 
 template <class T>
+void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks,
+                                Stream stream) {
+  constexpr int kPack = kPackSize<T>;
+  const bool is_packed =
+      is_backward_packed<T>(args) && holds_packs<kPack>(args.addend_grad, {args.addend_grad_run_stride});
+  is_packed ? finish_backward<kPack>(args, chunks, stream) : finish_backward<1>(args, chunks, stream);
+}
+
+template <class T>
 void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<T>& args, Stream stream) {
   is_backward_packed<T>(args) ? inference_backward<kPackSize<T>>(args, stream)
                               : inference_backward<1>(args, stream);
@@ -373,8 +392,10 @@ void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<T>& args
 
 template void batch_norm_statistics(const BatchNormForwardArgs<float>&, Stream);
 template void batch_norm_statistics(const BatchNormForwardArgs<Bf16>&, Stream);
-template void batch_norm_gradients(const BatchNormBackwardArgs<float>&, const RowChunks&, Stream);
-template void batch_norm_gradients(const BatchNormBackwardArgs<Bf16>&, const RowChunks&, Stream);
+template const float* batch_norm_gradients(const BatchNormBackwardArgs<float>&, const RowChunks&, Stream);
+template const float* batch_norm_gradients(const BatchNormBackwardArgs<Bf16>&, const RowChunks&, Stream);
+template void batch_norm_finish_backward(const BatchNormBackwardArgs<float>&, const RowChunks&, Stream);
+template void batch_norm_finish_backward(const BatchNormBackwardArgs<Bf16>&, const RowChunks&, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<float>&, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<Bf16>&, Stream);
 template void batch_norm_apply(const BatchNormApplyArgs<float>&, Stream);

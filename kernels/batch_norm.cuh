@@ -13,19 +13,14 @@
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 
-/// Two numbers per chunk and channel of run r begin here in the workspace: [runs][chunks][2][channels].
-__device__ inline std::int64_t partials_of_run(const RowChunks& chunks, std::int64_t run) {
-  return run * chunks.count * 2 * chunks.channels;
-}
-
-/// Those of one chunk.
+/// Two numbers per channel of a chunk begin here in the workspace: [runs][chunks][2][channels].
 __device__ inline std::int64_t partials_of_chunk(const RowChunks& chunks, std::int64_t run, int chunk) {
-  return partials_of_run(chunks, run) + std::int64_t{chunk} * 2 * chunks.channels;
+  return (run * chunks.count + chunk) * 2 * chunks.channels;
 }
 
 /// What the backward pass applies to all elements of a channel, [runs][2][channels], lies behind them.
-__device__ inline std::int64_t coefficients_of_run(const RowChunks& chunks, std::int64_t run) {
-  return partials_of_run(chunks, gridDim.y) + run * 2 * chunks.channels;
+inline std::int64_t coefficients_of(const RowChunks& chunks, int runs) {
+  return std::int64_t{runs} * chunks.count * 2 * chunks.channels;
 }
 
 /// Bytes of all these.
@@ -190,10 +185,16 @@ template <class T>
 void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream);
 
 /// The second kernel of batch_norm_backward: from the sums of `chunks` in the workspace to the gradients of
-/// scale and shift, and to the coefficients of x_grad there. The chunks may be of anything that has all of
-/// g; m is that of args.extents.
+/// scale and shift, and to the coefficients of x_grad there, [runs][2][channels], whose place is the result.
+/// The chunks may be of anything that has all of g; m is that of args.extents.
 template <class T>
-void batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks, Stream stream);
+const float* batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks,
+                                  Stream stream);
+
+/// The last two kernels of batch_norm_backward with an addend_grad, which is g, behind the sums of `chunks`
+/// in the workspace.
+template <class T>
+void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks, Stream stream);
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels

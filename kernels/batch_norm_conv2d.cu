@@ -7,15 +7,14 @@
 /// once; x_grad is written once, and read before where it is added to; g' is neither written nor read. v1
 /// tiles in shared memory, FFMA · v2 the same on tensor cores
 ///
-/// Accuracy, beside that of the product: of the rows of a tile a thread adds up every eighth in fp32, in
-/// their order, and the eight sums are added in theirs, at most kRows/8 + 7 roundings and, of Σg·(x − mean),
-/// one of each deviation. Tiles are added in double.
+/// Accuracy, beside that of the product: batch_norm_conv2d.cuh. Tiles are added in double.
 #include "kernels/batch_norm_conv2d.h"
 
 #include <algorithm>
 #include <array>
 
 #include "kernels/batch_norm.cuh"
+#include "kernels/batch_norm_conv2d.cuh"
 #include "kernels/batch_norm_shared.cuh"
 #include "kernels/columns.cuh"
 #include "kernels/conv2d_input_gradient.cuh"
@@ -29,112 +28,51 @@ namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 namespace {
 
-// Choices from arithmetic, not from measurements: packs of four, since slices of a dense block begin at
-// multiples of 12 channels; four rows of x and of x_grad are 32 (bf16) or 64 bytes each in flight a thread.
-constexpr int kPack = 4;        // channels of a thread
-constexpr int kLanes = 8;       // threads that share a pack, and take turns at its rows
-constexpr int kRowsAtOnce = 4;  // rows that a thread has loaded before it computes with the first
-/// Of what tensor cores leave, rows that a half-warp stores start 8 banks apart, and fill all 32. (FfmaSums'
-/// 16-byte stores meet in twos.)
-constexpr int kPitchPadding = 8;
-
-/// A tile of the product in shared memory, in fp32; where its elements are stored as ProductOutput's.
-template <class Shape>
-struct StagedTile {
-  static constexpr int kPitch = Shape::kColumns + kPitchPadding;
-  static constexpr std::size_t kBytes = sizeof(float) * Shape::kRows * kPitch;
-  float* data;
-
-  struct Row {
-    float* data;
-    template <int kStep, int N, int kCount>
-    __device__ void store(const Floats<N> (&values)[kCount], int first) const {
-#pragma unroll
-      for (int pack = 0; pack < kCount; ++pack) store_floats(values[pack], data + first + pack * kStep);
-    }
-  };
-  __device__ Row row(int index) const { return {data + index * kPitch}; }
-};
-
-/// A thread's channels, of which as many exist as `count` says.
-struct ChannelPack {
-  int first;
-  int count;
-  bool is_pack;  ///< all exist, and lie as a pack in x and x_grad
-
-  template <class T>
-  __device__ Floats<kPack> load(const T* from) const {
-    if (is_pack) return load_floats<kPack>(from);
-    Floats<kPack> values{};
-    for (int i = 0; i < kPack; ++i)
-      if (i < count) values[i] = to_float(from[i]);
-    return values;
-  }
-  template <class T>
-  __device__ void store(const Floats<kPack>& values, T* to) const {
-    if (is_pack) return store_floats(values, to);
-    for (int i = 0; i < kPack; ++i)
-      if (i < count) to[i] = from_float<T>(values[i]);
-  }
-  /// Those that do not exist have slope 0.
-  template <class T>
-  __device__ Affine<kPack> affine(const BatchNormSharedBackwardArgs<T>& norm, std::int64_t run) const {
-    Affine<kPack> affine{};
-    for (int i = 0; i < kPack; ++i) {
-      if (i >= count) break;
-      const Affine<1> one = affine_of_batch<1>(norm, run, first + i);
-      affine.mean[i] = one.mean[0];
-      affine.slope[i] = one.slope[0];
-      affine.shift[i] = one.shift[0];
-    }
-    return affine;
-  }
-};
-
 /// What the launcher has found out about the arguments.
 struct Plan {
   InputGradientPlan product;
-  bool has_packs;    ///< whether packs of kPack channels lie so in x and x_grad
+  bool has_packs;    ///< whether packs of kTilePack channels lie so in x and x_grad
   RowChunks chunks;  ///< of the pixels: the rows of a tile each
 };
 
 /// Adds the tile's part of the gradient to x_grad; the result is the sums of the thread's share of it.
 template <class Shape, class T>
-__device__ GradientSums<kPack> add_gradient(const BatchNormConv2dBackwardArgs<T>& args, const Window& window,
-                                            TilePosition position, const StagedTile<Shape>& tile,
-                                            const ChannelPack& channels, int column, int lane) {
+__device__ GradientSums<kTilePack> add_gradient(const BatchNormConv2dBackwardArgs<T>& args,
+                                                const Window& window, TilePosition position,
+                                                const StagedTile<Shape>& tile, const ChannelPack& channels,
+                                                const ThreadInColumns<Shape>& thread) {
   const BatchNormSharedBackwardArgs<T>& norm = args.norm;
   const std::int64_t run = blockIdx.y;
   const DigitAxis axis = window.positions_axis(args.rows);
-  const Affine<kPack> affine = channels.affine(norm, run);
+  const Affine<kTilePack> affine = channels.affine(norm, run);
   const bool accumulates = args.x_grad_mode == GradientMode::kAccumulate;
   const bool is_cut_off = norm.activation == Activation::kRelu;
   const T* const x = norm.x + run * norm.x_run_stride + channels.first;
   T* const x_grad = norm.x_grad + run * norm.x_grad_run_stride + channels.first;
   const int rows = min(Shape::kRows, axis.size - position.first_row);
 
-  GradientSums<kPack> sums{};
-  auto cursor = axis.at(position.first_row + lane);
-  const auto step = axis.step(kLanes);
-  for (int first = lane; first < rows; first += kLanes * kRowsAtOnce) {
-    Floats<kPack> values[kRowsAtOnce], results[kRowsAtOnce];
-    T* to[kRowsAtOnce];
+  GradientSums<kTilePack> sums{};
+  auto cursor = axis.at(position.first_row + thread.lane);
+  const auto step = axis.step(kTileLanes);
+  for (int first = thread.lane; first < rows; first += kTileLanes * kTileRowsAtOnce) {
+    Floats<kTilePack> values[kTileRowsAtOnce], results[kTileRowsAtOnce];
+    T* to[kTileRowsAtOnce];
 #pragma unroll
-    for (int j = 0; j < kRowsAtOnce; ++j) {
-      if (first + j * kLanes >= rows) break;
+    for (int j = 0; j < kTileRowsAtOnce; ++j) {
+      if (first + j * kTileLanes >= rows) break;
       const std::int64_t row = axis.place(cursor).offset;
       to[j] = x_grad + row * norm.x_grad_pitch;
       values[j] = channels.load(x + row * norm.x_pitch);
-      results[j] = accumulates ? channels.load(to[j]) : Floats<kPack>{};
+      results[j] = accumulates ? channels.load(to[j]) : Floats<kTilePack>{};
       axis.advance(cursor, step);
     }
 #pragma unroll
-    for (int j = 0; j < kRowsAtOnce; ++j) {
-      const int row = first + j * kLanes;
+    for (int j = 0; j < kTileRowsAtOnce; ++j) {
+      const int row = first + j * kTileLanes;
       if (row >= rows) break;
-      const Floats<kPack> gradients = load_floats<kPack>(tile.row(row).data + column);
+      const Floats<kTilePack> gradients = load_floats<kTilePack>(tile.row(row).data + thread.column);
 #pragma unroll
-      for (int i = 0; i < kPack; ++i) {
+      for (int i = 0; i < kTilePack; ++i) {
         const float value = values[j][i];
         const float gradient = is_cut_off && !(affine(i, value) > 0.0f) ? 0.0f : gradients[i];
         sums.add(i, gradient, value - affine.mean[i]);
@@ -146,34 +84,12 @@ __device__ GradientSums<kPack> add_gradient(const BatchNormConv2dBackwardArgs<T>
   return sums;
 }
 
-/// Adds up the sums of the lanes and leaves those of the block's tile in the workspace. Called by all threads
-/// of the block; `room` is shared memory that nobody reads any more.
-template <class Shape>
-__device__ void store_sums_of_tile(const GradientSums<kPack>& sums, const RowChunks& chunks,
-                                   TilePosition position, float* room, int column, int lane,
-                                   float* workspace) {
-  constexpr int kSumsOfLane = 2 * Shape::kColumns;
-  store_floats(sums.shift, room + lane * kSumsOfLane + column);
-  store_floats(sums.scale, room + lane * kSumsOfLane + Shape::kColumns + column);
-  __syncthreads();
-  float* const partial = workspace + partials_of_chunk(chunks, blockIdx.y, position.first_row / Shape::kRows);
-  const int columns = min(Shape::kColumns, chunks.channels - position.first_column);
-  for (int i = static_cast<int>(threadIdx.x); i < kSumsOfLane; i += Shape::kThreads) {
-    const int of_column = i % Shape::kColumns;
-    if (of_column >= columns) continue;
-    float sum = 0;
-    for (int of_lane = 0; of_lane < kLanes; ++of_lane) sum += room[of_lane * kSumsOfLane + i];
-    partial[i / Shape::kColumns * chunks.channels + position.first_column + of_column] = sum;
-  }
-}
-
 /// v1 and v2. grid (tiles of pixels × channels of x, runs).
 template <class Config>
 __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
     batch_norm_conv2d_backward_tiled(BatchNormConv2dBackwardArgs<typename Config::T> args, Plan plan) {
   using T = typename Config::T;
   using Shape = typename Config::Shape;
-  static_assert(Shape::kThreads * kPack == Shape::kColumns * kLanes);
   const Conv2dShape& shape = args.shape;
   const TilePosition position = tile_of_block<Shape>(shape.x_channels);
   const Phase vertical(0, shape.x_height, shape.y_height, shape);  // of stride 1 there is one
@@ -185,17 +101,17 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
       __syncthreads();  // all have multiplied: the stages are free
       sums.store(tile, 0, 0);
       __syncthreads();
-      constexpr int kPacks = Shape::kColumns / kPack;
-      const int column = static_cast<int>(threadIdx.x) % kPacks * kPack;
-      const int lane = static_cast<int>(threadIdx.x) / kPacks;
-      const int first = position.first_column + column, count = min(kPack, shape.x_channels - first);
-      GradientSums<kPack> gradient_sums{};
+      const ThreadInColumns<Shape> thread;
+      const int first = position.first_column + thread.column;
+      const int count = min(kTilePack, shape.x_channels - first);
+      GradientSums<kTilePack> gradient_sums{};
       if (count > 0)
         gradient_sums = add_gradient(args, window, position, tile,
-                                     {first, count, plan.has_packs && count == kPack}, column, lane);
+                                     {first, count, plan.has_packs && count == kTilePack}, thread);
       __syncthreads();  // all have read the tile
-      store_sums_of_tile<Shape>(gradient_sums, plan.chunks, position, tile.data, column, lane,
-                                args.norm.workspace);
+      const int chunk = position.first_row / Shape::kRows;
+      store_sums_of_tile(gradient_sums, thread, position.first_column, shape.x_channels, tile.data,
+                         args.norm.workspace + partials_of_chunk(plan.chunks, blockIdx.y, chunk));
     });
   };
   with_input_gradient<T>(args, plan.product, vertical, horizontal, position.first_row, blockIdx.y, multiply);
@@ -215,8 +131,8 @@ void launch_tiled(const BatchNormConv2dBackwardArgs<T>& args, Stream stream) {
   const int pixels = shape.x_pixels();
   if (pixels == 0) return;  // an empty grid is a launch error
   Plan plan{.product = plan_input_gradient(args, shape.x_height, shape.x_width),
-            .has_packs = holds_packs<kPack>(norm.x, {norm.x_run_stride, norm.x_pitch}) &&
-                         holds_packs<kPack>(norm.x_grad, {norm.x_grad_run_stride, norm.x_grad_pitch}),
+            .has_packs = holds_packs<kTilePack>(norm.x, {norm.x_run_stride, norm.x_pitch}) &&
+                         holds_packs<kTilePack>(norm.x_grad, {norm.x_grad_run_stride, norm.x_grad_pitch}),
             .chunks = {}};
   with_tile<T, unit>(alignment_of_input_gradient<T>(args), pixels, shape.x_channels, [&](auto config) {
     using Config = decltype(config);

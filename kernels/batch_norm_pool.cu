@@ -134,12 +134,13 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_max_pool_backward_v1(BatchNormMaxPoolBackwardArgs<T> args, RowChunks chunks) {
+    batch_norm_max_pool_backward_v1(BatchNormMaxPoolBackwardArgs<T> args, RowChunks chunks,
+                                    const float* coefficients) {
   const ColumnShare share = share_of_thread<N>(chunks);
   if (!share.is_inside) return;
   const std::int64_t run = blockIdx.y;
   const Affine<N> affine = affine_of_batch<N>(args.norm, run, share.channel);
-  const float* const coefficients = args.norm.workspace + coefficients_of_run(chunks, run) + share.channel;
+  coefficients += run * 2 * chunks.channels + share.channel;
   const Floats<N> mean_grad = load_channels<N>(coefficients);
   const Floats<N> tilt = load_channels<N>(coefficients + chunks.channels);
   const T* const __restrict__ x = args.norm.x + run * args.norm.x_run_stride + share.channel;
@@ -176,8 +177,8 @@ void backward(const BatchNormMaxPoolBackwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.windows, args.norm.extents.channels);
   const LaunchShape shape = columns_shape<N>(chunks, args.norm.extents.runs, stream);
   launch(shape, batch_norm_max_pool_gradient_sums_v1<N, T>, args, chunks);
-  batch_norm_gradients(args.norm, chunks, stream);
-  launch(shape, batch_norm_max_pool_backward_v1<N, T>, args, chunks);
+  const float* const coefficients = batch_norm_gradients(args.norm, chunks, stream);
+  launch(shape, batch_norm_max_pool_backward_v1<N, T>, args, chunks, coefficients);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "engine/ops/batch_norm_conv2d.h"
 #include "engine/ops/batch_norm_pool.h"
 #include "engine/ops/batch_norm_shared.h"
+#include "engine/ops/batch_norm_sum_conv2d.h"
 #include "engine/ops/conv2d.h"
 #include "engine/ops/correlation_descent.h"
 #include "engine/ops/cross_entropy.h"
@@ -34,10 +35,11 @@ using AllOps =
     OpList<Add, AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
            BatchNormConv2dBackward, BatchNormForward, BatchNormInference, BatchNormInferenceBackward,
            BatchNormMaxPoolBackward, BatchNormMaxPoolForward, BatchNormSharedBackward, BatchNormSharedFinish,
-           BatchNormStatistics, BiasBackward, BiasForward, BoundaryStep, Conv2dBackwardInput,
-           Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent, CrossEntropy,
-           FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, LogOddsGradient, MaxPoolBackward,
-           MaxPoolForward, NearestBoundary, NormalizeRowsBackward, NormalizeRowsForward, ProjectedStep,
-           ReluBackward, ReluForward, SgdStep, SquaredError, SubsampleBackward, SubsampleForward, UfmDescent>;
+           BatchNormStatistics, BatchNormSumConv2dBackward, BiasBackward, BiasForward, BoundaryStep,
+           Conv2dBackwardInput, Conv2dBackwardWeights, Conv2dForward, ConvertLayout, CorrelationDescent,
+           CrossEntropy, FixedClassifierLoss, FocalLoss, GaussianChannel, Gemm, LogOddsGradient,
+           MaxPoolBackward, MaxPoolForward, NearestBoundary, NormalizeRowsBackward, NormalizeRowsForward,
+           ProjectedStep, ReluBackward, ReluForward, SgdStep, SquaredError, SubsampleBackward,
+           SubsampleForward, UfmDescent>;
 
 }  // namespace gnc

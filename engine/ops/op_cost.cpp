@@ -129,6 +129,19 @@ OpCost cost_of(const BatchNormConv2dBackward& op) {
                  2 * bytes_of(op.x_grad));
 }
 
+OpCost cost_of(const BatchNormSumConv2dBackward& op) {
+  // Both but for what is between them, and of the others' gradient the channels that x has.
+  Conv2dBackwardInput alone = convolution_of(op);
+  alone.x_grad_mode = GradientMode::kOverwrite;
+  const OpCost convolution = cost_of(alone), norm = cost_of(normalization_of(op));
+  const double share = static_cast<double>(op.x.shape()[1]) / op.others_grad.shape()[1];
+  const double others = share * bytes_of(op.others_grad);
+  return without({.flops = convolution.flops + norm.flops + share * elements(op.others_grad),
+                  .bytes = convolution.bytes + norm.bytes + others,
+                  .activation_bytes = convolution.activation_bytes + norm.activation_bytes + others},
+                 2 * bytes_of(op.addend_grad));
+}
+
 OpCost cost_of(const BatchNormForward& op) {
   return cost((op.addend ? 9 : 8) * elements(op.x) - (op.variance ? 4 * elements(op.x) : 0),
               {op.x, op.addend, op.y},

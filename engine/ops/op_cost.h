@@ -34,6 +34,7 @@ OpCost cost_of(const BatchNormMaxPoolForward& op);
 OpCost cost_of(const BatchNormSharedBackward& op);
 OpCost cost_of(const BatchNormSharedFinish& op);
 OpCost cost_of(const BatchNormStatistics& op);
+OpCost cost_of(const BatchNormSumConv2dBackward& op);
 OpCost cost_of(const BiasBackward& op);
 OpCost cost_of(const BiasForward& op);
 OpCost cost_of(const BoundaryStep& op);

@@ -1,18 +1,12 @@
 #include "engine/ops/subsample.h"
 
 #include "engine/ops/op.h"
+#include "engine/ops/subsample_check.h"
 
 namespace gnc {
-namespace {
 
-struct Sampling {
-  int stride;
-  int first_channel;
-};
-
-/// `whole` is the image with all pixels, `sampled` the one with every stride-th of them.
-void check_subsample(std::string_view op, const Sampling& sampling, const Operand& whole,
-                     const Operand& sampled) {
+void check_sampled(std::string_view op, const Sampling& sampling, const Operand& whole,
+                   const Operand& sampled) {
   check_operands(op, sampled.tensor.runs(), {whole, sampled});
   require<ShapeError>(sampling.stride >= 1 && sampling.first_channel >= 0,
                       "{}: stride {} and first channel {}; expected at least 1 and 0", op, sampling.stride,
@@ -25,6 +19,13 @@ void check_subsample(std::string_view op, const Sampling& sampling, const Operan
                       to.to_string(), from[1], whole.name, sampling.first_channel);
   check_image_dtype(op, whole);
   check_dtype(op, sampled, whole.tensor.dtype());
+}
+
+namespace {
+
+void check_subsample(std::string_view op, const Sampling& sampling, const Operand& whole,
+                     const Operand& sampled) {
+  check_sampled(op, sampling, whole, sampled);
   require<ShapeError>(whole.tensor.raw() != sampled.tensor.raw(), "{}: {} must not be {}", op, sampled.name,
                       whole.name);
 }

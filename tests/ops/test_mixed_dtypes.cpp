@@ -128,8 +128,9 @@ TEST(CpuBackend, Refuses_Images_In_Bf16) {
       OpList<AugmentNormalize, AveragePoolBackward, AveragePoolForward, BatchNormApply, BatchNormBackward,
              BatchNormConv2dBackward, BatchNormForward, BatchNormInference, BatchNormInferenceBackward,
              BatchNormMaxPoolBackward, BatchNormMaxPoolForward, BatchNormSharedBackward,
-             BatchNormSharedFinish, BatchNormStatistics, Conv2dBackwardInput, Conv2dBackwardWeights,
-             Conv2dForward, ConvertLayout, MaxPoolBackward, MaxPoolForward, ReluBackward, ReluForward>;
+             BatchNormSharedFinish, BatchNormStatistics, BatchNormSumConv2dBackward, Conv2dBackwardInput,
+             Conv2dBackwardWeights, Conv2dForward, ConvertLayout, MaxPoolBackward, MaxPoolForward,
+             ReluBackward, ReluForward>;
   expect_refusals_of_bf16(OpsOnImages{}, *open_cpu_backend());
 }
 

@@ -66,6 +66,11 @@ double unread_bytes(const SubsampleBackward& op) {
 }
 double unread_bytes(const SubsampleForward& op) { return untouched_bytes(op.x, op.y, 1, op.stride, 0); }
 
+/// Of what the others gave, the channels that are not the block's.
+double unread_bytes(const BatchNormSumConv2dBackward& op) {
+  return bytes_of(op.others_grad) * (1 - static_cast<double>(op.x.shape()[1]) / op.others_grad.shape()[1]);
+}
+
 template <class Op>
 void expect_costs_as_in_table() {
   Backend& backend = backend_named("cpu");

@@ -37,6 +37,8 @@ const std::set<std::pair<std::string_view, std::string_view>> kTaken = {
     {"BatchNormSharedFinish", "x"},
     {"BatchNormSharedFinish", "x_grad"},
     {"BatchNormStatistics", "x"},
+    {"BatchNormSumConv2dBackward", "x"},
+    {"BatchNormSumConv2dBackward", "y_grad"},
     {"Conv2dBackwardInput", "y_grad"},
     {"Conv2dBackwardWeights", "y_grad"},
     {"Conv2dForward", "y"}};

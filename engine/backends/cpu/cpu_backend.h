@@ -29,6 +29,7 @@ void execute(CpuBackend& cpu, const BatchNormMaxPoolForward& op);
 void execute(CpuBackend& cpu, const BatchNormSharedBackward& op);
 void execute(CpuBackend& cpu, const BatchNormSharedFinish& op);
 void execute(CpuBackend& cpu, const BatchNormStatistics& op);
+void execute(CpuBackend& cpu, const BatchNormSumConv2dBackward& op);
 void execute(CpuBackend& cpu, const BiasBackward& op);
 void execute(CpuBackend& cpu, const BiasForward& op);
 void execute(CpuBackend& cpu, const BoundaryStep& op);

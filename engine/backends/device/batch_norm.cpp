@@ -71,13 +71,8 @@ void execute(DeviceBackend& device, const BatchNormBackward& op) {
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    auto args = backward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)));
-    args.x_grad_mode = mode_of(op.x_grad_mode);
-    args.y = pointer<T>(op.y);
-    args.addend_grad = pointer<T>(op.addend_grad);
-    args.y_run_stride = op.y.run_stride();
-    args.addend_grad_run_stride = op.addend_grad.run_stride();
-    kernels::batch_norm_backward(args, device.stream());
+    void* const workspace = device.workspace(kernels::batch_norm_workspace(extents));
+    kernels::batch_norm_backward(all_backward_args<T>(op, extents, workspace), device.stream());
   });
 }
 

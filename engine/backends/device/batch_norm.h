@@ -24,6 +24,13 @@ inline kernels::BatchNormExtents extents_of(std::string_view op, const ConstTens
   return {.rows = shape.elements() / shape[1], .channels = shape[1], .runs = x.runs()};
 }
 
+/// Of the pixels of x, in rows of that matrix.
+inline kernels::ImageStrides row_strides(std::string_view op, const ConstTensor& x) {
+  const kernels::ImageStrides strides = image_strides(op, "x", x);
+  const std::int64_t pitch = x.pixel_pitch();
+  return {.n = strides.n / pitch, .h = strides.h / pitch, .w = strides.w / pitch};
+}
+
 /// Of an op that has these operands; no addend. Given statistics need no workspace.
 template <class T, class Op>
 kernels::BatchNormForwardArgs<T> forward_args(DeviceBackend& device, const Op& op,
@@ -83,6 +90,20 @@ kernels::BatchNormBackwardArgs<T> backward_args(const Op& op, const kernels::Bat
           .extents = extents,
           .activation = activation_of(op.activation),
           .x_grad_mode = kernels::GradientMode::kOverwrite};
+}
+
+/// Of BatchNormBackward, with all that it has.
+template <class T>
+kernels::BatchNormBackwardArgs<T> all_backward_args(const BatchNormBackward& op,
+                                                    const kernels::BatchNormExtents& extents,
+                                                    void* workspace) {
+  auto args = backward_args<T>(op, extents, workspace);
+  args.x_grad_mode = mode_of(op.x_grad_mode);
+  args.y = pointer<T>(op.y);
+  args.addend_grad = pointer<T>(op.addend_grad);
+  args.y_run_stride = op.y.run_stride();
+  args.addend_grad_run_stride = op.addend_grad.run_stride();
+  return args;
 }
 
 /// Of an op that has these operands; without the gradient that comes in, and without tickets.

@@ -14,13 +14,6 @@ bool suits_kernel(const DeviceBackend& device, const BatchNormConv2dBackward& op
   return !device.has_convolution_library() && op.geometry.stride == 1 && op.x.shape().elements() > 0;
 }
 
-/// In pixels.
-kernels::ImageStrides row_strides(std::string_view op, const ConstTensor& x) {
-  const kernels::ImageStrides strides = image_strides(op, "x", x);
-  const std::int64_t pitch = x.pixel_pitch();
-  return {.n = strides.n / pitch, .h = strides.h / pitch, .w = strides.w / pitch};
-}
-
 }  // namespace
 
 void execute(DeviceBackend& device, const BatchNormConv2dBackward& op) {

@@ -30,6 +30,7 @@ void execute(DeviceBackend& device, const BatchNormMaxPoolForward& op);
 void execute(DeviceBackend& device, const BatchNormSharedBackward& op);
 void execute(DeviceBackend& device, const BatchNormSharedFinish& op);
 void execute(DeviceBackend& device, const BatchNormStatistics& op);
+void execute(DeviceBackend& device, const BatchNormSumConv2dBackward& op);
 void execute(DeviceBackend& device, const BiasBackward& op);
 void execute(DeviceBackend& device, const BiasForward& op);
 void execute(DeviceBackend& device, const BoundaryStep& op);

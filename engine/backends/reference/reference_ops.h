@@ -34,6 +34,7 @@ void execute(ReferenceBackend&, const BatchNormMaxPoolForward& op);
 void execute(ReferenceBackend&, const BatchNormSharedBackward& op);
 void execute(ReferenceBackend&, const BatchNormSharedFinish& op);
 void execute(ReferenceBackend&, const BatchNormStatistics& op);
+void execute(ReferenceBackend& reference, const BatchNormSumConv2dBackward& op);
 void execute(ReferenceBackend&, const BiasBackward& op);
 void execute(ReferenceBackend&, const BiasForward& op);
 void execute(ReferenceBackend&, const BoundaryStep& op);

@@ -9,6 +9,7 @@
 #include "tests/ops/cases/batch_norm_inference_backward.h"
 #include "tests/ops/cases/batch_norm_pool.h"
 #include "tests/ops/cases/batch_norm_shared.h"
+#include "tests/ops/cases/batch_norm_sum_conv2d.h"
 #include "tests/ops/cases/classification_losses.h"
 #include "tests/ops/cases/conv2d.h"
 #include "tests/ops/cases/correlation_descent.h"
