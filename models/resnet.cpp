@@ -37,6 +37,9 @@ struct Convolution {
   int out_channels = 0;
 };
 
+/// What is in front of a convolution.
+enum class Place : std::uint8_t { kFirst, kBehindNorm, kBehindSum, kElsewhere };
+
 /// Builds the layers one after another, keeping count of channels and pixels.
 class Builder {
  public:
@@ -62,17 +65,19 @@ class Builder {
  private:
   /// Adds "conv…" for images of `channels` channels, which become those of the convolution.
   void add_convolution(Sequential& layers, const std::string& name, int& channels,
-                       const Convolution& convolution, InputGradient input_gradient = InputGradient::kCompute,
-                       bool is_behind_norm = false) {
+                       const Convolution& convolution, Place place = Place::kElsewhere) {
     const int kernel = convolution.kernel;
     const Conv2dGeometry geometry{
         .kernel = kernel, .stride = convolution.stride, .padding = (kernel - 1) / 2};
+    const InputGradient input_gradient =
+        place == Place::kFirst ? InputGradient::kSkip : InputGradient::kCompute;
     layers.add(name, std::make_unique<Conv2d>(Conv2d::Options{.in_channels = channels,
                                                               .out_channels = convolution.out_channels,
                                                               .geometry = geometry,
                                                               .has_bias = false,
                                                               .is_normalized = true,
-                                                              .is_behind_norm = is_behind_norm,
+                                                              .is_behind_norm = place == Place::kBehindNorm,
+                                                              .is_behind_sum = place == Place::kBehindSum,
                                                               .init = plan_.init,
                                                               .input_gradient = input_gradient}));
     channels = convolution.out_channels;
@@ -83,7 +88,7 @@ class Builder {
     const Convolution convolution{.kernel = is_cifar ? 3 : 7,
                                   .stride = is_cifar ? 1 : 2,
                                   .out_channels = scaled_channels(plan_.stem_channels, options_.width)};
-    add_convolution(*network_, "conv1", channels_, convolution, InputGradient::kSkip);
+    add_convolution(*network_, "conv1", channels_, convolution, Place::kFirst);
     network_->add("bn1", std::make_unique<BatchNorm>(channels_, Activation::kRelu));
     if (is_cifar) return;
     network_->add("maxpool", std::make_unique<MaxPool>(kPool));
@@ -99,11 +104,12 @@ class Builder {
     int count = 0;
     // The last one's batch norm is where the block ends.
     const auto add = [&](const Convolution& convolution) {
+      const Place place = count > 0          ? Place::kBehindNorm
+                          : is_behind_block_ ? Place::kBehindSum
+                                             : Place::kElsewhere;
       if (count > 0)
         main->add(fmt::format("bn{}", count), std::make_unique<BatchNorm>(channels_, Activation::kRelu));
-      const bool is_behind_norm = count > 0;
-      add_convolution(*main, fmt::format("conv{}", ++count), channels_, convolution, InputGradient::kCompute,
-                      is_behind_norm);
+      add_convolution(*main, fmt::format("conv{}", ++count), channels_, convolution, place);
     };
     if (is_basic) {
       add({.kernel = 3, .stride = stride, .out_channels = inner});
@@ -119,6 +125,7 @@ class Builder {
                                                .channels = outer,
                                                .shortcut = shortcut(in_channels, outer, stride)}));
     extent_ = (extent_ + stride - 1) / stride;
+    is_behind_block_ = true;
   }
 
   /// Null where the input itself fits.
@@ -139,6 +146,7 @@ class Builder {
   std::unique_ptr<Sequential> network_ = std::make_unique<Sequential>();
   int channels_;
   int extent_;
+  bool is_behind_block_ = false;
 };
 
 BackboneBuilder builder_of(const Plan& plan) {

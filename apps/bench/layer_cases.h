@@ -115,6 +115,18 @@ inline tests::BatchNormConv2dCase case_of(const BatchNormConv2dBackward& op) {
   result.is_rounded = op.x.dtype() == DType::kBf16 && tests::OpCases<BatchNormConv2dBackward>::rounds(result);
   return result;
 }
+inline tests::BatchNormSumConv2dCase case_of(const BatchNormSumConv2dBackward& op) {
+  return {.x = op.x.shape(),
+          .out_channels = op.y_grad.shape()[1],
+          .geometry = op.geometry,
+          .is_onto_others = op.is_onto_others(),
+          .others_stride = op.others_stride,
+          .others_channels = op.others_grad.shape()[1],
+          .others_first_channel = op.others_first_channel,
+          .slice = slice_of(op.x, false),
+          .y_slice = slice_of(op.y_grad, true),
+          .is_rounded = op.x.dtype() == DType::kBf16};
+}
 inline tests::BatchNormSharedCase case_of(const BatchNormSharedFinish& op) {
   return {.x = op.x.shape(), .slice = slice_of(op.x, true)};
 }

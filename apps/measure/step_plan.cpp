@@ -27,6 +27,9 @@ double bytes_read_again(const BatchNormBackward& op) { return bytes_of(op.x) + b
 double bytes_read_again(const BatchNormConv2dBackward& op) {
   return op.is_shared() ? 0 : bytes_of(op.x) + 2 * bytes_of(op.x_grad);
 }
+double bytes_read_again(const BatchNormSumConv2dBackward& op) {
+  return bytes_of(op.x) + bytes_of(op.addend_grad);
+}
 double bytes_read_again(const BatchNormMaxPoolForward& op) { return op.variance ? 0 : bytes_of(op.x); }
 double bytes_read_again(const BatchNormMaxPoolBackward& op) {
   return bytes_of(op.x) + bytes_of(op.y_grad) + bytes_of(op.winner);

@@ -89,6 +89,8 @@ void BatchNorm::run_backward(Op op, Pass& pass) {
 LeasedTensor BatchNorm::backward(LeasedTensor y_grad, Pass& pass) {
   if (!pass.is_training()) return input_gradient(std::move(y_grad), activation_, pass);
   if (const auto convolution = pass.postponed(y_grad.tensor())) {
+    require<Error>(!convolution->others,
+                   "BatchNorm: nobody but the convolution behind it may take what it gives");
     BatchNormConv2dBackward op;
     op.geometry = convolution->op.geometry;
     op.weights = convolution->op.weights;
@@ -109,6 +111,23 @@ LeasedTensor BatchNorm::backward(LeasedTensor y_grad, Pass& pass) {
 
 BatchNorm::SumGradients BatchNorm::backward_sum(LeasedTensor y_grad, Pass& pass) {
   const LeasedTensor y = pass.take();
+  if (const auto convolution = pass.postponed(y_grad.tensor())) {
+    const SampledGradient& others = convolution->others;
+    require<Error>(static_cast<bool>(others), "BatchNorm: a sum has other consumers, which gave nothing");
+    BatchNormSumConv2dBackward op;
+    op.geometry = convolution->op.geometry;
+    op.weights = convolution->op.weights;
+    op.y_grad = convolution->op.y_grad;
+    op.z = y.tensor();
+    op.others_grad = others.gradient.tensor();
+    op.others_stride = others.stride;
+    op.others_first_channel = others.first_channel;
+    op.addend_grad = y_grad.tensor();
+    const LeasedTensor x_grad = pass.lease(y_grad.tensor().spec());
+    op.x_grad = x_grad.tensor();
+    run_backward(op, pass);
+    return {.x = x_grad, .addend = y_grad};
+  }
   const LeasedTensor addend_grad = y_grad.is_sole_owner() ? y_grad : pass.lease(y_grad.tensor().spec());
   if (!pass.is_training()) {
     pass.backend().run(

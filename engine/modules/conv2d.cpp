@@ -63,35 +63,50 @@ LeasedTensor Conv2d::backward(LeasedTensor y_grad, Pass& pass) {
   return backward_onto(std::move(y_grad), {}, pass);
 }
 
-LeasedTensor Conv2d::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) {
-  TensorSpec x_spec;
-  if (pass.is_training()) {
-    // Given back before the gradient, of the same size, asks for memory.
-    const LeasedTensor x = pass.take();
-    x_spec = x.tensor().spec();
-    pass.backend().run(
-        Conv2dBackwardWeights{.geometry = options_.geometry,
-                              .x = x.tensor(),
-                              .y_grad = y_grad.tensor(),
-                              .weights_grad = weights_.gradient,
-                              .bias_grad = options_.is_normalized ? Tensor() : bias_.gradient});
-    if (options_.input_gradient == InputGradient::kSkip) return {};
-  } else {
-    x_spec = pass.take_spec();
+LeasedTensor Conv2d::backward_onto(LeasedTensor y_grad, SampledGradient others, Pass& pass) {
+  const TensorSpec x_spec = take_input(y_grad.tensor(), pass);
+  if (pass.is_training() && options_.input_gradient == InputGradient::kSkip) return {};
+  const bool is_onto_whole = others && others.is_whole(x_spec.shape);
+  LeasedTensor x_grad = is_onto_whole ? others.gradient : pass.lease(x_spec);
+  const Conv2dBackwardInput op{
+      .geometry = options_.geometry,
+      .weights = weights_.value_beside_images(),
+      .y_grad = y_grad.tensor(),
+      .x_grad = x_grad.tensor(),
+      .x_grad_mode = is_onto_whole ? GradientMode::kAccumulate : GradientMode::kOverwrite};
+  if (pass.is_training() && (others ? options_.is_behind_sum : options_.is_behind_norm)) {
+    pass.postpone({op, std::move(y_grad), std::move(others)});
+    return x_grad;
   }
-  const GradientMode mode = sum ? GradientMode::kAccumulate : GradientMode::kOverwrite;
-  LeasedTensor x_grad = sum ? std::move(sum) : pass.lease(x_spec);
-  const Conv2dBackwardInput op{.geometry = options_.geometry,
-                               .weights = weights_.value_beside_images(),
-                               .y_grad = y_grad.tensor(),
-                               .x_grad = x_grad.tensor(),
-                               .x_grad_mode = mode};
-  if (options_.is_behind_norm && pass.is_training() && mode == GradientMode::kOverwrite) {
-    pass.postpone({op, std::move(y_grad)});
-  } else {
-    pass.backend().run(op);
-  }
+  pass.backend().run(op);
+  if (others && !is_onto_whole) add_sampled(others, x_grad, pass);
   return x_grad;
+}
+
+SampledGradient Conv2d::backward_sampled(LeasedTensor y_grad, Pass& pass) {
+  const Conv2dGeometry& geometry = options_.geometry;
+  if (geometry.kernel != 1 || geometry.padding != 0) return Module::backward_sampled(std::move(y_grad), pass);
+  TensorSpec sampled = take_input(y_grad.tensor(), pass);
+  // Of the pixels that it looked at, one an output: as if there were no others.
+  sampled.shape = geometry.output_shape(sampled.shape, options_.in_channels);
+  LeasedTensor x_grad = pass.lease(sampled);
+  pass.backend().run(Conv2dBackwardInput{.geometry = {.kernel = 1, .stride = 1, .padding = 0},
+                                         .weights = weights_.value_beside_images(),
+                                         .y_grad = y_grad.tensor(),
+                                         .x_grad = x_grad.tensor()});
+  return {.gradient = std::move(x_grad), .stride = geometry.stride};
+}
+
+TensorSpec Conv2d::take_input(const Tensor& y_grad, Pass& pass) {
+  if (!pass.is_training()) return pass.take_spec();
+  // Given back before the gradient, of the same size, asks for memory.
+  const LeasedTensor x = pass.take();
+  pass.backend().run(Conv2dBackwardWeights{.geometry = options_.geometry,
+                                           .x = x.tensor(),
+                                           .y_grad = y_grad,
+                                           .weights_grad = weights_.gradient,
+                                           .bias_grad = options_.is_normalized ? Tensor() : bias_.gradient});
+  return x.tensor().spec();
 }
 
 void Conv2d::visit(const std::string& prefix, const ParameterVisitor& visitor) {

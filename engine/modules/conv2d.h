@@ -27,6 +27,10 @@ class Conv2d final : public Module {
     /// Whether x is what a batch norm gives, and nobody else takes it. In training, the gradient of x is left
     /// to that norm's backward pass, which has both in one op (Pass::postpone).
     bool is_behind_norm = false;
+    /// Whether x is what a residual block gives (BatchNorm::forward_sum), to others, too, whose gradients
+    /// are there when the backward pass comes here (backward_onto). In training, theirs and this one are left
+    /// to the block's last norm likewise.
+    bool is_behind_sum = false;
     ConvolutionInit init = ConvolutionInit::kKaimingNormalFanOut;
     InputGradient input_gradient = InputGradient::kCompute;
     /// Channels of the tensor of which y is the first ones, for a DenseBlock that adds the others; 0: y
@@ -37,7 +41,8 @@ class Conv2d final : public Module {
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
-  LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) override;
+  LeasedTensor backward_onto(LeasedTensor y_grad, SampledGradient others, Pass& pass) override;
+  SampledGradient backward_sampled(LeasedTensor y_grad, Pass& pass) override;
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 
@@ -45,6 +50,10 @@ class Conv2d final : public Module {
   const Parameter& weights() const { return weights_; }
 
  private:
+  /// Gives back what forward saved; in training, with the gradients of the parameters. The result is what x
+  /// was.
+  TensorSpec take_input(const Tensor& y_grad, Pass& pass);
+
   Options options_;
   Parameter weights_;
   Parameter bias_;

@@ -3,6 +3,7 @@
 /// back.
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "engine/modules/parameter.h"
 #include "engine/ops/conv2d.h"
 #include "engine/ops/op.h"
+#include "engine/ops/subsample.h"
 
 namespace gnc {
 
@@ -35,10 +37,22 @@ struct BatchStatistics {
       : mean(arena, channel), variance(arena, channel), invstd(arena, channel) {}
 };
 
+/// A gradient of images at every stride-th pixel; at the others it is 0.
+struct SampledGradient {
+  LeasedTensor gradient;  ///< [N,≥C,⌈H/stride⌉,⌈W/stride⌉]
+  int stride = 1;
+  int first_channel = 0;  ///< of the gradient: that of the images' channel 0
+
+  explicit operator bool() const { return static_cast<bool>(gradient); }
+  /// Whether it has all pixels and channels of images of this shape, and no more.
+  bool is_whole(const Shape& images) const { return stride == 1 && gradient.shape() == images; }
+};
+
 /// A convolution's way back to its input, not yet gone.
 struct PostponedGradient {
-  Conv2dBackwardInput op;  ///< its x_grad has nothing in it yet
-  LeasedTensor y_grad;     ///< owns the op's
+  Conv2dBackwardInput op;       ///< its x_grad has nothing in it yet, or what the others gave
+  LeasedTensor y_grad;          ///< owns the op's
+  SampledGradient others = {};  ///< what other consumers of the input gave, if there are any
 };
 
 class Pass;
@@ -91,15 +105,15 @@ class Pass {
   BatchStatistics lease_statistics(const Tensor& x, int channels) {
     return {arena_, {.shape = Shape({channels}, x.runs()), .dtype = dtype_beside(x.dtype())}};
   }
-  /// Lets the next layer know the batch statistics of what it is given, `x`.
+  /// Lets the layer that takes `x` know its batch statistics.
   void announce(const Tensor& x, BatchStatistics statistics) {
-    require<Error>(!statistics_.mean, "nobody has taken the statistics that the layer before has announced");
-    announced_ = x.raw();
-    statistics_ = std::move(statistics);
+    const bool is_new = announced_.emplace(x.raw(), std::move(statistics)).second;
+    require<Error>(is_new, "nobody has taken the statistics that a layer has announced");
   }
   /// Those of x, where the layer before has announced them; else empty.
   BatchStatistics statistics_of(const Tensor& x) {
-    return announced_ == x.raw() ? std::exchange(statistics_, {}) : BatchStatistics{};
+    const auto announced = announced_.extract(x.raw());
+    return announced ? std::move(announced.mapped()) : BatchStatistics{};
   }
 
   /// Leaves the gradient of a convolution's input to the batch norm in front of it, which is given it next.
@@ -115,7 +129,7 @@ class Pass {
 
   /// Whether backward has taken everything that forward saved, and the layers what was announced and
   /// postponed.
-  bool is_empty() const { return saved_.empty() && specs_.empty() && !statistics_.mean && !postponed_; }
+  bool is_empty() const { return saved_.empty() && specs_.empty() && announced_.empty() && !postponed_; }
 
   /// From here on shows `observer`, which must outlive the pass, what the layers give.
   void observe_with(LayerObserver& observer) { observer_ = &observer; }
@@ -132,9 +146,8 @@ class Pass {
   Arena& arena_;
   Mode mode_;
   LayerObserver* observer_ = nullptr;
-  int depth_ = 0;  // of named layers within named layers
-  const void* announced_ = nullptr;
-  BatchStatistics statistics_;
+  int depth_ = 0;                                     // of named layers within named layers
+  std::map<const void*, BatchStatistics> announced_;  // by what they are of
   std::optional<PostponedGradient> postponed_;
   std::vector<LeasedTensor> saved_;
   std::vector<TensorSpec> specs_;
@@ -173,9 +186,13 @@ class Module {
   /// writes the gradients of its parameters, and gives nothing (`!result`) where the module was told that
   /// nobody needs the input's gradient.
   virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
-  /// sum + backward(y_grad), for an input that has other consumers, which have given `sum` already: it has no
-  /// other owner and is written over. The module is one that gives the gradient of its input.
-  virtual LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass);
+  /// backward(y_grad) and what other consumers of the input have given already: `others`, which has no other
+  /// owner, and is written over where it is whole. The module is one that gives the gradient of its input.
+  virtual LeasedTensor backward_onto(LeasedTensor y_grad, SampledGradient others, Pass& pass);
+  /// backward(y_grad) without the pixels that the layer has not looked at, where there are such.
+  virtual SampledGradient backward_sampled(LeasedTensor y_grad, Pass& pass) {
+    return {.gradient = backward(std::move(y_grad), pass)};
+  }
   /// A bound on how much the layer stretches distances of images of shape `x` (one image), in evaluation.
   virtual LipschitzBound lipschitz(const std::string& prefix, const Shape& x,
                                    const NormProbe& probe) const = 0;
@@ -190,6 +207,9 @@ class Module {
 inline std::string full_name(const std::string& prefix, const std::string& name) {
   return prefix.empty() || name.empty() ? prefix + name : prefix + "." + name;
 }
+
+/// Adds `others` to a gradient of whole images.
+void add_sampled(const SampledGradient& others, const LeasedTensor& x_grad, Pass& pass);
 
 /// Whether a layer computes the gradient of its input in training; the first one of a network does not have
 /// to.

@@ -10,8 +10,8 @@ Residual::Residual(Branches branches)
     : branches_(std::move(branches)), norm_(branches_.channels, Activation::kRelu) {}
 
 LeasedTensor Residual::forward(LeasedTensor x, Pass& pass) {
-  LeasedTensor addend = branches_.shortcut ? branches_.shortcut->forward(x, pass) : x;
-  LeasedTensor main = branches_.main->forward(std::move(x), pass);
+  LeasedTensor main = branches_.main->forward(x, pass);
+  LeasedTensor addend = branches_.shortcut ? branches_.shortcut->forward(std::move(x), pass) : std::move(x);
   const LayerRange range(pass, branches_.norm);
   return norm_.forward_sum(std::move(main), std::move(addend), pass);
 }
@@ -20,10 +20,10 @@ LeasedTensor Residual::backward(LeasedTensor y_grad, Pass& pass) {
   // In reverse order of forward, as the pass is a stack.
   BatchNorm::SumGradients sum =
       in_layer(pass, branches_.norm, [&] { return norm_.backward_sum(std::move(y_grad), pass); });
-  if (!branches_.shortcut)
-    return branches_.main->backward_onto(std::move(sum.x), std::move(sum.addend), pass);
-  LeasedTensor x_grad = branches_.main->backward(std::move(sum.x), pass);
-  return branches_.shortcut->backward_onto(std::move(sum.addend), std::move(x_grad), pass);
+  SampledGradient addend = branches_.shortcut
+                               ? branches_.shortcut->backward_sampled(std::move(sum.addend), pass)
+                               : SampledGradient{.gradient = std::move(sum.addend)};
+  return branches_.main->backward_onto(std::move(sum.x), std::move(addend), pass);
 }
 
 void Residual::visit(const std::string& prefix, const ParameterVisitor& visitor) {
@@ -53,19 +53,17 @@ LeasedTensor SubsampleShortcut::forward(LeasedTensor x, Pass& pass) {
 }
 
 LeasedTensor SubsampleShortcut::backward(LeasedTensor y_grad, Pass& pass) {
-  return backward_onto(std::move(y_grad), {}, pass);
-}
-
-LeasedTensor SubsampleShortcut::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) {
-  const TensorSpec x_spec = pass.take_spec();
-  const GradientMode mode = sum ? GradientMode::kAccumulate : GradientMode::kOverwrite;
-  LeasedTensor x_grad = sum ? std::move(sum) : pass.lease(x_spec);
+  LeasedTensor x_grad = pass.lease(pass.take_spec());
   pass.backend().run(SubsampleBackward{.stride = options_.stride,
                                        .first_channel = first_channel(),
                                        .y_grad = y_grad.tensor(),
-                                       .x_grad = x_grad.tensor(),
-                                       .x_grad_mode = mode});
+                                       .x_grad = x_grad.tensor()});
   return x_grad;
+}
+
+SampledGradient SubsampleShortcut::backward_sampled(LeasedTensor y_grad, Pass& pass) {
+  pass.take_spec();
+  return {.gradient = std::move(y_grad), .stride = options_.stride, .first_channel = first_channel()};
 }
 
 LipschitzBound SubsampleShortcut::lipschitz(const std::string&, const Shape& x, const NormProbe&) const {

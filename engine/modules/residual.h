@@ -10,10 +10,9 @@
 namespace gnc {
 
 /// y = ReLU(norm(main(x)) + shortcut(x)); without a shortcut, x itself is added. All but the convolutions is
-/// one op each way, so that the sum before the ReLU is never stored; and the gradient of x is added up in one
-/// tensor: main, or where there is a shortcut, that adds to what the other branch gave. Names: those of
-/// `main` and that of the batch norm stand directly under the block's own; `shortcut` brings its own
-/// ("downsample.0").
+/// one op each way, so that the sum before the ReLU is never stored; and main adds its part of the gradient
+/// of x to what the other branch gave. Names: those of `main` and that of the batch norm stand directly under
+/// the block's own; `shortcut` brings its own ("downsample.0").
 class Residual final : public Module {
  public:
   struct Branches {
@@ -48,7 +47,7 @@ class SubsampleShortcut final : public Module {
 
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
-  LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) override;
+  SampledGradient backward_sampled(LeasedTensor y_grad, Pass& pass) override;
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
 
  private:

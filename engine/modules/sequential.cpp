@@ -18,12 +18,20 @@ LeasedTensor Sequential::backward(LeasedTensor y_grad, Pass& pass) {
   return backward_down_to(0, std::move(y_grad), pass);
 }
 
-LeasedTensor Sequential::backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) {
-  if (children_.empty()) return Module::backward_onto(std::move(y_grad), std::move(sum), pass);
+LeasedTensor Sequential::backward_onto(LeasedTensor y_grad, SampledGradient others, Pass& pass) {
+  if (children_.empty()) return Module::backward_onto(std::move(y_grad), std::move(others), pass);
   y_grad = backward_down_to(1, std::move(y_grad), pass);
   const auto& [name, first] = children_.front();
   const LayerRange range(pass, name);
-  return first->backward_onto(std::move(y_grad), std::move(sum), pass);
+  return first->backward_onto(std::move(y_grad), std::move(others), pass);
+}
+
+SampledGradient Sequential::backward_sampled(LeasedTensor y_grad, Pass& pass) {
+  if (children_.empty()) return Module::backward_sampled(std::move(y_grad), pass);
+  y_grad = backward_down_to(1, std::move(y_grad), pass);
+  const auto& [name, first] = children_.front();
+  const LayerRange range(pass, name);
+  return first->backward_sampled(std::move(y_grad), pass);
 }
 
 LeasedTensor Sequential::backward_down_to(std::size_t end, LeasedTensor y_grad, Pass& pass) {

@@ -20,7 +20,8 @@ class Sequential final : public Module {
   }
   LeasedTensor forward(LeasedTensor x, Pass& pass) override;
   LeasedTensor backward(LeasedTensor y_grad, Pass& pass) override;
-  LeasedTensor backward_onto(LeasedTensor y_grad, LeasedTensor sum, Pass& pass) override;
+  LeasedTensor backward_onto(LeasedTensor y_grad, SampledGradient others, Pass& pass) override;
+  SampledGradient backward_sampled(LeasedTensor y_grad, Pass& pass) override;
   LipschitzBound lipschitz(const std::string& prefix, const Shape& x, const NormProbe& probe) const override;
   void visit(const std::string& prefix, const ParameterVisitor& visitor) override;
 

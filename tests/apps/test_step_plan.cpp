@@ -43,11 +43,14 @@ TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
   EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").kernels, 4);  // the pictures have no gradient
   EXPECT_EQ(row_of(rows, "SgdStep").calls, 1);
 
-  // Behind the stem's and the blocks' sums are two branches: sums, gradients of the parameters, gradient of
-  // the input.
+  // The stem's and the last block's norms have no convolution that is alone or last behind them; the other
+  // blocks' meet the next ones', and those within blocks have one each. Sums, gradients of the parameters,
+  // gradient of the input.
   const auto of_resnet = totals_by_op(plan_step({.model = "resnet20", .batch_size = 8}));
-  EXPECT_EQ(row_of(of_resnet, "BatchNormBackward").kernels, 3 * 10);
+  EXPECT_EQ(row_of(of_resnet, "BatchNormBackward").kernels, 3 * 2);
+  EXPECT_EQ(row_of(of_resnet, "BatchNormSumConv2dBackward").kernels, 3 * 8);
   EXPECT_EQ(row_of(of_resnet, "BatchNormConv2dBackward").kernels, 3 * 9);
+  for (const PlanTotals& row : of_resnet) EXPECT_NE(row.name, "SubsampleBackward");
 }
 
 TEST(StepPlan, Counts_What_Batch_Norm_Moves) {

@@ -65,12 +65,14 @@ class SeparateOps final : public Module {
   std::unique_ptr<Module> shortcut_;
 };
 
-std::unique_ptr<Module> convolution(int in_channels, int out_channels, int kernel, int stride) {
+std::unique_ptr<Module> convolution(int in_channels, int out_channels, int kernel, int stride,
+                                    bool is_behind_sum = false) {
   return std::make_unique<Conv2d>(
       Conv2d::Options{.in_channels = in_channels,
                       .out_channels = out_channels,
                       .geometry = {.kernel = kernel, .stride = stride, .padding = (kernel - 1) / 2},
-                      .has_bias = false});
+                      .has_bias = false,
+                      .is_behind_sum = is_behind_sum});
 }
 
 /// A block: its shortcut, and what the main branch does with channels and pixels.
@@ -96,15 +98,15 @@ std::unique_ptr<Module> subsample() {
 }
 
 /// Without its last batch norm.
-std::unique_ptr<Sequential> main_branch(const Block& block) {
+std::unique_ptr<Sequential> main_branch(const Block& block, bool is_behind_sum = false) {
   auto main = std::make_unique<Sequential>();
-  main->add("conv1", convolution(kInput, kInner, 3, block.stride));
+  main->add("conv1", convolution(kInput, kInner, 3, block.stride, is_behind_sum));
   main->add("bn1", std::make_unique<BatchNorm>(kInner, Activation::kRelu));
   main->add("conv2", convolution(kInner, block.out_channels, 3, 1));
   return main;
 }
-std::unique_ptr<Module> fused(const Block& block) {
-  return std::make_unique<Residual>(Residual::Branches{.main = main_branch(block),
+std::unique_ptr<Module> fused(const Block& block, bool is_behind_sum = false) {
+  return std::make_unique<Residual>(Residual::Branches{.main = main_branch(block, is_behind_sum),
                                                        .norm = "bn2",
                                                        .channels = block.out_channels,
                                                        .shortcut = block.shortcut()});
@@ -203,6 +205,55 @@ INSTANTIATE_TEST_SUITE_P(Blocks, ResidualBlock,
                            return std::get<0>(tested.param) + "_" + std::get<1>(tested.param).name;
                          });
 
+/// A block behind another: with the gradients in between left to the norm that ends the first, or not.
+std::unique_ptr<Module> chain(const Block& last, bool is_behind_sum) {
+  auto blocks = std::make_unique<Sequential>();
+  blocks->add("0", fused({"identity", kInput, 1, no_shortcut}));
+  blocks->add("1", fused(last, is_behind_sum));
+  return blocks;
+}
+
+/// A block with a bottleneck's first convolution: of stride 1 in front of a shortcut of stride 2.
+std::unique_ptr<Module> bottleneck_chain(bool is_behind_sum) {
+  auto main = std::make_unique<Sequential>();
+  main->add("conv1", convolution(kInput, kInner, 1, 1, is_behind_sum));
+  main->add("bn1", std::make_unique<BatchNorm>(kInner, Activation::kRelu));
+  main->add("conv2", convolution(kInner, kInner, 3, 2));
+  auto blocks = std::make_unique<Sequential>();
+  blocks->add("0", fused({"identity", kInput, 1, no_shortcut}));
+  blocks->add("1",
+              std::make_unique<Residual>(Residual::Branches{
+                  .main = std::move(main), .norm = "bn2", .channels = kInner, .shortcut = projection()}));
+  return blocks;
+}
+
+/// Where the op that has both is the ops one after another: the same bits. (Elsewhere sums have another
+/// order: tests/ops, tests/parity.)
+TEST(ResidualBlocks, MeetInOneOpAsInSeveral) {
+  const auto expect_equal = [](const std::string& name, Backend& backend, Module& one, Module& other) {
+    SCOPED_TRACE(name + " on " + std::string(backend.name()));
+    for (const Mode mode : {Mode::kTrain, Mode::kDifferentiateInput}) {
+      const Trace actual = trace_of(backend, one, mode, 2, {3, kInput, 7, 6}),
+                  expected = trace_of(backend, other, mode, 2, {3, kInput, 7, 6});
+      ASSERT_EQ(actual.tensors.size(), expected.tensors.size());
+      for (std::size_t i = 0; i < actual.tensors.size(); ++i) {
+        const auto& [tensor, values] = expected.tensors[i];
+        const Comparison comparison = compare_bits(values, actual.tensors[i].second);
+        EXPECT_TRUE(comparison) << tensor << ", mode " << static_cast<int>(mode) << ": "
+                                << comparison.message;
+      }
+    }
+  };
+  for (const char* device : {"reference", "cpu"}) {
+    Backend& backend = backend_named(device);
+    for (const Block& block :
+         {Block{"identity", kInput, 1, no_shortcut}, Block{"projection", kInner, 2, projection},
+          Block{"subsample", kInner, 2, subsample}})
+      expect_equal(block.name, backend, *chain(block, true), *chain(block, false));
+    expect_equal("bottleneck", backend, *bottleneck_chain(true), *bottleneck_chain(false));
+  }
+}
+
 /// Counts the ops of a step.
 class Counter {
  public:
@@ -227,6 +278,28 @@ TEST(ResidualBlock, TrainsWithoutAnOpForTheSumOrTheReluAlone) {
     EXPECT_FALSE(counts.contains("Add")) << block.name;
     EXPECT_FALSE(counts.contains("ReluBackward")) << block.name;
     EXPECT_EQ(counts.at("BatchNormBackward"), block.name == "projection" ? 3 : 2) << block.name;
+  }
+}
+
+TEST(ResidualBlocks, LeaveTheGradientsBetweenThemToOneOp) {
+  const auto count = [](Module& module, Mode mode) {
+    ObservingBackend<Counter> backend(backend_named("reference"));
+    trace_of(backend, module, mode, 1, {2, kInput, 4, 4});
+    return backend.observer().counts;
+  };
+  for (const Block& block :
+       {Block{"identity", kInput, 1, no_shortcut}, Block{"projection", kInner, 2, projection},
+        Block{"subsample", kInner, 2, subsample}}) {
+    SCOPED_TRACE(block.name);
+    const auto training = count(*chain(block, true), Mode::kTrain);
+    EXPECT_EQ(training.at("BatchNormSumConv2dBackward"), 1);
+    // Both inner norms, the last one of the second block, and that of a projection.
+    EXPECT_EQ(training.at("BatchNormBackward"), block.name == "projection" ? 4 : 3);
+    // Of conv2 in both blocks, the first block's conv1, and the projection's.
+    EXPECT_EQ(training.at("Conv2dBackwardInput"), block.name == "projection" ? 4 : 3);
+    EXPECT_FALSE(training.contains("SubsampleBackward"));
+    EXPECT_FALSE(
+        count(*chain(block, true), Mode::kDifferentiateInput).contains("BatchNormSumConv2dBackward"));
   }
 }
 
