@@ -30,11 +30,14 @@ namespace {
 
 /// Makes the rename itself survive a power cut. A directory that cannot be read cannot be synced, and those
 /// of some file systems refuse it (EINVAL); nothing is lost then that the file system promised to keep.
-void sync_directory(const std::filesystem::path& directory) {
-  const Descriptor handle(directory, O_RDONLY | O_DIRECTORY);
+void sync(const Descriptor& handle, const std::filesystem::path& directory) {
   if (!handle.is_open() && errno == EACCES) return;
   if (!handle.is_open()) fail(directory, "cannot open to sync it", errno);
   if (!handle.sync() && errno != EINVAL) fail(directory, "cannot sync", errno);
+}
+
+void sync_directory(const std::filesystem::path& directory) {
+  sync(Descriptor(directory, O_RDONLY | O_DIRECTORY), directory);
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -113,8 +116,8 @@ class NewFile {
       const int folder = folder_->descriptor().value();
       if (::renameat(folder, temporary_.c_str(), folder, in_folder(path_).c_str()) != 0)
         fail_to_rename(path_);
+      sync(Descriptor(folder_->descriptor(), ".", O_RDONLY | O_DIRECTORY), folder_of(path_));
       folder_->require_same();
-      sync_directory(folder_of(path_));
     }
     temporary_.clear();
   }
@@ -165,7 +168,7 @@ void write_atomically(const std::filesystem::path& path, std::string_view bytes,
 
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces,
                       const KnownFolder* folder) {
-  if (write_through(path, pieces)) return;
+  if (folder == nullptr && write_through(path, pieces)) return;
   NewFile file(path, pieces, folder);
   file.rename_into_place();
 }
@@ -174,7 +177,7 @@ void write_together(std::span<const FileContents> files, const KnownFolder* fold
   std::vector<NewFile> written;
   written.reserve(files.size());
   for (const FileContents& file : files)
-    if (!write_through(file.path, {&file.bytes, 1}))
+    if (folder != nullptr || !write_through(file.path, {&file.bytes, 1}))
       written.emplace_back(file.path, std::span(&file.bytes, 1), folder);
   for (NewFile& file : written) file.rename_into_place();
 }

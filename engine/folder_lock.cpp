@@ -88,7 +88,7 @@ FolderLock::FolderLock(std::filesystem::path folder, std::chrono::milliseconds p
     require_held();
     sign();
   } catch (...) {
-    ::unlink(file_.c_str());
+    if (descriptor_.is_named(file_)) ::unlink(file_.c_str());  // else it is another's
     throw;
   }
 }
@@ -113,8 +113,10 @@ void FolderLock::require_held() const {
 bool FolderLock::renew() {
   if (descriptor_.is_named(file_)) return false;
   parent_->require_same();
-  descriptor_ = take(file_.parent_path(), file_, {});
-  folder_.emplace(file_.parent_path());
+  Descriptor taken = take(file_.parent_path(), file_, {});
+  KnownFolder folder(file_.parent_path());
+  descriptor_ = std::move(taken);
+  folder_ = std::move(folder);
   require_held();
   sign();
   return true;

@@ -181,7 +181,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 /// mean_grad = Σg/m and tilt = invstd·scale_grad/m.
 template <class T>
 __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
-    batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks, float* coefficients) {
+    batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
   const FinishShare share = finish_share_of_thread(chunks);
   const std::int64_t run = blockIdx.y;
   const BatchGradientSums<1> sums = gradient_sums_of_chunks<1>(share, chunks, args.workspace);
@@ -192,9 +192,10 @@ __global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
                rows = static_cast<double>(chunks.rows);
   args.shift_grad[run * args.shift_grad_run_stride + share.channel] = static_cast<float>(shift_grad);
   args.scale_grad[run * args.scale_grad_run_stride + share.channel] = static_cast<float>(scale_grad);
-  float* const of_channel = coefficients + run * 2 * chunks.channels + share.channel;
-  of_channel[0] = static_cast<float>(shift_grad / rows);
-  of_channel[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
+  float* const coefficients =
+      args.workspace + coefficients_of(chunks, gridDim.y) + run * 2 * chunks.channels + share.channel;
+  coefficients[0] = static_cast<float>(shift_grad / rows);
+  coefficients[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
 }
 
 template <GradientMode mode, int N, class T>
@@ -322,10 +323,8 @@ const float* batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const Ro
                                   Stream stream) {
   RowChunks of_pixels = chunks;
   of_pixels.rows = args.extents.rows;  // m, whatever the chunks are of
-  float* const coefficients = args.workspace + coefficients_of(chunks, args.extents.runs);
-  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, of_pixels,
-         coefficients);
-  return coefficients;
+  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, of_pixels);
+  return args.workspace + coefficients_of(chunks, args.extents.runs);
 }
 
 template <class T>

@@ -19,8 +19,8 @@ __device__ inline std::int64_t partials_of_chunk(const RowChunks& chunks, std::i
 }
 
 /// What the backward pass applies to all elements of a channel, [runs][2][channels], lies behind them.
-inline std::int64_t coefficients_of(const RowChunks& chunks, int runs) {
-  return std::int64_t{runs} * chunks.count * 2 * chunks.channels;
+__host__ __device__ inline std::int64_t coefficients_of(const RowChunks& chunks, std::int64_t runs) {
+  return runs * chunks.count * 2 * chunks.channels;
 }
 
 /// Bytes of all these.

@@ -20,9 +20,9 @@ std::filesystem::path sidecar_path(const std::filesystem::path& npy);
 nlohmann::ordered_json frame_report(const Frame& frame);
 
 /// Writes the frame and its sidecar. Each file appears whole, and a reader never sees a sidecar beside a
-/// frame it does not describe: the old sidecar goes first, then the .npy is replaced, then the new sidecar
-/// appears. Throws FileError, and Error for a frame that check_frame() refuses; nothing is touched then.
-/// `path` must end in .npy. `folder`: as write_atomically() has it.
+/// frame it does not describe: the .npy is replaced first, and the old sidecar beside it is told by its
+/// checksum until the new one takes its place. Throws FileError, and Error for a frame that check_frame()
+/// refuses; nothing is touched then. `path` must end in .npy. `folder`: as write_atomically() has it.
 void write_frame(const std::filesystem::path& path, const Frame& frame, const KnownFolder* folder = nullptr);
 
 /// Reads a frame. A sidecar gives its provenance if its checksum fits the .npy; a sidecar that does not fit

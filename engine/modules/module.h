@@ -37,7 +37,8 @@ struct BatchStatistics {
       : mean(arena, channel), variance(arena, channel), invstd(arena, channel) {}
 };
 
-/// A gradient of images at every stride-th pixel; at the others it is 0.
+/// A gradient of images at every stride-th pixel; at the others it is 0. Channels beyond the images' are
+/// ignored.
 struct SampledGradient {
   LeasedTensor gradient;  ///< [N,≥C,⌈H/stride⌉,⌈W/stride⌉]
   int stride = 1;
@@ -108,7 +109,7 @@ class Pass {
   /// Lets the layer that takes `x` know its batch statistics.
   void announce(const Tensor& x, BatchStatistics statistics) {
     const bool is_new = announced_.emplace(x.raw(), std::move(statistics)).second;
-    require<Error>(is_new, "nobody has taken the statistics that a layer has announced");
+    require<Error>(is_new, "nobody has taken the statistics that were announced of what lay here before");
   }
   /// Those of x, where the layer before has announced them; else empty.
   BatchStatistics statistics_of(const Tensor& x) {
@@ -187,7 +188,7 @@ class Module {
   /// nobody needs the input's gradient.
   virtual LeasedTensor backward(LeasedTensor y_grad, Pass& pass) = 0;
   /// backward(y_grad) and what other consumers of the input have given already: `others`, which has no other
-  /// owner, and is written over where it is whole. The module is one that gives the gradient of its input.
+  /// owner, and may be written over. The module is one that gives the gradient of its input.
   virtual LeasedTensor backward_onto(LeasedTensor y_grad, SampledGradient others, Pass& pass);
   /// backward(y_grad) without the pixels that the layer has not looked at, where there are such.
   virtual SampledGradient backward_sampled(LeasedTensor y_grad, Pass& pass) {

@@ -10,9 +10,9 @@
 namespace gnc {
 
 /// y = ReLU(norm(main(x)) + shortcut(x)); without a shortcut, x itself is added. All but the convolutions is
-/// one op each way, so that the sum before the ReLU is never stored; and main adds its part of the gradient
-/// of x to what the other branch gave. Names: those of `main` and that of the batch norm stand directly under
-/// the block's own; `shortcut` brings its own ("downsample.0").
+/// one op each way, so that the sum before the ReLU is never stored; and the gradients of x
+/// are added up where main writes its own. Names: those of `main` and that of the batch norm stand directly
+/// under the block's own; `shortcut` brings its own ("downsample.0").
 class Residual final : public Module {
  public:
   struct Branches {

@@ -228,7 +228,7 @@ std::unique_ptr<Module> bottleneck_chain(bool is_behind_sum) {
 }
 
 /// Where the op that has both is the ops one after another: the same bits. (Elsewhere sums have another
-/// order: tests/ops, tests/parity.)
+/// order: tests/ops, and of whole ResNets on simt tests/parity.)
 TEST(ResidualBlocks, MeetInOneOpAsInSeveral) {
   const auto expect_equal = [](const std::string& name, Backend& backend, Module& one, Module& other) {
     SCOPED_TRACE(name + " on " + std::string(backend.name()));

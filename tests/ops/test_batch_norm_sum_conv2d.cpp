@@ -116,11 +116,19 @@ TEST(BatchNormSumConv2d, Names_What_Does_Not_Fit) {
         op.others_first_channel = 1;
       },
       {"BatchNormSumConv2dBackward", "others_grad [2,2,3,5] does not hold the 2 channels", "from channel 1"});
+  expect_refusal([](Workbench&, Op& op) { op.others_first_channel = -1; },
+                 {"BatchNormSumConv2dBackward", "first channel -1"});
   expect_refusal([](Workbench&, Op& op) { op.others_stride = 0; },
                  {"BatchNormSumConv2dBackward", "stride 0"});
 }
 
 TEST(BatchNormSumConv2d, Refuses_To_Write_Over_What_It_Reads) {
+  expect_refusal(
+      [](Workbench& bench, Op& op) {
+        op.x_grad = bench.empty_image(kImages);
+        op.others_grad = op.x_grad;
+      },
+      {"BatchNormSumConv2dBackward", "x_grad must not be others_grad"});
   expect_refusal([](Workbench&, Op& op) { op.z = op.addend_grad; },
                  {"BatchNormSumConv2dBackward", "addend_grad must not be z"});
   expect_refusal([](Workbench&, Op& op) { op.x = op.addend_grad; },

@@ -150,11 +150,9 @@ void* prepared_weights(CpuBackend& cpu, CachedConvolution& cached, const ConstTe
   return reordered;
 }
 
-std::int64_t elements_of_image(const ConstTensor& images) {
-  return images.shape().with_runs(1).with_batch(1).elements();
-}
+std::int64_t elements_of_image(const Shape& images) { return images.with_runs(1).with_batch(1).elements(); }
 
-/// Calls `work(image, copy)` where the primitive is of one image, for all of them, each on one thread; else
+/// Calls `work(image, copy)` where the gradient is one image's, for all of them, each on one thread; else
 /// work(0, 0), of the whole batch.
 template <class Work>
 void for_each_execution(const CachedConvolution& cached, int batch, const Work& work) {
@@ -249,17 +247,14 @@ void execute(CpuBackend& cpu, const Conv2dForward& op) {
         key_of(ConvolutionDirection::kForward, op.geometry, op.x.shape(), op.weights, op.bias));
     const Workspace workspace(cpu, cached, op.y);
     for (int run = 0; run < op.y.runs(); ++run) {
-      float* const y = op.y.is_slice() ? workspace.dense : writable(op.y, run);
-      float* const x = const_cast<float*>(op.x.data<float>(run));
-      void* const weights = prepared_weights(cpu, cached, op.weights, run, workspace.weights);
-      for_each_execution(cached, op.x.shape()[0], [&](std::int64_t image, int copy) {
-        cached.copies[static_cast<std::size_t>(copy)].execute(
-            cache.stream(), {{DNNL_ARG_SRC, x + image * elements_of_image(op.x)},
-                             {DNNL_ARG_WEIGHTS, weights},
-                             {DNNL_ARG_BIAS, readable(op.bias, run)},
-                             {DNNL_ARG_DST, y + image * elements_of_image(op.y)},
-                             {DNNL_ARG_SCRATCHPAD, cache.scratchpad(cached, copy)}});
-      });
+      float* y = op.y.is_slice() ? workspace.dense : writable(op.y, run);
+      cached.copies[0].execute(
+          cache.stream(),
+          {{DNNL_ARG_SRC, readable(op.x, run)},
+           {DNNL_ARG_WEIGHTS, prepared_weights(cpu, cached, op.weights, run, workspace.weights)},
+           {DNNL_ARG_BIAS, readable(op.bias, run)},
+           {DNNL_ARG_DST, y},
+           {DNNL_ARG_SCRATCHPAD, cache.scratchpad()}});
       if (op.y.is_slice()) SlicePixels(op.y).scatter(y, writable(op.y, run));
     }
   });
@@ -286,12 +281,12 @@ void execute(CpuBackend& cpu, const Conv2dBackwardInput& op) {
       float* const y_grad =
           op.y_grad.is_slice() ? workspace.dense : const_cast<float*>(op.y_grad.data<float>(run));
       float* const x_grad = added ? workspace.summands : writable(op.x_grad, run);
-      const std::int64_t x_image =
-          (added ? added->part() : op.x_grad.shape()).with_runs(1).with_batch(1).elements();
+      const std::int64_t x_image = elements_of_image(added ? added->part() : op.x_grad.shape());
+      const std::int64_t y_image = elements_of_image(op.y_grad.shape());
       void* const weights = prepared_weights(cpu, cached, op.weights, run, workspace.weights);
       for_each_execution(cached, op.y_grad.shape()[0], [&](std::int64_t image, int copy) {
         cached.copies[static_cast<std::size_t>(copy)].execute(
-            cache.stream(), {{DNNL_ARG_DIFF_DST, y_grad + image * elements_of_image(op.y_grad)},
+            cache.stream(), {{DNNL_ARG_DIFF_DST, y_grad + image * y_image},
                              {DNNL_ARG_WEIGHTS, weights},
                              {DNNL_ARG_DIFF_SRC, x_grad + image * x_image},
                              {DNNL_ARG_SCRATCHPAD, cache.scratchpad(cached, copy)}});

@@ -166,23 +166,12 @@ void PrimitiveCache::add_reorder(CachedConvolution& cached, const memory::desc& 
 CachedConvolution PrimitiveCache::make(const ConvolutionKey& key) {
   Descriptors operands(key, key.x[0]);
   CachedConvolution cached;
-  // On all threads, or of an image on one. (oneDNN asks for the number of threads here, not when it runs.)
-  const auto described_for_outputs = [&](const auto& describe) {
-    const auto of_operands = [&](const memory::desc& weights) { return describe(weights); };
-    auto description = described(operands, of_operands);
-    if (!is_matrix_product(description)) return description;
-    cached.is_of_one_image = true;
-    const cpu::OneThread alone;
-    operands = Descriptors(key, 1);
-    return described(operands, of_operands);
-  };
-  const auto copies = [&] { return cached.is_of_one_image ? key.threads : 1; };
   switch (key.direction) {
     case ConvolutionDirection::kForward: {
-      const auto description = described_for_outputs(
-          [&](const memory::desc& weights) { return operands.forward(weights, engine_); });
+      const auto description = described(
+          operands, [&](const memory::desc& weights) { return operands.forward(weights, engine_); });
       const memory::desc weights = description.weights_desc();
-      add_copies(cached, copies(), dnnl::convolution_forward(description), description.scratchpad_desc(),
+      add_copies(cached, 1, dnnl::convolution_forward(description), description.scratchpad_desc(),
                  {{DNNL_ARG_SRC, operands.x},
                   {DNNL_ARG_WEIGHTS, weights},
                   {DNNL_ARG_BIAS, operands.bias},
@@ -192,14 +181,27 @@ CachedConvolution PrimitiveCache::make(const ConvolutionKey& key) {
       break;
     }
     case ConvolutionDirection::kBackwardInput: {
-      const auto description = described_for_outputs(
-          [&](const memory::desc& weights) { return operands.backward_input(weights, engine_); });
-      const memory::desc weights = description.weights_desc();
-      add_copies(
-          cached, copies(), dnnl::convolution_backward_data(description), description.scratchpad_desc(),
-          {{DNNL_ARG_DIFF_DST, operands.y}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, operands.x}});
-      add_reorder(cached, operands.stored_weights, weights);
-      cached.weights_bytes = weights.get_size();
+      const auto describe = [&] {
+        return described(
+            operands, [&](const memory::desc& weights) { return operands.backward_input(weights, engine_); });
+      };
+      const auto add = [&](const auto& description, int count) {
+        const memory::desc weights = description.weights_desc();
+        add_copies(
+            cached, count, dnnl::convolution_backward_data(description), description.scratchpad_desc(),
+            {{DNNL_ARG_DIFF_DST, operands.y}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, operands.x}});
+        add_reorder(cached, operands.stored_weights, weights);
+        cached.weights_bytes = weights.get_size();
+      };
+      {
+        const cpu::OneThread alone;  // oneDNN asks for the number of threads here, not when it runs
+        cached.is_of_one_image = is_matrix_product(describe());
+        if (cached.is_of_one_image) {
+          operands = Descriptors(key, 1);
+          add(describe(), key.threads);
+        }
+      }
+      if (!cached.is_of_one_image) add(describe(), 1);
       break;
     }
     case ConvolutionDirection::kBackwardWeights: {

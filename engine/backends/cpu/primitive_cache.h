@@ -54,13 +54,13 @@ struct ConvolutionKey {
 };
 
 /// One convolution with fixed shapes. A forward pass or an input gradient is one primitive on all threads: it
-/// splits its outputs among them, never a sum. But where oneDNN takes a matrix product, how it adds up may
-/// depend on where its share of that ends (on processors with small caches, an AMD EPYC with 512 KB), and a
-/// weights gradient would split its sum over the batch; so these are primitives of one thread, with a copy
-/// for every thread to run on an image, or on a part of the batch.
+/// splits its outputs among them, never a sum. But where oneDNN makes a matrix product of an input gradient,
+/// bits have been seen to depend on the number of threads (2.6, on an AMD EPYC of family 25, three channels),
+/// and a weights gradient would split its sum over the batch; so these are primitives of one thread, with a
+/// copy for every thread to run on an image, or on a part of the batch.
 struct CachedConvolution {
   std::vector<BoundPrimitive> copies;
-  bool is_of_one_image = false;      ///< of a forward pass or an input gradient
+  bool is_of_one_image = false;      ///< an input gradient
   std::size_t scratchpad_bytes = 0;  ///< of one copy
   std::size_t weights_bytes = 0;     ///< of the weights (or their gradient) as the primitive has them
   BoundPrimitive reorder;  ///< from the caller's weights to those or, of a gradient, back; where they differ

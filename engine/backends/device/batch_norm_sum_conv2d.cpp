@@ -9,8 +9,7 @@ namespace gnc {
 inline namespace KERNEL_TARGET {
 
 void execute(DeviceBackend& device, const BatchNormSumConv2dBackward& op) {
-  // The kernel writes nothing where there are no pixels.
-  if (device.has_convolution_library() || op.x.shape().elements() == 0) {
+  if (device.has_convolution_library()) {
     execute(device, convolution_of(op));
     if (!op.is_onto_others()) execute(device, others_of(op));
     return execute(device, normalization_of(op));
