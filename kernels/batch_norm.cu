@@ -1,11 +1,11 @@
 /// Batch normalisation, training and evaluation, fused with the ReLU behind it and the addend before that.
-/// Training in three kernels: chunks of rows to partial statistics (or sums of gradients) in a workspace;
-/// those to statistics, in double; and one pass that applies them. Elements are read twice and written once
-/// forward (once, in the last kernel alone, where the statistics are given), read four times and written once
-/// backward, in packs of 16 bytes where all is aligned. v1 per
-/// channel fixed-order tree over chunks of rows (kernels/columns.cuh). An addend is read once forward; in the
-/// backward pass of its ReLU the sums' kernel reads y, too, and writes the masked gradient, which is all that
-/// the last kernel reads in place of y_grad.
+/// Training in two kernels: chunks of rows to partial statistics (or sums of gradients) in a workspace, which
+/// the last block of a group of channels, told by a ticket, puts together in double; and one pass that
+/// applies what comes of them. Elements are read twice and written once forward (once, in the last kernel
+/// alone, where the statistics are given), read four times and written once backward, in packs of 16 bytes
+/// where all is aligned. v1 per channel fixed-order tree over chunks of rows (kernels/columns.cuh). An addend
+/// is read once forward; in the backward pass of its ReLU the sums' kernel reads y, too, and writes the
+/// masked gradient, which is all that the last kernel reads in place of y_grad.
 ///
 /// Accuracy of the statistics, u = 2⁻²⁴. A lane takes the mean and the squared deviations of up to four rows
 /// at a time and merges them with what it has (Chan, Golub, LeVeque 1983); lanes merge as a tree, chunks in
@@ -26,32 +26,31 @@ namespace {
 
 RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
 
-/// Per chunk: the mean and the sum of squared deviations from it.
 template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_moments_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
-  const T* const __restrict__ x = args.x + std::int64_t{blockIdx.y} * args.x_run_stride;
-  store_moments_of_chunk<N>(x, args.x_pitch, chunks, args.workspace);
-}
-
-template <class T>
-__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
+__global__ void __launch_bounds__(kColumnThreads, kColumnBlocks)
     batch_norm_statistics_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
-  const FinishShare share = finish_share_of_thread(chunks);
   const std::int64_t run = blockIdx.y;
-  const BatchMoments<1> moments = moments_of_chunks<1>(share, chunks, args.workspace);
+  const T* const __restrict__ x = args.x + run * args.x_run_stride;
+  store_moments_of_chunk<N>(x, args.x_pitch, chunks, args.workspace);
+  if (!is_last_of_channels<N>(args.tickets, chunks)) return;
+  const ColumnShare share = share_of_thread<N>(chunks);
+  const BatchMoments<N> moments =
+      moments_of_chunks<N>({share.channel, share.is_inside}, chunks, args.workspace);
 
   if (!share.is_inside || threadIdx.y != 0) return;
   const double rows = static_cast<double>(chunks.rows);
-  const double mean = moments.mean[0], squares = moments.squares[0];
-  args.mean[run * args.mean_run_stride + share.channel] = static_cast<float>(mean);
-  args.invstd[run * args.invstd_run_stride + share.channel] =
-      static_cast<float>(1 / sqrt(squares / rows + double{args.epsilon}));
-  float& running_mean = args.running_mean[run * args.running_mean_run_stride + share.channel];
-  float& running_variance = args.running_variance[run * args.running_variance_run_stride + share.channel];
-  const double momentum = args.momentum, unbiased = rows > 1 ? squares / (rows - 1) : squares;
-  running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
-  running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
+  for (int i = 0; i < N; ++i) {
+    const int channel = share.channel + i;
+    const double mean = moments.mean[i], squares = moments.squares[i];
+    args.mean[run * args.mean_run_stride + channel] = static_cast<float>(mean);
+    args.invstd[run * args.invstd_run_stride + channel] =
+        static_cast<float>(1 / sqrt(squares / rows + double{args.epsilon}));
+    float& running_mean = args.running_mean[run * args.running_mean_run_stride + channel];
+    float& running_variance = args.running_variance[run * args.running_variance_run_stride + channel];
+    const double momentum = args.momentum, unbiased = rows > 1 ? squares / (rows - 1) : squares;
+    running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
+    running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
+  }
 }
 
 /// By the running statistics.
@@ -135,7 +134,7 @@ struct BackwardShare {
   }
 };
 
-/// Per chunk: Σ g and Σ g·(x − mean).
+/// Per chunk: Σ g and Σ g·(x − mean); of all chunks, the gradients and the coefficients of x_grad.
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
     batch_norm_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
@@ -144,7 +143,7 @@ __global__ void __launch_bounds__(kColumnThreads)
   in.for_each_pack([&](std::int64_t, const Floats<N>& deviation, const Floats<N>& gradient) {
     for (int i = 0; i < N; ++i) sums.add(i, gradient[i], deviation[i]);
   });
-  store_sums_of_chunk(sums, in.share, chunks, args.workspace);
+  finish_first_kernel(args, sums, in.share, chunks);
 }
 
 /// The same where an addend was added before a ReLU: masked by y, and g, the addend's gradient, is stored.
@@ -174,28 +173,7 @@ __global__ void __launch_bounds__(kColumnThreads)
       }
     });
   }
-  store_sums_of_chunk(sums, share, chunks, args.workspace);
-}
-
-/// Both gradients per channel, and the coefficients of x_grad = slope·(g − mean_grad − (x − mean)·tilt):
-/// mean_grad = Σg/m and tilt = invstd·scale_grad/m.
-template <class T>
-__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
-    batch_norm_gradients_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
-  const FinishShare share = finish_share_of_thread(chunks);
-  const std::int64_t run = blockIdx.y;
-  const BatchGradientSums<1> sums = gradient_sums_of_chunks<1>(share, chunks, args.workspace);
-
-  if (!share.is_inside || threadIdx.y != 0) return;
-  const double invstd = args.invstd[run * args.invstd_run_stride + share.channel];
-  const double shift_grad = sums.shift[0], scale_grad = sums.scale[0] * invstd,
-               rows = static_cast<double>(chunks.rows);
-  args.shift_grad[run * args.shift_grad_run_stride + share.channel] = static_cast<float>(shift_grad);
-  args.scale_grad[run * args.scale_grad_run_stride + share.channel] = static_cast<float>(scale_grad);
-  float* const coefficients =
-      args.workspace + coefficients_of(chunks, gridDim.y) + run * 2 * chunks.channels + share.channel;
-  coefficients[0] = static_cast<float>(shift_grad / rows);
-  coefficients[chunks.channels] = static_cast<float>(scale_grad * invstd / rows);
+  finish_first_kernel(args, sums, share, chunks);
 }
 
 template <GradientMode mode, int N, class T>
@@ -242,8 +220,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 template <int N, class T>
 void statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
-  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_moments_v1<N, T>, args, chunks);
-  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_statistics_v1<T>, args, chunks);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_statistics_v1<N, T>, args, chunks);
 }
 
 template <int N, class T>
@@ -270,15 +247,14 @@ void inference(const BatchNormInferenceArgs<T>& args, Stream stream) {
   launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
 }
 
-/// The last two kernels, behind the sums of `of_sums` in the workspace. Given addend_grad, that is g.
+/// The last kernel. Given addend_grad, that is g.
 template <int N, class T>
-void finish_backward(BatchNormBackwardArgs<T> args, const RowChunks& of_sums, Stream stream) {
+void finish_backward(BatchNormBackwardArgs<T> args, const float* coefficients, Stream stream) {
   if (args.addend_grad != nullptr) {
     args.y_grad = args.addend_grad;  // already masked
     args.y_grad_run_stride = args.addend_grad_run_stride;
     args.activation = Activation::kNone;
   }
-  const float* const coefficients = batch_norm_gradients(args, of_sums, stream);
   const RowChunks chunks = chunks_of(args.extents);
   const auto kernel = args.x_grad_mode == GradientMode::kAccumulate
                           ? batch_norm_backward_v1<GradientMode::kAccumulate, N, T>
@@ -292,7 +268,7 @@ void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
   const auto kernel = args.addend_grad != nullptr ? batch_norm_addend_gradient_sums_v1<N, T>
                                                   : batch_norm_gradient_sums_v1<N, T>;
   launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
-  finish_backward<N>(args, chunks, stream);
+  finish_backward<N>(args, args.workspace + coefficients_of(chunks, args.extents.runs), stream);
 }
 
 template <int N, class T>
@@ -311,20 +287,15 @@ std::size_t batch_norm_workspace(const BatchNormExtents& extents) {
   return workspace_of(chunks_of(extents), extents.runs);
 }
 
+int batch_norm_tickets(const BatchNormExtents& extents) {
+  return extents.runs * channel_groups<1>(extents.channels);  // as many as the narrowest packs take
+}
+
 template <class T>
 void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
   constexpr int kPack = kPackSize<T>;
   const bool is_packed = holds_packs<kPack>(args.x, {args.x_run_stride, args.x_pitch, args.extents.channels});
   is_packed ? statistics<kPack>(args, stream) : statistics<1>(args, stream);
-}
-
-template <class T>
-const float* batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks,
-                                  Stream stream) {
-  RowChunks of_pixels = chunks;
-  of_pixels.rows = args.extents.rows;  // m, whatever the chunks are of
-  launch(finish_shape(chunks, args.extents.runs, stream), batch_norm_gradients_v1<T>, args, of_pixels);
-  return args.workspace + coefficients_of(chunks, args.extents.runs);
 }
 
 template <class T>
@@ -375,12 +346,13 @@ void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
 }
 
 template <class T>
-void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks,
+void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const float* coefficients,
                                 Stream stream) {
   constexpr int kPack = kPackSize<T>;
   const bool is_packed =
       is_backward_packed<T>(args) && holds_packs<kPack>(args.addend_grad, {args.addend_grad_run_stride});
-  is_packed ? finish_backward<kPack>(args, chunks, stream) : finish_backward<1>(args, chunks, stream);
+  is_packed ? finish_backward<kPack>(args, coefficients, stream)
+            : finish_backward<1>(args, coefficients, stream);
 }
 
 template <class T>
@@ -391,10 +363,8 @@ void batch_norm_inference_backward(const BatchNormInferenceBackwardArgs<T>& args
 
 template void batch_norm_statistics(const BatchNormForwardArgs<float>&, Stream);
 template void batch_norm_statistics(const BatchNormForwardArgs<Bf16>&, Stream);
-template const float* batch_norm_gradients(const BatchNormBackwardArgs<float>&, const RowChunks&, Stream);
-template const float* batch_norm_gradients(const BatchNormBackwardArgs<Bf16>&, const RowChunks&, Stream);
-template void batch_norm_finish_backward(const BatchNormBackwardArgs<float>&, const RowChunks&, Stream);
-template void batch_norm_finish_backward(const BatchNormBackwardArgs<Bf16>&, const RowChunks&, Stream);
+template void batch_norm_finish_backward(const BatchNormBackwardArgs<float>&, const float*, Stream);
+template void batch_norm_finish_backward(const BatchNormBackwardArgs<Bf16>&, const float*, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<float>&, Stream);
 template void batch_norm_forward(const BatchNormForwardArgs<Bf16>&, Stream);
 template void batch_norm_apply(const BatchNormApplyArgs<float>&, Stream);

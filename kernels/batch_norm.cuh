@@ -9,6 +9,7 @@
 #include "kernels/columns.cuh"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
+#include "kernels/ticket.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -27,6 +28,14 @@ __host__ __device__ inline std::int64_t coefficients_of(const RowChunks& chunks,
 inline std::size_t workspace_of(const RowChunks& chunks, int runs) {
   const std::int64_t per_channel = 2 * (std::int64_t{chunks.count} + 1);
   return static_cast<std::size_t>(runs * per_channel * chunks.channels) * sizeof(float);
+}
+
+/// Whether the block is the last to finish of those with its channels and run.
+template <int N>
+__device__ bool is_last_of_channels(int* tickets, const RowChunks& chunks) {
+  const int groups = channel_groups<N>(chunks.channels);
+  const int group = static_cast<int>(blockIdx.x) % groups;
+  return is_last_block(tickets + static_cast<int>(blockIdx.y) * groups + group, chunks.count);
 }
 
 /// The affine map of N channels.
@@ -147,24 +156,53 @@ __device__ void store_sums_of_chunk(GradientSums<N> sums, const ColumnShare& sha
   store_channels(sums.scale, partial + chunks.channels);
 }
 
-/// Σ g and Σ g·(x − mean) of all rows of N channels.
-template <int N>
-struct BatchGradientSums {
-  Doubles<N> shift;
-  Doubles<N> scale;
-};
-
-/// Adds up the sums of the chunks. The result is lane 0's. Called by all threads of the block.
-template <int N>
-__device__ BatchGradientSums<N> gradient_sums_of_chunks(const FinishShare& share, const RowChunks& chunks,
-                                                        const float* workspace) {
+/// What the blocks of all chunks do when they have left their sums in the workspace: for the last of them
+/// `finish(channel, shift_sum, scale_sum)` is called of its channels, by one lane of each pack. Called by all
+/// threads of the block.
+template <int N, class Finish>
+__device__ void finish_gradient_sums(const ColumnShare& share, const RowChunks& chunks,
+                                     const float* workspace, int* tickets, const Finish& finish) {
+  if (!is_last_of_channels<N>(tickets, chunks)) return;
+  const FinishShare columns{share.channel, share.is_inside};
   const std::int64_t run = blockIdx.y;
   const auto partial_of = [&](int chunk, std::int64_t place) {
     return double{workspace[partials_of_chunk(chunks, run, chunk) + share.channel + place]};
   };
-  return {sums_over_chunks<N>(share, chunks, [&](int chunk, int i) { return partial_of(chunk, i); }),
-          sums_over_chunks<N>(share, chunks,
-                              [&](int chunk, int i) { return partial_of(chunk, chunks.channels + i); })};
+  const Doubles<N> shift =
+      sums_over_chunks<N>(columns, chunks, [&](int chunk, int i) { return partial_of(chunk, i); });
+  const Doubles<N> scale = sums_over_chunks<N>(
+      columns, chunks, [&](int chunk, int i) { return partial_of(chunk, chunks.channels + i); });
+  if (!share.is_inside || threadIdx.y != 0) return;
+  for (int i = 0; i < N; ++i) finish(share.channel + i, shift[i], scale[i]);
+}
+
+/// Both gradients of a channel of run blockIdx.y from Σg and Σg·(x − mean), and the coefficients of x_grad =
+/// slope·(g − mean_grad − (x − mean)·tilt): mean_grad = Σg/m and tilt = invstd·scale_grad/m, in
+/// `coefficients`, [runs][2][channels].
+template <class T>
+__device__ void finish_gradients(const BatchNormBackwardArgs<T>& args, float* coefficients, int channel,
+                                 double shift_sum, double scale_sum) {
+  const std::int64_t run = blockIdx.y;
+  const double invstd = args.invstd[run * args.invstd_run_stride + channel];
+  const double scale_grad = scale_sum * invstd, rows = static_cast<double>(args.extents.rows);
+  args.shift_grad[run * args.shift_grad_run_stride + channel] = static_cast<float>(shift_sum);
+  args.scale_grad[run * args.scale_grad_run_stride + channel] = static_cast<float>(scale_grad);
+  float* const to = coefficients + run * 2 * args.extents.channels + channel;
+  to[0] = static_cast<float>(shift_sum / rows);
+  to[args.extents.channels] = static_cast<float>(scale_grad * invstd / rows);
+}
+
+/// The end of the first kernel of a backward pass over chunks: their sums, and what follows of them, the
+/// coefficients behind them in the workspace. Called by all threads of the block.
+template <int N, class T>
+__device__ void finish_first_kernel(const BatchNormBackwardArgs<T>& args, const GradientSums<N>& sums,
+                                    const ColumnShare& share, const RowChunks& chunks) {
+  store_sums_of_chunk(sums, share, chunks, args.workspace);
+  float* const coefficients = args.workspace + coefficients_of(chunks, gridDim.y);
+  finish_gradient_sums<N>(share, chunks, args.workspace, args.tickets,
+                          [&](int channel, double shift_sum, double scale_sum) {
+                            finish_gradients(args, coefficients, channel, shift_sum, scale_sum);
+                          });
 }
 
 /// Calls `launch_with(size)`, `size` being std::integral_constant, with the widest packs that the images
@@ -180,21 +218,15 @@ void with_widest_packs(const Holds& holds, const Launch& launch_with) {
   launch_with(std::integral_constant<int, 1>{});
 }
 
-/// The first two kernels of batch_norm_forward: mean, invstd and the running statistics. y is left alone.
+/// The first kernel of batch_norm_forward: mean, invstd and the running statistics. y is left alone.
 template <class T>
 void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream);
 
-/// The second kernel of batch_norm_backward: from the sums of `chunks` in the workspace to the gradients of
-/// scale and shift, and to the coefficients of x_grad there, [runs][2][channels], whose place is the result.
-/// The chunks may be of anything that has all of g; m is that of args.extents.
+/// The last kernel of batch_norm_backward with an addend_grad, which is g: x_grad, by the coefficients that
+/// finish_gradients left.
 template <class T>
-const float* batch_norm_gradients(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks,
-                                  Stream stream);
-
-/// The last two kernels of batch_norm_backward with an addend_grad, which is g, behind the sums of `chunks`
-/// in the workspace.
-template <class T>
-void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const RowChunks& chunks, Stream stream);
+void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const float* coefficients,
+                                Stream stream);
 
 }  // namespace KERNEL_TARGET
 }  // namespace gnc::kernels

@@ -27,6 +27,10 @@ struct BatchNormExtents {
 /// Bytes that the workspace of one training pass (forward or backward) has to hold; aligned to a float.
 std::size_t batch_norm_workspace(const BatchNormExtents& extents);
 
+/// Tickets of any training pass, of channels several layers normalise and before a pooling, too: zero before
+/// it, and again after it.
+int batch_norm_tickets(const BatchNormExtents& extents);
+
 /// T is float or Bf16. Run r of an operand starts r times its run stride (in elements) after its pointer; a
 /// stride of 0 shares what is read. What is per channel is [channels].
 template <class T>
@@ -40,6 +44,7 @@ struct BatchNormForwardArgs {
   float* invstd;            ///< likewise
   T* y;                     ///< not x; may be the addend
   float* workspace;         ///< batch_norm_workspace(); not used where the statistics are given
+  int* tickets;             ///< batch_norm_tickets(); likewise
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
   std::int64_t scale_run_stride;
@@ -62,7 +67,7 @@ struct BatchNormForwardArgs {
 
 /// mean = Σx/m, invstd = 1/√(Σ(x−mean)²/m + epsilon), y = act(scale·invstd·(x−mean) + shift + addend); the
 /// running statistics move by `momentum` towards those of the batch, with the variance over m−1 (m where m =
-/// 1). Queues three kernels, or one where the statistics are given; throws LaunchError (kernels/simt.h).
+/// 1). Queues two kernels, or one where the statistics are given; throws LaunchError (kernels/simt.h).
 template <class T>
 void batch_norm_forward(const BatchNormForwardArgs<T>& args, Stream stream);
 
@@ -128,6 +133,7 @@ struct BatchNormBackwardArgs {
   float* scale_grad;
   float* shift_grad;
   float* workspace;  ///< batch_norm_workspace()
+  int* tickets;      ///< batch_norm_tickets()
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
   std::int64_t scale_run_stride;
@@ -151,7 +157,7 @@ struct BatchNormBackwardArgs {
 /// With g = y_grad where the forward pass's ReLU (to the bit) let x through, else 0, and x̂ = (x−mean)·invstd:
 /// shift_grad = Σg, scale_grad = Σg·x̂, x_grad = scale·invstd·(g − shift_grad/m − x̂·scale_grad/m). Overwrites
 /// them, or adds to x_grad. Given y, the mask is where y > 0, and g is written to addend_grad, too.
-/// Queues three kernels; throws LaunchError.
+/// Queues two kernels; throws LaunchError.
 template <class T>
 void batch_norm_backward(const BatchNormBackwardArgs<T>& args, Stream stream);
 

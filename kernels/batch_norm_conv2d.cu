@@ -2,8 +2,8 @@
 /// Σ_depth y_grad(pixel, depth) · weights(depth, c), is a tile of an implicit matrix product
 /// (kernels/conv2d_input_gradient.cuh), and never leaves the block. From shared memory, where threads meet it
 /// in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then slope·g is added to x_grad, or
-/// overwrites it, and Σg and Σg·(x − mean) over the tile's rows go to a workspace. A second kernel makes the
-/// gradients of scale and shift and the deferred terms of those (kernels/batch_norm_shared.cuh). x is read
+/// overwrites it, and Σg and Σg·(x − mean) over the tile's rows go to a workspace. The last blocks
+/// (kernels/tile_tree.cuh) make the gradients of scale and shift and the deferred terms of those. x is read
 /// once; x_grad is written once, and read before where it is added to; g' is neither written nor read. v1
 /// tiles in shared memory, FFMA · v2 the same on tensor cores
 ///
@@ -16,13 +16,13 @@
 #include "kernels/batch_norm.cuh"
 #include "kernels/batch_norm_conv2d.cuh"
 #include "kernels/batch_norm_shared.cuh"
-#include "kernels/columns.cuh"
 #include "kernels/conv2d_input_gradient.cuh"
 #include "kernels/grid.h"
 #include "kernels/implicit_gemm.cuh"
 #include "kernels/newest.h"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
+#include "kernels/tile_tree.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -31,8 +31,8 @@ namespace {
 /// What the launcher has found out about the arguments.
 struct Plan {
   InputGradientPlan product;
-  bool has_packs;    ///< whether packs of kTilePack channels lie so in x and x_grad
-  RowChunks chunks;  ///< of the pixels: the rows of a tile each
+  bool has_packs;  ///< whether packs of kTilePack channels lie so in x and x_grad
+  TileTree tree;   ///< of the sums
 };
 
 /// Adds the tile's part of the gradient to x_grad; the result is the sums of the thread's share of it.
@@ -109,19 +109,16 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
         gradient_sums = add_gradient(args, window, position, tile,
                                      {first, count, plan.has_packs && count == kTilePack}, thread);
       __syncthreads();  // all have read the tile
-      const int chunk = position.first_row / Shape::kRows;
+      const int of_rows = position.first_row / Shape::kRows;
       store_sums_of_tile(gradient_sums, thread, position.first_column, shape.x_channels, tile.data,
-                         args.norm.workspace + partials_of_chunk(plan.chunks, blockIdx.y, chunk));
+                         plan.tree.partial(blockIdx.y, of_rows));
+      finish_sums<Shape>(plan.tree, of_rows, position.first_column,
+                         [&](int channel, ColumnPair sums_of_channel) {
+                           finish_channel(args.norm, channel, sums_of_channel.first, sums_of_channel.second);
+                         });
     });
   };
   with_input_gradient<T>(args, plan.product, vertical, horizontal, position.first_row, blockIdx.y, multiply);
-}
-
-/// From the sums of the tiles to gradients and deferred terms.
-template <class T>
-__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
-    batch_norm_conv2d_gradients_v1(BatchNormSharedBackwardArgs<T> norm, RowChunks chunks) {
-  finish_channels<1>(norm, chunks, finish_share_of_thread(chunks));
 }
 
 template <class T, Unit unit>
@@ -133,21 +130,19 @@ void launch_tiled(const BatchNormConv2dBackwardArgs<T>& args, Stream stream) {
   Plan plan{.product = plan_input_gradient(args, shape.x_height, shape.x_width),
             .has_packs = holds_packs<kTilePack>(norm.x, {norm.x_run_stride, norm.x_pitch}) &&
                          holds_packs<kTilePack>(norm.x_grad, {norm.x_grad_run_stride, norm.x_grad_pitch}),
-            .chunks = {}};
+            .tree = {}};
   with_tile<T, unit>(alignment_of_input_gradient<T>(args), pixels, shape.x_channels, [&](auto config) {
     using Config = decltype(config);
     using Shape = typename Config::Shape;
     constexpr std::size_t kStages = Config::template kSharedBytes<Order::kDepthFastest, Order::kRowsFastest>;
-    plan.chunks = {pixels, Shape::kRows, shape.x_channels,
-                   static_cast<int>(ceil_divide(pixels, Shape::kRows))};
+    plan.tree = tile_tree(ceil_divide(pixels, Shape::kRows), shape.x_channels, norm.extents.runs,
+                          norm.workspace, norm.tickets);
     launch({.grid = {grid_extent(tiles_of<Shape>(pixels, shape.x_channels)),
                      static_cast<unsigned>(norm.extents.runs)},
             .block = {Config::kThreads},
             .shared_bytes = std::max(kStages, StagedTile<Shape>::kBytes),
             .stream = stream},
            batch_norm_conv2d_backward_tiled<Config>, args, plan);
-    launch(finish_shape(plan.chunks, norm.extents.runs, stream), batch_norm_conv2d_gradients_v1<T>, norm,
-           plan.chunks);
   });
 }
 
@@ -170,10 +165,12 @@ std::span<const KernelVersion<BatchNormConv2dBackwardArgs<Bf16>>> batch_norm_con
   return kBf16Versions;
 }
 
+// Of other tiles there are fewer.
 std::size_t batch_norm_conv2d_workspace(const Conv2dShape& shape, int runs) {
-  const std::int64_t chunks =
-      ceil_divide(shape.x_pixels(), SmallTile::kRows);  // of other tiles there are fewer
-  return static_cast<std::size_t>(runs * chunks * 2 * shape.x_channels) * sizeof(float);
+  return tile_tree_workspace(ceil_divide(shape.x_pixels(), SmallTile::kRows), shape.x_channels, runs);
+}
+int batch_norm_conv2d_tickets(const Conv2dShape& shape, int runs) {
+  return tile_tree_tickets(ceil_divide(shape.x_pixels(), SmallTile::kRows), shape.x_channels, runs);
 }
 
 template <class T>

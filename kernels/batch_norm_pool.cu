@@ -1,9 +1,9 @@
 /// Batch normalisation in training, the ReLU behind it and 2x2 maximum pooling, forward and backward.
-/// Three kernels each way; the moments, and what puts chunks together, are batch_norm.cu's. The others walk
-/// over windows: four packs of x for one of y and of winners. x is read twice (once, by one kernel, where its
-/// statistics are given) and y and winners are written forward; x, y_grad and winners are read twice and
-/// x_grad is written backward. What lies between the normalisation and the pooling never reaches memory. v1
-/// per channel fixed-order tree over chunks of windows (kernels/columns.cuh)
+/// Two kernels each way; that of the statistics, and what puts chunks together, are batch_norm.cu's. The
+/// others walk over windows: four packs of x for one of y and of winners. x is read twice (once, by one
+/// kernel, where its statistics are given) and y and winners are written forward; x, y_grad and winners are
+/// read twice and x_grad is written backward. What lies between the normalisation and the pooling never
+/// reaches memory. v1 per channel fixed-order tree over chunks of windows (kernels/columns.cuh)
 #include "kernels/batch_norm_pool.h"
 
 #include <limits>
@@ -103,9 +103,10 @@ __global__ void __launch_bounds__(kColumnThreads)
   });
 }
 
-/// Per chunk of windows: Σ g and Σ g·(x − mean), of the winners alone, as g is 0 elsewhere.
+/// Per chunk of windows: Σ g and Σ g·(x − mean), of the winners alone, as g is 0 elsewhere; of all chunks,
+/// the gradients and the coefficients of x_grad.
 template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads)
+__global__ void __launch_bounds__(kColumnThreads, kColumnBlocks)
     batch_norm_max_pool_gradient_sums_v1(BatchNormMaxPoolBackwardArgs<T> args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   const std::int64_t run = blockIdx.y;
@@ -129,7 +130,7 @@ __global__ void __launch_bounds__(kColumnThreads)
       }
     });
   }
-  store_sums_of_chunk(sums, share, chunks, args.norm.workspace);
+  finish_first_kernel(args.norm, sums, share, chunks);
 }
 
 template <int N, class T>
@@ -177,7 +178,7 @@ void backward(const BatchNormMaxPoolBackwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.windows, args.norm.extents.channels);
   const LaunchShape shape = columns_shape<N>(chunks, args.norm.extents.runs, stream);
   launch(shape, batch_norm_max_pool_gradient_sums_v1<N, T>, args, chunks);
-  const float* const coefficients = batch_norm_gradients(args.norm, chunks, stream);
+  const float* const coefficients = args.norm.workspace + coefficients_of(chunks, args.norm.extents.runs);
   launch(shape, batch_norm_max_pool_backward_v1<N, T>, args, chunks, coefficients);
 }
 

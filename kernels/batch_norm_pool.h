@@ -30,8 +30,8 @@ struct BatchNormMaxPoolForwardArgs {
 };
 
 /// batch_norm_forward, then max_pool_forward, to the bit: what the normalisation gives is rounded to T before
-/// it is compared. norm.workspace is that of batch_norm_workspace(). Queues three kernels; throws LaunchError
-/// (kernels/simt.h), also for more than 2³¹−1 windows.
+/// it is compared. norm.workspace is that of batch_norm_workspace(). Queues two kernels, or one; throws
+/// LaunchError (kernels/simt.h), also for more than 2³¹−1 windows.
 template <class T>
 void batch_norm_max_pool_forward(const BatchNormMaxPoolForwardArgs<T>& args, Stream stream);
 
@@ -47,7 +47,7 @@ struct BatchNormMaxPoolBackwardArgs {
 /// Bytes that norm.workspace of the backward pass has to hold; aligned to a float.
 std::size_t batch_norm_max_pool_backward_workspace(const PoolWindows& windows, int channels, int runs);
 
-/// max_pool_backward, then batch_norm_backward, but for the order of the sums. Queues three kernels; throws
+/// max_pool_backward, then batch_norm_backward, but for the order of the sums. Queues two kernels; throws
 /// LaunchError, also for more than 2³¹−1 windows.
 template <class T>
 void batch_norm_max_pool_backward(const BatchNormMaxPoolBackwardArgs<T>& args, Stream stream);

@@ -17,21 +17,12 @@
 #include "kernels/moments.cuh"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
-#include "kernels/ticket.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 namespace {
 
 RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
-
-/// Whether the block is the last to finish of those with its channels and run.
-template <int N>
-__device__ bool is_last_of_channels(int* tickets, const RowChunks& chunks) {
-  const int groups = channel_groups<N>(chunks.channels);
-  const int group = static_cast<int>(blockIdx.x) % groups;
-  return is_last_block(tickets + static_cast<int>(blockIdx.y) * groups + group, chunks.count);
-}
 
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
@@ -53,12 +44,8 @@ __global__ void __launch_bounds__(kColumnThreads)
   }
 }
 
-/// The second bound is for sm_80 and sm_89, where ptxas, told nothing, has <4, Bf16> spill 4 bytes to fit a
-/// fourth block.
 template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads, N == 1                        ? 4
-                                                  : N * sizeof(T) == kPackBytes ? 2
-                                                                                : 3)
+__global__ void __launch_bounds__(kColumnThreads)
     batch_norm_shared_backward_v1(BatchNormSharedBackwardArgs<T> args, RowChunks chunks) {
   const ColumnShare share = share_of_thread<N>(chunks);
   GradientSums<N> sums{};
@@ -89,8 +76,10 @@ __global__ void __launch_bounds__(kColumnThreads, N == 1                        
     });
   }
   store_sums_of_chunk(sums, share, chunks, args.workspace);
-  if (is_last_of_channels<N>(args.tickets, chunks))
-    finish_channels<N>(args, chunks, {share.channel, share.is_inside});
+  finish_gradient_sums<N>(share, chunks, args.workspace, args.tickets,
+                          [&](int channel, double shift_sum, double scale_sum) {
+                            finish_channel(args, channel, shift_sum, scale_sum);
+                          });
 }
 
 template <int N, class T>
@@ -123,10 +112,6 @@ __global__ void __launch_bounds__(kColumnThreads)
 }
 
 }  // namespace
-
-int batch_norm_shared_tickets(const BatchNormExtents& extents) {
-  return extents.runs * channel_groups<1>(extents.channels);  // as many as the narrowest packs take
-}
 
 template <class T>
 void batch_norm_statistics_shared(const BatchNormStatisticsArgs<T>& args, Stream stream) {

@@ -12,9 +12,6 @@ inline namespace KERNEL_TARGET {
 
 // Matrices, runs, strides and what is per channel as in batch_norm.h.
 
-/// Tickets of a launch of statistics or of the backward pass: zero before it, and again after it.
-int batch_norm_shared_tickets(const BatchNormExtents& extents);
-
 template <class T>
 struct BatchNormStatisticsArgs {
   const T* x;
@@ -22,7 +19,7 @@ struct BatchNormStatisticsArgs {
   float* variance;
   float* invstd;
   float* workspace;  ///< batch_norm_workspace()
-  int* tickets;      ///< batch_norm_shared_tickets()
+  int* tickets;      ///< batch_norm_tickets()
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
   std::int64_t mean_run_stride;
@@ -52,7 +49,7 @@ struct BatchNormSharedBackwardArgs {
   float* deferred_mean;
   float* deferred_tilt;
   float* workspace;  ///< batch_norm_workspace()
-  int* tickets;      ///< batch_norm_shared_tickets()
+  int* tickets;      ///< batch_norm_tickets()
   std::int64_t x_run_stride;
   std::int64_t x_pitch;
   std::int64_t scale_run_stride;

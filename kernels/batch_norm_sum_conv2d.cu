@@ -2,12 +2,12 @@
 /// convolution's part of the gradient of z is a tile of an implicit matrix product
 /// (kernels/conv2d_input_gradient.cuh), which never leaves the block. From shared memory
 /// (kernels/batch_norm_conv2d.cuh) what z's other consumers gave is added to it, it is masked as
-/// g = G·[z > 0] and written, rounded, and Σg and Σg·(x − mean) over the tile's rows go to a workspace. The
-/// last two kernels are batch_norm_backward's: gradients of scale and shift, and x_grad from x and g. x is
-/// read twice, z and the others' gradient once, g is written and read once, x_grad written once. v1 tiles in
-/// shared memory, FFMA · v2 the same on tensor cores
+/// g = G·[z > 0] and written, rounded, and Σg and Σg·(x − mean) over the tile's rows go to a workspace, which
+/// the last blocks make the gradients of scale and shift of (kernels/tile_tree.cuh). The last kernel is
+/// batch_norm_backward's: x_grad from x and g. x is read twice, z and the others' gradient once, g is written
+/// and read once, x_grad written once. v1 tiles in shared memory, FFMA · v2 the same on tensor cores
 ///
-/// Each phase of the stride (kernels/conv2d_input_gradient.cuh) has chunks of its own among the sums.
+/// Each phase of the stride (kernels/conv2d_input_gradient.cuh) has tiles of its own among the sums.
 #include "kernels/batch_norm_sum_conv2d.h"
 
 #include <algorithm>
@@ -15,13 +15,13 @@
 
 #include "kernels/batch_norm.cuh"
 #include "kernels/batch_norm_conv2d.cuh"
-#include "kernels/columns.cuh"
 #include "kernels/conv2d_input_gradient.cuh"
 #include "kernels/grid.h"
 #include "kernels/implicit_gemm.cuh"
 #include "kernels/newest.h"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
+#include "kernels/tile_tree.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -34,9 +34,9 @@ constexpr int kRowsAtOnce = 2;
 /// What the launcher has found out about the arguments.
 struct Plan {
   InputGradientPlan product;
-  bool has_packs;       ///< whether packs of kTilePack channels lie so in all images but y_grad
-  int chunks_of_phase;  ///< tiles of rows of the largest
-  RowChunks chunks;     ///< of the pixels, by phase: the rows of a tile each
+  bool has_packs;      ///< whether packs of kTilePack channels lie so in all images but y_grad
+  int tiles_of_phase;  ///< down the rows of the largest
+  TileTree tree;       ///< of the sums, by phase
 };
 
 /// Phases across and down, for launcher and kernel alike.
@@ -143,17 +143,23 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
   const int phases_across = phases_of(shape.x_width, shape.stride), phase = static_cast<int>(blockIdx.z);
   const Phase vertical(phase / phases_across, shape.x_height, shape.y_height, shape);
   const Phase horizontal(phase % phases_across, shape.x_width, shape.y_width, shape);
-  const auto partial_sums = [&] {  // not kept over the multiplication, which has no register to spare
-    const int chunk = static_cast<int>(blockIdx.z) * plan.chunks_of_phase + position.first_row / Shape::kRows;
-    return args.norm.workspace + partials_of_chunk(plan.chunks, blockIdx.y, chunk);
+  // Not kept over the multiplication, which has no register to spare.
+  const auto tile_of_tree = [&] {
+    return static_cast<int>(blockIdx.z) * plan.tiles_of_phase + position.first_row / Shape::kRows;
+  };
+  const auto finish = [&] {
+    finish_sums<Shape>(plan.tree, tile_of_tree(), position.first_column, [&](int channel, ColumnPair sums) {
+      finish_gradients(args.norm, end_of(plan.tree, args.norm.extents.runs), channel, sums.first,
+                       sums.second);
+    });
   };
   if (position.first_row >= shape.batch * vertical.window.positions * horizontal.window.positions) {
     // The grid has room for the largest phase.
     const int columns = min(Shape::kColumns, shape.x_channels - position.first_column);
-    float* const partial = partial_sums();
+    float* const partial = plan.tree.partial(blockIdx.y, tile_of_tree());
     for (int i = static_cast<int>(threadIdx.x); i < 2 * columns; i += Shape::kThreads)
       partial[i / columns * shape.x_channels + position.first_column + i % columns] = 0;
-    return;
+    return finish();
   }
   const auto multiply = [&](const auto& patches, const auto& filters, DepthRange depths,
                             const Window& window) {
@@ -173,7 +179,8 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
       }
       __syncthreads();  // all have read the tile
       store_sums_of_tile(gradient_sums, thread, position.first_column, shape.x_channels, tile.data,
-                         partial_sums());
+                         plan.tree.partial(blockIdx.y, tile_of_tree()));
+      finish();
     });
   };
   with_input_gradient<T>(args, plan.product, vertical, horizontal, position.first_row, blockIdx.y, multiply);
@@ -195,8 +202,8 @@ void launch_tiled(const BatchNormSumConv2dBackwardArgs<T>& args, Stream stream) 
                          holds_packs<kPack>(norm.addend_grad, {norm.addend_grad_run_stride}) &&
                          holds_packs<kPack>(args.others_grad.data,
                                             {args.others_grad.run_stride, others.n, others.h, others.w}),
-            .chunks_of_phase = 0,
-            .chunks = {}};
+            .tiles_of_phase = 0,
+            .tree = {}};
   with_tile<T, unit>(
       alignment_of_input_gradient<T>(args), shape.x_pixels(), shape.x_channels, [&](auto config) {
         using Config = decltype(config);
@@ -204,16 +211,26 @@ void launch_tiled(const BatchNormSumConv2dBackwardArgs<T>& args, Stream stream) 
         constexpr std::size_t kStages =
             Config::template kSharedBytes<Order::kDepthFastest, Order::kRowsFastest>;
         const std::int64_t positions = std::int64_t{shape.batch} * height * width;
-        plan.chunks_of_phase = static_cast<int>(ceil_divide(positions, Shape::kRows));
-        plan.chunks = {norm.extents.rows, Shape::kRows, shape.x_channels, phases * plan.chunks_of_phase};
+        plan.tiles_of_phase = static_cast<int>(ceil_divide(positions, Shape::kRows));
+        plan.tree = tile_tree(std::int64_t{phases} * plan.tiles_of_phase, shape.x_channels, norm.extents.runs,
+                              norm.workspace, norm.tickets);
         launch({.grid = {grid_extent(tiles_of<Shape>(positions, shape.x_channels)),
                          static_cast<unsigned>(norm.extents.runs), static_cast<unsigned>(phases)},
                 .block = {Config::kThreads},
                 .shared_bytes = std::max(kStages, StagedTile<Shape>::kBytes),
                 .stream = stream},
                batch_norm_sum_conv2d_backward_tiled<Config>, args, plan);
-        batch_norm_finish_backward(norm, plan.chunks, stream);
+        batch_norm_finish_backward(norm, end_of(plan.tree, norm.extents.runs), stream);
       });
+}
+
+/// Of the smallest kind, of all phases.
+std::int64_t most_tiles(const Conv2dShape& shape) {
+  const std::int64_t phases =
+      phases_of(shape.x_height, shape.stride) * phases_of(shape.x_width, shape.stride);
+  const std::int64_t positions = ceil_divide(shape.x_height, shape.stride) *
+                                 ceil_divide(shape.x_width, shape.stride) * std::int64_t{shape.batch};
+  return phases * ceil_divide(positions, SmallTile::kRows);
 }
 
 bool wants_tf32(const BatchNormSumConv2dBackwardArgs<float>& args) { return args.math == MathMode::kTf32; }
@@ -238,17 +255,11 @@ batch_norm_sum_conv2d_backward_versions() {
 }
 
 std::size_t batch_norm_sum_conv2d_workspace(const Conv2dShape& shape, int runs) {
-  const std::int64_t phases =
-      phases_of(shape.x_height, shape.stride) * phases_of(shape.x_width, shape.stride);
-  const std::int64_t positions = ceil_divide(shape.x_height, shape.stride) *
-                                 ceil_divide(shape.x_width, shape.stride) * std::int64_t{shape.batch};
-  // Of other tiles there are fewer.
-  const std::int64_t chunks = phases * ceil_divide(positions, SmallTile::kRows);
-  return workspace_of({.rows = shape.x_pixels(),
-                       .rows_per_chunk = SmallTile::kRows,
-                       .channels = shape.x_channels,
-                       .count = static_cast<int>(chunks)},
-                      runs);
+  const std::size_t coefficients = sizeof(float) * 2 * static_cast<std::size_t>(runs) * shape.x_channels;
+  return tile_tree_workspace(most_tiles(shape), shape.x_channels, runs) + coefficients;
+}
+int batch_norm_sum_conv2d_tickets(const Conv2dShape& shape, int runs) {
+  return tile_tree_tickets(most_tiles(shape), shape.x_channels, runs);
 }
 
 template <class T>

@@ -130,8 +130,11 @@ __device__ T reduce_lanes_of_column(T value, const Combine& combine) {
   return value;
 }
 
-/// Blocks that a multiprocessor should hold of a kernel that puts chunks together: there are few of them, and
-/// told nothing, ptxas spills to fit more.
+/// Blocks that a multiprocessor should hold of a kernel that walks over columns and puts chunks together, for
+/// those that ptxas, told nothing, has spill on sm_80 and sm_89 to fit one more, or lets grow by one less.
+inline constexpr int kColumnBlocks = 3;
+
+/// The same of a kernel that does nothing else: there are few of its blocks.
 inline constexpr int kFinishBlocksPerProcessor = 2;
 
 /// A launch of a kernel that puts chunks together: kColumnPacks channels in x, kRowLanes chunks in y.
@@ -166,8 +169,10 @@ struct Doubles {
 /// the lanes as a tree. The result is lane 0's. Called by all threads of the block.
 template <int N, class Term>
 __device__ Doubles<N> sums_over_chunks(const FinishShare& share, const RowChunks& chunks, const Term& term) {
+  [[maybe_unused]] constexpr int kUnrolled = N == 1 ? 4 : 1;  // N numbers are on their way at once as it is
   Doubles<N> sums{};
   if (share.is_inside)
+#pragma unroll kUnrolled
     for (int chunk = static_cast<int>(threadIdx.y); chunk < chunks.count; chunk += kRowLanes)
       for (int i = 0; i < N; ++i) sums[i] += term(chunk, i);
   return reduce_lanes_of_column(sums, [](Doubles<N> a, const Doubles<N>& b) {

@@ -61,7 +61,8 @@ struct Conv2dStatistics {
   PerRun<float> mean;  ///< [y_channels], as the others; null: no statistics are wanted
   PerRun<float> variance;
   PerRun<float> invstd;
-  float* workspace = nullptr;  ///< of conv2d_statistics_workspace() bytes
+  float* workspace = nullptr;  ///< of conv2d_statistics_workspace() bytes, aligned to a double
+  int* tickets = nullptr;      ///< conv2d_statistics_tickets(); zero before the launch, and again after it
   float epsilon = 0;
 };
 
@@ -103,12 +104,13 @@ struct Conv2dBackwardWeightsArgs {
 /// y[n,o,i,j] = bias[o] + Σ_{k,l,c} weights[o,c,k,l] · x[n, c, i·stride+k−padding, j·stride+l−padding].
 /// Queues kernels, as the other two do, with the newest rung of the ladder; throws LaunchError
 /// (kernels/simt.h). A weight that is NaN or infinite may reach outputs whose taps meet it on the padding.
-/// Statistics, where wanted, are of what is stored, in one kernel more. The oldest rung has none.
+/// Statistics, where wanted, are of what is stored. The oldest rung has none.
 template <class T>
 void conv2d_forward(const Conv2dForwardArgs<T>& args, Stream stream);
 
-/// Bytes for the statistics of these extents and runs.
+/// Bytes, and tickets, for the statistics of these extents and runs.
 std::size_t conv2d_statistics_workspace(const Conv2dShape& shape, int runs);
+int conv2d_statistics_tickets(const Conv2dShape& shape, int runs);
 
 /// x_grad[n,c,h,w] = Σ weights[o,c,k,l] · y_grad[n,o,i,j] over the o, i, j, k, l that bring forward pixel
 /// (h,w) to output (i,j); overwrites x_grad, or adds the finished sum to it, in fp32, rounded once.

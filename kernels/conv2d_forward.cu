@@ -2,21 +2,19 @@
 /// matrix product whose depth runs over the filter in memory: k, l, c. The patches x(pixel, depth) are
 /// gathered into shared memory by each block and never stored; taps that fall on padding at all pixels of a
 /// block are left out. Cost: 2·pixels·y_channels·filter floating-point operations less those. Statistics of y
-/// for a batch norm behind it are begun by the blocks that have y in registers, a chunk of rows each, and
-/// finished by a small kernel: y, of which they are, is not read again. v1 one thread per output · v2 tiles
-/// in shared memory, FFMA · v3 the same on tensor cores
+/// for a batch norm behind it are begun by the blocks that have y in registers, and put together by the last
+/// of them (kernels/tile_tree.cuh): y, of which they are, is not read again. v1 one thread per output · v2
+/// tiles in shared memory, FFMA · v3 the same on tensor cores
 #include <array>
 
-#include "kernels/batch_norm.cuh"
-#include "kernels/columns.cuh"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_window.cuh"
 #include "kernels/grid.h"
 #include "kernels/implicit_gemm.cuh"
 #include "kernels/implicit_gemm_moments.cuh"
-#include "kernels/moments.cuh"
 #include "kernels/newest.h"
 #include "kernels/simt.h"
+#include "kernels/tile_tree.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -60,26 +58,31 @@ void launch_v1(const Conv2dForwardArgs<T>& args, Stream stream) {
          conv2d_forward_v1<T>, args);
 }
 
-/// From the moments of the chunks to the statistics.
-__global__ void __launch_bounds__(kColumnThreads, kFinishBlocksPerProcessor)
-    conv2d_statistics_v1(Conv2dStatistics statistics, RowChunks chunks) {
-  const FinishShare share = finish_share_of_thread(chunks);
-  const BatchMoments<1> moments = moments_of_chunks<1>(share, chunks, statistics.workspace);
-  if (!share.is_inside || threadIdx.y != 0) return;
-  const std::int64_t run = blockIdx.y;
-  const double variance = moments.squares[0] / static_cast<double>(chunks.rows);
-  statistics.mean.run(run)[share.channel] = static_cast<float>(moments.mean[0]);
-  statistics.variance.run(run)[share.channel] = static_cast<float>(variance);
-  statistics.invstd.run(run)[share.channel] =
-      static_cast<float>(1 / sqrt(variance + double{statistics.epsilon}));
-}
-
 /// What the launcher has found out about the arguments.
 struct Plan {
   PixelOrder order;
-  bool has_packs;    ///< as ProductOutput
-  RowChunks chunks;  ///< of y's pixels: the rows of a tile each
+  bool has_packs;  ///< as ProductOutput
+  TileTree tree;   ///< of the statistics
 };
+
+/// Puts the moments of the tiles together, and makes the statistics of them.
+template <class Shape>
+__device__ void finish_statistics(const Conv2dStatistics& statistics, const TileTree& tree,
+                                  TilePosition position, int pixels) {
+  const auto rows_of_tile = [pixels](int tile) {
+    return static_cast<double>(min(Shape::kRows, pixels - tile * Shape::kRows));
+  };
+  finish_columns<Shape, MomentsOfTiles>(
+      tree, position.first_row / Shape::kRows, position.first_column, rows_of_tile,
+      [&](int channel, ColumnPair moments) {
+        const std::int64_t run = blockIdx.y;
+        const double variance = moments.second / static_cast<double>(pixels);
+        statistics.mean.run(run)[channel] = static_cast<float>(moments.first);
+        statistics.variance.run(run)[channel] = static_cast<float>(variance);
+        statistics.invstd.run(run)[channel] =
+            static_cast<float>(1 / sqrt(variance + double{statistics.epsilon}));
+      });
+}
 
 /// v2 and v3. grid (tiles of pixels × output channels, runs).
 template <class Config>
@@ -117,9 +120,9 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
                                       .has_packs = plan.has_packs};
   multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, y, [&](const auto& sums) {
     if (args.statistics.mean.data == nullptr) return;
-    const int chunk = position.first_row / Config::Shape::kRows;
-    store_column_moments<typename Config::Shape>(
-        sums, y, position, args.statistics.workspace + partials_of_chunk(plan.chunks, run, chunk));
+    using Shape = typename Config::Shape;
+    store_column_moments<Shape>(sums, y, position, plan.tree.partial(blockIdx.y, position.first_row / Shape::kRows));
+    finish_statistics<Shape>(args.statistics, plan.tree, position, shape.y_pixels());
   });
 }
 
@@ -130,7 +133,7 @@ void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
   if (pixels == 0) return;  // an empty grid is a launch error
   Plan plan{.order = pixel_order_of(args.x.strides, shape.y_height, shape.y_width),
             .has_packs = Alignment{}.images(args.y, shape.y_channels).is_multiple_of(sizeof(Pack<T, 4>)),
-            .chunks = {}};
+            .tree = {}};
   const OperandAlignment operands{
       .a = Alignment{}.images(args.x, shape.x_channels),
       .b = Alignment{}
@@ -138,17 +141,15 @@ void launch_tiled(const Conv2dForwardArgs<T>& args, Stream stream) {
                .template elements<T>({args.weights.run_stride, shape.x_channels})};
   with_tile<T, unit>(operands, pixels, shape.y_channels, [&](auto config) {
     using Config = decltype(config);
-    constexpr int kRows = Config::Shape::kRows;
-    plan.chunks = {pixels, kRows, shape.y_channels, static_cast<int>(ceil_divide(pixels, kRows))};
+    if (args.statistics.mean.data != nullptr)
+      plan.tree = tile_tree(ceil_divide(pixels, Config::Shape::kRows), shape.y_channels, args.runs,
+                            args.statistics.workspace, args.statistics.tickets);
     launch({.grid = {grid_extent(tiles_of<typename Config::Shape>(pixels, shape.y_channels)),
                      static_cast<unsigned>(args.runs)},
             .block = {Config::kThreads},
             .shared_bytes = Config::template kSharedBytes<Order::kDepthFastest, Order::kDepthFastest>,
             .stream = stream},
            conv2d_forward_tiled<Config>, args, plan);
-    if (args.statistics.mean.data != nullptr)
-      launch(finish_shape(plan.chunks, args.runs, stream), conv2d_statistics_v1, args.statistics,
-             plan.chunks);
   });
 }
 
@@ -178,10 +179,12 @@ std::span<const KernelVersion<Conv2dForwardArgs<Bf16>>> conv2d_forward_versions(
   return kBf16Versions;
 }
 
+// Of other tiles there are fewer.
 std::size_t conv2d_statistics_workspace(const Conv2dShape& shape, int runs) {
-  const std::int64_t chunks =
-      ceil_divide(shape.y_pixels(), SmallTile::kRows);  // of other tiles there are fewer
-  return static_cast<std::size_t>(runs * chunks * 2 * shape.y_channels) * sizeof(float);
+  return tile_tree_workspace(ceil_divide(shape.y_pixels(), SmallTile::kRows), shape.y_channels, runs);
+}
+int conv2d_statistics_tickets(const Conv2dShape& shape, int runs) {
+  return tile_tree_tickets(ceil_divide(shape.y_pixels(), SmallTile::kRows), shape.y_channels, runs);
 }
 
 template <class T>

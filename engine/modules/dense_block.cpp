@@ -38,13 +38,17 @@ Tensor part_of(const LeasedTensor& vector, int first, int count) {
   return {spec, data, *all.memory(), all.run_stride()};
 }
 
-/// Makes the statistics of `count` channels from `first` on.
-void take_statistics(const LeasedTensor& channels, int first, int count, const BatchStatistics& statistics,
-                     Pass& pass) {
-  pass.backend().run(BatchNormStatistics{.x = channels.tensor().channels(first, count),
-                                         .mean = part_of(statistics.mean, first, count),
-                                         .variance = part_of(statistics.variance, first, count),
-                                         .invstd = part_of(statistics.invstd, first, count)});
+/// Where the statistics of some channels go.
+struct ChannelStatistics {
+  Tensor mean;
+  Tensor variance;
+  Tensor invstd;
+};
+
+ChannelStatistics part_of(const BatchStatistics& statistics, int first, int count) {
+  return {.mean = part_of(statistics.mean, first, count),
+          .variance = part_of(statistics.variance, first, count),
+          .invstd = part_of(statistics.invstd, first, count)};
 }
 
 /// Subtracts from the gradient of `count` channels, from `first` on, what those who normalise them have left.
@@ -58,15 +62,15 @@ void finish_gradient(const DenseBlockGradients& block, int first, int count, Pas
 
 /// With the statistics of y, where there is room for them.
 void convolve(const char* name, const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
-              const Tensor& y, Pass& pass, const BatchStatistics& statistics = {}) {
+              const Tensor& y, const ChannelStatistics& statistics, Pass& pass) {
   const LayerRange range(pass, name);
   pass.backend().run(Conv2dForward{.geometry = geometry,
                                    .x = x,
                                    .weights = layer.weights().value_beside_images(),
                                    .y = y,
-                                   .mean = statistics.mean.tensor(),
-                                   .variance = statistics.variance.tensor(),
-                                   .invstd = statistics.invstd.tensor()});
+                                   .mean = statistics.mean,
+                                   .variance = statistics.variance,
+                                   .invstd = statistics.invstd});
 }
 
 void backward_weights(const Conv2dGeometry& geometry, const Conv2d& layer, const Tensor& x,
@@ -137,22 +141,28 @@ LeasedTensor DenseBlock::Layer::normalize_again(const Tensor& before, const Batc
 
 void DenseBlock::Layer::forward(const LeasedTensor& channels, const BatchStatistics& statistics, Pass& pass) {
   const Tensor added = channels.tensor().channels(in_channels_, growth_);
+  ChannelStatistics of_added;
+  // Nobody in the block normalises what the last layer adds.
+  if (pass.is_training() && in_channels_ + growth_ < channels.shape()[1])
+    of_added = part_of(statistics, in_channels_, growth_);
   LeasedTensor normalized = normalize(channels.tensor().channels(0, in_channels_), statistics, pass);
   if (pass.is_training() && !recomputes_) pass.save(normalized);
   if (second_norm_ == nullptr) {
-    convolve("conv1", k3x3, first_convolution_, normalized.tensor(), added, pass);
+    convolve("conv1", k3x3, first_convolution_, normalized.tensor(), added, of_added, pass);
     return;
   }
   LeasedTensor bottleneck =
       pass.lease(with_channels(normalized.tensor().spec(), second_norm_->scale().shape[0]));
   BatchStatistics of_bottleneck;
   if (pass.is_training()) of_bottleneck = pass.lease_statistics(bottleneck.tensor(), bottleneck.shape()[1]);
-  convolve("conv1", k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(), pass, of_bottleneck);
+  convolve("conv1", k1x1, first_convolution_, normalized.tensor(), bottleneck.tensor(),
+           {of_bottleneck.mean.tensor(), of_bottleneck.variance.tensor(), of_bottleneck.invstd.tensor()},
+           pass);
   if (pass.is_training()) pass.announce(bottleneck.tensor(), std::move(of_bottleneck));
   normalized = {};
   LeasedTensor activated =
       in_layer(pass, "norm2", [&] { return second_norm_->forward(std::move(bottleneck), pass); });
-  convolve("conv2", k3x3, *second_convolution_, activated.tensor(), added, pass);
+  convolve("conv2", k3x3, *second_convolution_, activated.tensor(), added, of_added, pass);
   if (pass.is_training()) pass.save(std::move(activated));
 }
 
@@ -251,14 +261,13 @@ LeasedTensor DenseBlock::forward(LeasedTensor x, Pass& pass) {
   BatchStatistics statistics;
   if (pass.is_training()) {
     statistics = pass.lease_statistics(first, options_.out_channels());
-    take_statistics(channels, 0, options_.in_channels, statistics, pass);
+    const ChannelStatistics of_input = part_of(statistics, 0, options_.in_channels);
+    pass.backend().run(BatchNormStatistics{
+        .x = first, .mean = of_input.mean, .variance = of_input.variance, .invstd = of_input.invstd});
   }
   for (const auto& layer : layers_) {
     const LayerRange range(pass, layer->name());
     layer->forward(channels, statistics, pass);
-    // Nobody in the block normalises what the last one adds.
-    if (pass.is_training() && layer != layers_.back())
-      take_statistics(channels, layer->in_channels(), options_.growth, statistics, pass);
   }
   pass.save(channels);
   if (!pass.is_training()) return channels;

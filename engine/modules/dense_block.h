@@ -64,7 +64,8 @@ class DenseBlock final : public Module {
    public:
     Layer(const Options& options, int in_channels, std::string name);
 
-    /// `statistics` are those of the channels before it (in training; else nothing).
+    /// `statistics` (in training; else nothing) are those of all channels: it reads those of the channels
+    /// before its own, and makes those of its own, unless it is the last one.
     void forward(const LeasedTensor& channels, const BatchStatistics& statistics, Pass& pass);
     /// Reads the gradient of its own channels, which is finished, adds to that of the channels before them,
     /// and overwrites, or adds to, what that lacks.

@@ -1,6 +1,7 @@
 /// Every rung of batch_norm_conv2d_backward against loops in double.
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -92,7 +93,7 @@ struct Norm {
     return static_cast<std::size_t>(run * image_stride + pixel * pitch + channel);
   }
 
-  kernels::BatchNormSharedBackwardArgs<T> args(float* workspace, GradientMode deferred_mode) {
+  kernels::BatchNormSharedBackwardArgs<T> args(float* workspace, int* tickets, GradientMode deferred_mode) {
     return {.x = x.data(),
             .scale = scale.data(),
             .shift = shift.data(),
@@ -105,7 +106,7 @@ struct Norm {
             .deferred_mean = deferred_mean.data(),
             .deferred_tilt = deferred_tilt.data(),
             .workspace = workspace,
-            .tickets = nullptr,
+            .tickets = tickets,
             .x_run_stride = image_stride,
             .x_pitch = pitch,
             .scale_run_stride = channel_stride,
@@ -180,12 +181,13 @@ void expect_gradients(T, const Case& c, MathMode math, GradientMode deferred_mod
   // NaN: a partial sum that nobody wrote would show.
   DeviceArray<float> workspace(
       std::vector<float>(kernels::batch_norm_conv2d_workspace(shape, kRuns) / sizeof(float), std::nanf("")));
+  DeviceArray<int> tickets(std::vector<int>(kernels::batch_norm_conv2d_tickets(shape, kRuns)));
   const kernels::BatchNormConv2dBackwardArgs<T> args{
       .shape = shape,
       .weights = {weights.device.data(), weights.run_stride},
       .y_grad = {y_grad.device.data(), y_grad.run_stride,
                  nhwc(shape.y_channels, shape.y_height, shape.y_width)},
-      .norm = norm.args(workspace.data(), deferred_mode),
+      .norm = norm.args(workspace.data(), tickets.data(), deferred_mode),
       .rows = nhwc(1, c.height, c.width),
       .math = math,
       .x_grad_mode = x_grad_mode};
@@ -201,6 +203,7 @@ void expect_gradients(T, const Case& c, MathMode math, GradientMode deferred_mod
       workspace.reset();
       version.launch(args, nullptr);
       static_cast<void>(workspace.download());  // throws where its end was overwritten
+      EXPECT_THAT(tickets.download(), ::testing::Each(0));
       x_grad = norm.x_grad.download();
       std::vector<float> all;
       for (const T& value : x_grad) all.push_back(kernels::to_float(value));

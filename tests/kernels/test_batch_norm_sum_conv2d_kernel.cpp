@@ -1,6 +1,7 @@
 /// Every rung of batch_norm_sum_conv2d_backward against loops in double.
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -90,6 +91,7 @@ void expect_gradients(T, const Case& c, MathMode math, const Others& others) {
   // NaN: a partial sum that nobody wrote would show.
   DeviceArray<float> workspace(
       std::vector<float>(kernels::batch_norm_sum_conv2d_workspace(s, kRuns) / sizeof(float), std::nanf("")));
+  DeviceArray<int> tickets(std::vector<int>(kernels::batch_norm_sum_conv2d_tickets(s, kRuns)));
   const kernels::ImageStrides of_others =
       nhwc(others_channels, (s.x_height + others.stride - 1) / others.stride,
            (s.x_width + others.stride - 1) / others.stride);
@@ -108,6 +110,7 @@ void expect_gradients(T, const Case& c, MathMode math, const Others& others) {
                .scale_grad = scale_grad.data(),
                .shift_grad = shift_grad.data(),
                .workspace = workspace.data(),
+               .tickets = tickets.data(),
                .x_run_stride = x.run_stride,
                .x_pitch = channels,
                .scale_run_stride = channels,
@@ -141,6 +144,7 @@ void expect_gradients(T, const Case& c, MathMode math, const Others& others) {
       workspace.reset();
       version.launch(args, nullptr);
       static_cast<void>(workspace.download());  // throws where its end was overwritten
+      EXPECT_THAT(tickets.download(), ::testing::Each(0));
       actual_addend = addend_grad.download();
       actual_x = x_grad.download();
       actual_shift = shift_grad.download();

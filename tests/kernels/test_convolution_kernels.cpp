@@ -1,6 +1,7 @@
 /// Every rung of the convolutions' ladders against loops in double. The ops' tests see the newest rung alone.
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -100,7 +101,7 @@ ChannelMoments moments_of(const std::vector<T>& y, std::int64_t first, const Con
 
 /// The blocks' shares are sums of 8 rows of a lane, 8 lanes and at most 4 warps in fp32: of a mean 20
 /// roundings of at most u·max|x| each, of a variance those and the square of the mean's error
-/// (kernels/implicit_gemm_moments.cuh). Chunks are added in double.
+/// (kernels/implicit_gemm_moments.cuh). Tiles are put together in double.
 template <class T>
 void expect_statistics(T, const Case& c, MathMode math) {
   constexpr double kRounding = 0x1p-24;
@@ -115,7 +116,8 @@ void expect_statistics(T, const Case& c, MathMode math) {
   for (float& value : bias.host) value += 100.0F;
   DeviceArray<float> shifted(bias.host);
   DeviceArray<float> workspace(
-      std::vector<float>(kernels::conv2d_statistics_workspace(shape, kRuns) / sizeof(float)));
+      std::vector<float>(kernels::conv2d_statistics_workspace(shape, kRuns) / sizeof(float), std::nanf("")));
+  DeviceArray<int> tickets(std::vector<int>(kernels::conv2d_statistics_tickets(shape, kRuns)));
   const kernels::Conv2dForwardArgs<T> args{
       .shape = shape,
       .x = {x.device.data(), x.run_stride, nhwc(c.x_channels, c.height, c.width)},
@@ -128,10 +130,13 @@ void expect_statistics(T, const Case& c, MathMode math) {
                      .variance = {variance.device.data(), variance.run_stride},
                      .invstd = {invstd.device.data(), invstd.run_stride},
                      .workspace = workspace.data(),
+                     .tickets = tickets.data(),
                      .epsilon = kEpsilon}};
   for_each_version(kernels::conv2d_forward_versions<T>(), args, [&](const auto& version) {
     const std::vector<float> variances = run_twice([&] {
+      workspace.reset();
       version.launch(args, nullptr);
+      EXPECT_THAT(tickets.download(), ::testing::Each(0));
       return variance.device.download();
     });
     const std::vector<T> stored = y.device.download();

@@ -72,7 +72,8 @@ void execute(DeviceBackend& device, const BatchNormBackward& op) {
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
     void* const workspace = device.workspace(kernels::batch_norm_workspace(extents));
-    kernels::batch_norm_backward(all_backward_args<T>(op, extents, workspace), device.stream());
+    int* const tickets = device.tickets(kernels::batch_norm_tickets(extents));
+    kernels::batch_norm_backward(all_backward_args<T>(op, extents, workspace, tickets), device.stream());
   });
 }
 

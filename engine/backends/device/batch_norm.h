@@ -35,7 +35,8 @@ inline kernels::ImageStrides row_strides(std::string_view op, const ConstTensor&
 template <class T, class Op>
 kernels::BatchNormForwardArgs<T> forward_args(DeviceBackend& device, const Op& op,
                                               const kernels::BatchNormExtents& extents) {
-  void* const workspace = op.variance ? nullptr : device.workspace(kernels::batch_norm_workspace(extents));
+  const bool has_statistics = static_cast<bool>(op.variance);
+  void* const workspace = has_statistics ? nullptr : device.workspace(kernels::batch_norm_workspace(extents));
   return {.x = pointer<T>(op.x),
           .scale = pointer<float>(op.scale),
           .shift = pointer<float>(op.shift),
@@ -45,6 +46,7 @@ kernels::BatchNormForwardArgs<T> forward_args(DeviceBackend& device, const Op& o
           .invstd = pointer<float>(op.invstd),
           .y = pointer<T>(op.y),
           .workspace = static_cast<float*>(workspace),
+          .tickets = has_statistics ? nullptr : device.tickets(kernels::batch_norm_tickets(extents)),
           .x_run_stride = op.x.run_stride(),
           .x_pitch = op.x.pixel_pitch(),
           .scale_run_stride = op.scale.run_stride(),
@@ -65,7 +67,7 @@ kernels::BatchNormForwardArgs<T> forward_args(DeviceBackend& device, const Op& o
 /// Of an op that has these operands; overwrites x_grad, no addend.
 template <class T, class Op>
 kernels::BatchNormBackwardArgs<T> backward_args(const Op& op, const kernels::BatchNormExtents& extents,
-                                                void* workspace) {
+                                                void* workspace, int* tickets) {
   return {.x = pointer<T>(op.x),
           .scale = pointer<float>(op.scale),
           .shift = pointer<float>(op.shift),
@@ -76,6 +78,7 @@ kernels::BatchNormBackwardArgs<T> backward_args(const Op& op, const kernels::Bat
           .scale_grad = pointer<float>(op.scale_grad),
           .shift_grad = pointer<float>(op.shift_grad),
           .workspace = static_cast<float*>(workspace),
+          .tickets = tickets,
           .x_run_stride = op.x.run_stride(),
           .x_pitch = op.x.pixel_pitch(),
           .scale_run_stride = op.scale.run_stride(),
@@ -95,9 +98,9 @@ kernels::BatchNormBackwardArgs<T> backward_args(const Op& op, const kernels::Bat
 /// Of BatchNormBackward, with all that it has.
 template <class T>
 kernels::BatchNormBackwardArgs<T> all_backward_args(const BatchNormBackward& op,
-                                                    const kernels::BatchNormExtents& extents,
-                                                    void* workspace) {
-  auto args = backward_args<T>(op, extents, workspace);
+                                                    const kernels::BatchNormExtents& extents, void* workspace,
+                                                    int* tickets) {
+  auto args = backward_args<T>(op, extents, workspace, tickets);
   args.x_grad_mode = mode_of(op.x_grad_mode);
   args.y = pointer<T>(op.y);
   args.addend_grad = pointer<T>(op.addend_grad);
@@ -106,11 +109,11 @@ kernels::BatchNormBackwardArgs<T> all_backward_args(const BatchNormBackward& op,
   return args;
 }
 
-/// Of an op that has these operands; without the gradient that comes in, and without tickets.
+/// Of an op that has these operands; without the gradient that comes in.
 template <class T, class Op>
 kernels::BatchNormSharedBackwardArgs<T> shared_backward_args(const Op& op,
                                                              const kernels::BatchNormExtents& extents,
-                                                             void* workspace) {
+                                                             void* workspace, int* tickets) {
   return {.x = pointer<T>(op.x),
           .scale = pointer<float>(op.scale),
           .shift = pointer<float>(op.shift),
@@ -123,7 +126,7 @@ kernels::BatchNormSharedBackwardArgs<T> shared_backward_args(const Op& op,
           .deferred_mean = pointer<float>(op.deferred_mean),
           .deferred_tilt = pointer<float>(op.deferred_tilt),
           .workspace = static_cast<float*>(workspace),
-          .tickets = nullptr,
+          .tickets = tickets,
           .x_run_stride = op.x.run_stride(),
           .x_pitch = op.x.pixel_pitch(),
           .scale_run_stride = op.scale.run_stride(),

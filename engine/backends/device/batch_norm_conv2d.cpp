@@ -31,13 +31,14 @@ void execute(DeviceBackend& device, const BatchNormConv2dBackward& op) {
   float* const own_terms =
       static_cast<float*>(device.workspace(static_cast<std::size_t>(2 * terms) * sizeof(float) +
                                            kernels::batch_norm_conv2d_workspace(shape, extents.runs)));
+  int* const tickets = device.tickets(kernels::batch_norm_conv2d_tickets(shape, extents.runs));
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
     kernels::BatchNormConv2dBackwardArgs<T> args{
         .shape = shape,
         .weights = per_run<T>(op.weights),
         .y_grad = images<T>(op.kName, "y_grad", op.y_grad),
-        .norm = shared_backward_args<T>(op, extents, own_terms + 2 * terms),
+        .norm = shared_backward_args<T>(op, extents, own_terms + 2 * terms, tickets),
         .rows = row_strides(op.kName, op.x),
         .math = device.math()};
     if (op.is_shared()) return kernels::batch_norm_conv2d_backward(args, device.stream());

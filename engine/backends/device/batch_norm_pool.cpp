@@ -38,16 +38,16 @@ void execute(DeviceBackend& device, const BatchNormMaxPoolBackward& op) {
   require_dtype(op.kName, "scale", op.scale, DType::kF32);
   const kernels::BatchNormExtents extents = extents_of(op.kName, op.x);
   const kernels::PoolWindows windows = windows_of(op.kName, op.x, "y_grad", op.y_grad);
-  const std::size_t workspace =
-      kernels::batch_norm_max_pool_backward_workspace(windows, extents.channels, extents.runs);
+  void* const workspace = device.workspace(
+      kernels::batch_norm_max_pool_backward_workspace(windows, extents.channels, extents.runs));
+  int* const tickets = device.tickets(kernels::batch_norm_tickets(extents));
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
-    kernels::batch_norm_max_pool_backward<T>(
-        {.norm = backward_args<T>(op, extents, device.workspace(workspace)),
-         .windows = windows,
-         .winner = pointer<std::uint8_t>(op.winner),
-         .winner_run_stride = op.winner.run_stride()},
-        device.stream());
+    kernels::batch_norm_max_pool_backward<T>({.norm = backward_args<T>(op, extents, workspace, tickets),
+                                              .windows = windows,
+                                              .winner = pointer<std::uint8_t>(op.winner),
+                                              .winner_run_stride = op.winner.run_stride()},
+                                             device.stream());
   });
 }
 

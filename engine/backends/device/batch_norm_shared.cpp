@@ -18,7 +18,7 @@ void execute(DeviceBackend& device, const BatchNormStatistics& op) {
          .variance = pointer<float>(op.variance),
          .invstd = pointer<float>(op.invstd),
          .workspace = static_cast<float*>(device.workspace(kernels::batch_norm_workspace(extents))),
-         .tickets = device.tickets(kernels::batch_norm_shared_tickets(extents)),
+         .tickets = device.tickets(kernels::batch_norm_tickets(extents)),
          .x_run_stride = op.x.run_stride(),
          .x_pitch = op.x.pixel_pitch(),
          .mean_run_stride = op.mean.run_stride(),
@@ -36,10 +36,10 @@ void execute(DeviceBackend& device, const BatchNormSharedBackward& op) {
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
     kernels::BatchNormSharedBackwardArgs<T> args =
-        shared_backward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)));
+        shared_backward_args<T>(op, extents, device.workspace(kernels::batch_norm_workspace(extents)),
+                                device.tickets(kernels::batch_norm_tickets(extents)));
     args.y_grad = pointer<T>(op.y_grad);
     args.y_grad_run_stride = op.y_grad.run_stride();
-    args.tickets = device.tickets(kernels::batch_norm_shared_tickets(extents));
     kernels::batch_norm_shared_backward(args, device.stream());
   });
 }

@@ -20,6 +20,7 @@ void execute(DeviceBackend& device, const BatchNormSumConv2dBackward& op) {
   const kernels::Conv2dShape shape = shape_of(op.geometry, op.x.shape(), op.y_grad.shape());
   const BatchNormBackward normalization = normalization_of(op);
   void* const workspace = device.workspace(kernels::batch_norm_sum_conv2d_workspace(shape, extents.runs));
+  int* const tickets = device.tickets(kernels::batch_norm_sum_conv2d_tickets(shape, extents.runs));
   with_image_type(op.kName, op.x, [&](auto zero) {
     using T = decltype(zero);
     kernels::Images<const T> others = images<T>(op.kName, "others_grad", op.others_grad);
@@ -28,7 +29,7 @@ void execute(DeviceBackend& device, const BatchNormSumConv2dBackward& op) {
         {.shape = shape,
          .weights = per_run<T>(op.weights),
          .y_grad = images<T>(op.kName, "y_grad", op.y_grad),
-         .norm = all_backward_args<T>(normalization, extents, workspace),
+         .norm = all_backward_args<T>(normalization, extents, workspace, tickets),
          .rows = row_strides(op.kName, op.x),
          .others_grad = others,
          .others_stride = op.others_stride,

@@ -18,6 +18,7 @@ kernels::Conv2dStatistics statistics_args(DeviceBackend& device, const Conv2dFor
           .variance = per_run<float>(op.variance),
           .invstd = per_run<float>(op.invstd),
           .workspace = static_cast<float*>(device.workspace(bytes)),
+          .tickets = device.tickets(kernels::conv2d_statistics_tickets(shape, op.y.runs())),
           .epsilon = op.epsilon};
 }
 
