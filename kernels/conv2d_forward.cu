@@ -121,7 +121,8 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
   multiply_tile<Config>(patches, filters, position, {0, patches.depth.size}, y, [&](const auto& sums) {
     if (args.statistics.mean.data == nullptr) return;
     using Shape = typename Config::Shape;
-    store_column_moments<Shape>(sums, y, position, plan.tree.partial(blockIdx.y, position.first_row / Shape::kRows));
+    store_column_moments<Shape>(sums, y, position,
+                                plan.tree.partial(blockIdx.y, position.first_row / Shape::kRows));
     finish_statistics<Shape>(args.statistics, plan.tree, position, shape.y_pixels());
   });
 }

@@ -144,8 +144,7 @@ __device__ void finish_columns(const TileTree& tree, int tile, int first_column,
   const int group = tile / tree.tiles_of_group, first_tile = group * tree.tiles_of_group;
   const int tiles = min(tree.tiles_of_group, tree.tiles - first_tile);
   const int strips = (tree.columns + Shape::kColumns - 1) / Shape::kColumns;
-  int* const tickets =
-      tree.tickets + (run * strips + first_column / Shape::kColumns) * (tree.groups + 1);
+  int* const tickets = tree.tickets + (run * strips + first_column / Shape::kColumns) * (tree.groups + 1);
   if (!is_last_block(tickets + group, tiles)) return;
   const int column = first_column + static_cast<int>(threadIdx.x);
   const bool is_inside = static_cast<int>(threadIdx.x) < Shape::kColumns && column < tree.columns;
