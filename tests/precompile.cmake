@@ -1,5 +1,5 @@
 # Headers compiled once for many files (GNC_PRECOMPILE): the standard library's and fmt's, in tests GoogleTest's too; none of
-# gnc's own. Files still include what they use: the builds of ./run tsan and of the fuzzers, and the presets by themselves, are
+# gnc's own. Files still include what they use: the ThreadSanitizer build of ./run test, the fuzzers, and the presets by themselves are
 # without.
 
 set(common_headers <algorithm> <array> <bit> <chrono> <cmath> <cstdint> <cstdio> <cstdlib> <cstring> <filesystem> <fstream>

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <tuple>
 #include <vector>
 
+#include "engine/backends/reference/reference_backend.h"
 #include "engine/random.h"
 #include "kernels/ufm_descent.h"
 #include "kernels/ufm_logits.h"
@@ -17,7 +19,6 @@
 #include "kernels/ufm_step.h"
 #include "tests/kernels/kernel_test.h"
 #include "tests/ops/cases/ufm_descent.h"
-#include "tests/support/backends.h"
 
 namespace gnc {
 namespace {
@@ -27,6 +28,11 @@ using tests::UfmDescentCase;
 using Cases = tests::OpCases<UfmDescent>;
 
 constexpr int kRuns = 3;
+
+Backend& reference() {
+  static const std::unique_ptr<Backend> backend = open_reference_backend();
+  return *backend;
+}
 
 template <class T>
 class UfmDescentKernel : public tests::KernelTest {};
@@ -64,7 +70,7 @@ bool has_same_bits(const Result<T>& a, const Result<T>& b) {
 /// The rates come from the case's own op, on the oracle.
 template <class T>
 Result<T> run_kernel(const UfmDescentCase& c, const tests::Operands& operands, const Version<T>& version) {
-  const tests::PlacedOperands placed(tests::backend_named("reference"), operands, tests::kOraclePlacing);
+  const tests::PlacedOperands placed(reference(), operands, tests::kOraclePlacing);
   const UfmDescent op = Cases::bind(c, placed);
   return tests::run_twice([&] {
     DeviceArray<T> features(numbers<T>(operands.list[0].values)),
@@ -126,7 +132,7 @@ TYPED_TEST(UfmDescentKernel, Descends_As_The_Reference_Does) {
   for_each_case<T>([](const UfmDescentCase& c, const Version<T>& version) {
     const tests::Operands operands = Cases::make_inputs(c, tests::Draw(1, kRuns));
     const tests::Outcome expected =
-        tests::run_case<UfmDescent>(tests::backend_named("reference"), c, operands, tests::kOraclePlacing);
+        tests::run_case<UfmDescent>(reference(), c, operands, tests::kOraclePlacing);
     const Result<T> actual = run_kernel<T>(c, operands, version);
     expect_near(c, expected.results[0], actual.features);
     expect_near(c, expected.results[1], actual.classifier);
