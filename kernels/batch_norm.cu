@@ -1,7 +1,7 @@
 /// Batch normalisation, training and evaluation, fused with the ReLU behind it and the addend before that.
 /// Training in two kernels: chunks of rows to partial statistics (or sums of gradients) in a workspace, which
-/// the last block of a group of channels, told by a ticket, puts together in double; and one pass that
-/// applies what comes of them. Elements are read twice and written once forward (once, in the last kernel
+/// the last blocks put together in double (kernels/tile_tree.cuh); and one pass that applies what comes
+/// of them. Elements are read twice and written once forward (once, in the last kernel
 /// alone, where the statistics are given), read four times and written once backward, in packs of 16 bytes
 /// where all is aligned. v1 per channel fixed-order tree over chunks of rows (kernels/columns.cuh). An addend
 /// is read once forward; in the backward pass of its ReLU the sums' kernel reads y, too, and writes the
@@ -27,21 +27,13 @@ namespace {
 RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents.rows, extents.channels); }
 
 template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads, kColumnBlocks)
-    batch_norm_statistics_v1(BatchNormForwardArgs<T> args, RowChunks chunks) {
+__global__ void __launch_bounds__(kColumnThreads)
+    batch_norm_statistics_v1(BatchNormForwardArgs<T> args, RowChunks chunks, TileTree tree) {
   const std::int64_t run = blockIdx.y;
   const T* const __restrict__ x = args.x + run * args.x_run_stride;
-  store_moments_of_chunk<N>(x, args.x_pitch, chunks, args.workspace);
-  if (!is_last_of_channels<N>(args.tickets, chunks)) return;
-  const ColumnShare share = share_of_thread<N>(chunks);
-  const BatchMoments<N> moments =
-      moments_of_chunks<N>({share.channel, share.is_inside}, chunks, args.workspace);
-
-  if (!share.is_inside || threadIdx.y != 0) return;
-  const double rows = static_cast<double>(chunks.rows);
-  for (int i = 0; i < N; ++i) {
-    const int channel = share.channel + i;
-    const double mean = moments.mean[i], squares = moments.squares[i];
+  store_moments_of_chunk<N>(x, args.x_pitch, chunks, tree);
+  finish_chunks<N, MomentsOfTiles>(tree, chunks, [&](int channel, ColumnPair moments) {
+    const double rows = static_cast<double>(chunks.rows), mean = moments.first, squares = moments.second;
     args.mean[run * args.mean_run_stride + channel] = static_cast<float>(mean);
     args.invstd[run * args.invstd_run_stride + channel] =
         static_cast<float>(1 / sqrt(squares / rows + double{args.epsilon}));
@@ -50,7 +42,7 @@ __global__ void __launch_bounds__(kColumnThreads, kColumnBlocks)
     const double momentum = args.momentum, unbiased = rows > 1 ? squares / (rows - 1) : squares;
     running_mean = static_cast<float>((1 - momentum) * double{running_mean} + momentum * mean);
     running_variance = static_cast<float>((1 - momentum) * double{running_variance} + momentum * unbiased);
-  }
+  });
 }
 
 /// By the running statistics.
@@ -137,19 +129,19 @@ struct BackwardShare {
 /// Per chunk: Σ g and Σ g·(x − mean); of all chunks, the gradients and the coefficients of x_grad.
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+    batch_norm_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks, TileTree tree) {
   const BackwardShare<N, T> in(args, chunks);
   GradientSums<N> sums{};
   in.for_each_pack([&](std::int64_t, const Floats<N>& deviation, const Floats<N>& gradient) {
     for (int i = 0; i < N; ++i) sums.add(i, gradient[i], deviation[i]);
   });
-  finish_first_kernel(args, sums, in.share, chunks);
+  finish_gradient_chunks(args, sums, in.share, chunks, tree);
 }
 
 /// The same where an addend was added before a ReLU: masked by y, and g, the addend's gradient, is stored.
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_addend_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks) {
+    batch_norm_addend_gradient_sums_v1(BatchNormBackwardArgs<T> args, RowChunks chunks, TileTree tree) {
   const ColumnShare share = share_of_thread<N>(chunks);
   GradientSums<N> sums{};
   if (share.is_inside) {
@@ -173,7 +165,7 @@ __global__ void __launch_bounds__(kColumnThreads)
       }
     });
   }
-  finish_first_kernel(args, sums, share, chunks);
+  finish_gradient_chunks(args, sums, share, chunks, tree);
 }
 
 template <GradientMode mode, int N, class T>
@@ -220,7 +212,8 @@ __global__ void __launch_bounds__(kColumnThreads)
 template <int N, class T>
 void statistics(const BatchNormForwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
-  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_statistics_v1<N, T>, args, chunks);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), batch_norm_statistics_v1<N, T>, args, chunks,
+         tree_of(chunks, args.extents.runs, args.workspace, args.tickets));
 }
 
 template <int N, class T>
@@ -267,8 +260,9 @@ void backward(const BatchNormBackwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.extents);
   const auto kernel = args.addend_grad != nullptr ? batch_norm_addend_gradient_sums_v1<N, T>
                                                   : batch_norm_gradient_sums_v1<N, T>;
-  launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks);
-  finish_backward<N>(args, args.workspace + coefficients_of(chunks, args.extents.runs), stream);
+  const TileTree tree = tree_of(chunks, args.extents.runs, args.workspace, args.tickets);
+  launch(columns_shape<N>(chunks, args.extents.runs, stream), kernel, args, chunks, tree);
+  finish_backward<N>(args, end_of(tree, args.extents.runs), stream);
 }
 
 template <int N, class T>
@@ -288,7 +282,7 @@ std::size_t batch_norm_workspace(const BatchNormExtents& extents) {
 }
 
 int batch_norm_tickets(const BatchNormExtents& extents) {
-  return extents.runs * channel_groups<1>(extents.channels);  // as many as the narrowest packs take
+  return tile_tree_tickets(most_chunks(extents.channels), extents.channels, kColumnPacks, extents.runs);
 }
 
 template <class T>

@@ -9,33 +9,36 @@
 #include "kernels/columns.cuh"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
-#include "kernels/ticket.cuh"
+#include "kernels/tile_tree.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
 
-/// Two numbers per channel of a chunk begin here in the workspace: [runs][chunks][2][channels].
-__device__ inline std::int64_t partials_of_chunk(const RowChunks& chunks, std::int64_t run, int chunk) {
-  return (run * chunks.count + chunk) * 2 * chunks.channels;
-}
-
-/// What the backward pass applies to all elements of a channel, [runs][2][channels], lies behind them.
-__host__ __device__ inline std::int64_t coefficients_of(const RowChunks& chunks, std::int64_t runs) {
-  return runs * chunks.count * 2 * chunks.channels;
+/// Where the blocks of chunks leave two numbers per channel, and what they take to put them together. What
+/// the backward pass applies to all elements of a channel, [runs][2][channels], lies behind that (end_of).
+inline TileTree tree_of(const RowChunks& chunks, int runs, float* workspace, int* tickets) {
+  return tile_tree(chunks.count, chunks.channels, runs, workspace, tickets);
 }
 
 /// Bytes of all these.
 inline std::size_t workspace_of(const RowChunks& chunks, int runs) {
-  const std::int64_t per_channel = 2 * (std::int64_t{chunks.count} + 1);
-  return static_cast<std::size_t>(runs * per_channel * chunks.channels) * sizeof(float);
+  const std::size_t coefficients =
+      sizeof(float) * 2 * static_cast<std::size_t>(runs) * static_cast<std::size_t>(chunks.channels);
+  return tile_tree_workspace(chunks.count, chunks.channels, runs) + coefficients;
 }
 
-/// Whether the block is the last to finish of those with its channels and run.
-template <int N>
-__device__ bool is_last_of_channels(int* tickets, const RowChunks& chunks) {
-  const int groups = channel_groups<N>(chunks.channels);
-  const int group = static_cast<int>(blockIdx.x) % groups;
-  return is_last_block(tickets + static_cast<int>(blockIdx.y) * groups + group, chunks.count);
+/// As finish_columns, of the blocks of chunks.
+template <int N, class Merged, class Finish>
+__device__ void finish_chunks(const TileTree& tree, const RowChunks& chunks, const Finish& finish) {
+  const int strips = channel_groups<N>(chunks.channels), block = static_cast<int>(blockIdx.x);
+  const auto rows_of_chunk = [&](int chunk) {
+    const std::int64_t rest = chunks.rows - chunk * chunks.rows_per_chunk;
+    return static_cast<double>(rest < chunks.rows_per_chunk ? rest : chunks.rows_per_chunk);
+  };
+  constexpr int kColumns = kColumnPacks * N;
+  finish_columns<kColumns, Merged>(tree, block / strips, block % strips * kColumns,
+                                   static_cast<int>(threadIdx.y * kColumnPacks + threadIdx.x), rows_of_chunk,
+                                   finish);
 }
 
 /// The affine map of N channels.
@@ -138,11 +141,10 @@ struct GradientSums {
   }
 };
 
-/// Adds up the sums of the lanes, and leaves those of the block's chunk in the workspace. Called by all
-/// threads of the block.
+/// Adds up the sums of the lanes, and leaves those of the block's chunk in the tree. Called by all threads of
+/// the block.
 template <int N>
-__device__ void store_sums_of_chunk(GradientSums<N> sums, const ColumnShare& share, const RowChunks& chunks,
-                                    float* workspace) {
+__device__ void store_sums_of_chunk(GradientSums<N> sums, const ColumnShare& share, const TileTree& tree) {
   sums = reduce_lanes_of_column(sums, [](GradientSums<N> a, const GradientSums<N>& b) {
     for (int i = 0; i < N; ++i) {
       a.shift[i] += b.shift[i];
@@ -151,58 +153,37 @@ __device__ void store_sums_of_chunk(GradientSums<N> sums, const ColumnShare& sha
     return a;
   });
   if (!share.is_inside || threadIdx.y != 0) return;
-  float* const partial = workspace + partials_of_chunk(chunks, blockIdx.y, share.chunk) + share.channel;
+  float* const partial = tree.partial(blockIdx.y, share.chunk) + share.channel;
   store_channels(sums.shift, partial);
-  store_channels(sums.scale, partial + chunks.channels);
-}
-
-/// What the blocks of all chunks do when they have left their sums in the workspace: for the last of them
-/// `finish(channel, shift_sum, scale_sum)` is called of its channels, by one lane of each pack. Called by all
-/// threads of the block.
-template <int N, class Finish>
-__device__ void finish_gradient_sums(const ColumnShare& share, const RowChunks& chunks,
-                                     const float* workspace, int* tickets, const Finish& finish) {
-  if (!is_last_of_channels<N>(tickets, chunks)) return;
-  const FinishShare columns{share.channel, share.is_inside};
-  const std::int64_t run = blockIdx.y;
-  const auto partial_of = [&](int chunk, std::int64_t place) {
-    return double{workspace[partials_of_chunk(chunks, run, chunk) + share.channel + place]};
-  };
-  const Doubles<N> shift =
-      sums_over_chunks<N>(columns, chunks, [&](int chunk, int i) { return partial_of(chunk, i); });
-  const Doubles<N> scale = sums_over_chunks<N>(
-      columns, chunks, [&](int chunk, int i) { return partial_of(chunk, chunks.channels + i); });
-  if (!share.is_inside || threadIdx.y != 0) return;
-  for (int i = 0; i < N; ++i) finish(share.channel + i, shift[i], scale[i]);
+  store_channels(sums.scale, partial + tree.columns);
 }
 
 /// Both gradients of a channel of run blockIdx.y from Σg and Σg·(x − mean), and the coefficients of x_grad =
 /// slope·(g − mean_grad − (x − mean)·tilt): mean_grad = Σg/m and tilt = invstd·scale_grad/m, in
 /// `coefficients`, [runs][2][channels].
 template <class T>
-__device__ void finish_gradients(const BatchNormBackwardArgs<T>& args, float* coefficients, int channel,
-                                 double shift_sum, double scale_sum) {
+__device__ void store_gradients(const BatchNormBackwardArgs<T>& args, float* coefficients, int channel,
+                                ColumnPair sums) {
   const std::int64_t run = blockIdx.y;
   const double invstd = args.invstd[run * args.invstd_run_stride + channel];
-  const double scale_grad = scale_sum * invstd, rows = static_cast<double>(args.extents.rows);
-  args.shift_grad[run * args.shift_grad_run_stride + channel] = static_cast<float>(shift_sum);
+  const double scale_grad = sums.second * invstd, rows = static_cast<double>(args.extents.rows);
+  args.shift_grad[run * args.shift_grad_run_stride + channel] = static_cast<float>(sums.first);
   args.scale_grad[run * args.scale_grad_run_stride + channel] = static_cast<float>(scale_grad);
   float* const to = coefficients + run * 2 * args.extents.channels + channel;
-  to[0] = static_cast<float>(shift_sum / rows);
+  to[0] = static_cast<float>(sums.first / rows);
   to[args.extents.channels] = static_cast<float>(scale_grad * invstd / rows);
 }
 
-/// The end of the first kernel of a backward pass over chunks: their sums, and what follows of them, the
-/// coefficients behind them in the workspace. Called by all threads of the block.
+/// The end of the first kernel of a backward pass over chunks: their sums, and what follows of them. Called
+/// by all threads of the block.
 template <int N, class T>
-__device__ void finish_first_kernel(const BatchNormBackwardArgs<T>& args, const GradientSums<N>& sums,
-                                    const ColumnShare& share, const RowChunks& chunks) {
-  store_sums_of_chunk(sums, share, chunks, args.workspace);
-  float* const coefficients = args.workspace + coefficients_of(chunks, gridDim.y);
-  finish_gradient_sums<N>(share, chunks, args.workspace, args.tickets,
-                          [&](int channel, double shift_sum, double scale_sum) {
-                            finish_gradients(args, coefficients, channel, shift_sum, scale_sum);
-                          });
+__device__ void finish_gradient_chunks(const BatchNormBackwardArgs<T>& args, const GradientSums<N>& sums,
+                                       const ColumnShare& share, const RowChunks& chunks,
+                                       const TileTree& tree) {
+  store_sums_of_chunk(sums, share, tree);
+  finish_chunks<N, SumOfTiles>(tree, chunks, [&](int channel, ColumnPair totals) {
+    store_gradients(args, end_of(tree, args.extents.runs), channel, totals);
+  });
 }
 
 /// Calls `launch_with(size)`, `size` being std::integral_constant, with the widest packs that the images
@@ -223,7 +204,7 @@ template <class T>
 void batch_norm_statistics(const BatchNormForwardArgs<T>& args, Stream stream);
 
 /// The last kernel of batch_norm_backward with an addend_grad, which is g: x_grad, by the coefficients that
-/// finish_gradients left.
+/// store_gradients left.
 template <class T>
 void batch_norm_finish_backward(const BatchNormBackwardArgs<T>& args, const float* coefficients,
                                 Stream stream);

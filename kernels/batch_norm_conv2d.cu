@@ -2,8 +2,8 @@
 /// Σ_depth y_grad(pixel, depth) · weights(depth, c), is a tile of an implicit matrix product
 /// (kernels/conv2d_input_gradient.cuh), and never leaves the block. From shared memory, where threads meet it
 /// in rows, as x and x_grad lie, it is masked as g = g'·[ŷ > 0]; then slope·g is added to x_grad, or
-/// overwrites it, and Σg and Σg·(x − mean) over the tile's rows go to a workspace. The last blocks
-/// (kernels/tile_tree.cuh) make the gradients of scale and shift and the deferred terms of those. x is read
+/// overwrites it, and Σg and Σg·(x − mean) over the tile's rows go to a workspace, from which the last blocks
+/// (kernels/tile_tree.cuh) make the gradients of scale and shift and the deferred terms. x is read
 /// once; x_grad is written once, and read before where it is added to; g' is neither written nor read. v1
 /// tiles in shared memory, FFMA · v2 the same on tensor cores
 ///
@@ -112,10 +112,9 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
       const int of_rows = position.first_row / Shape::kRows;
       store_sums_of_tile(gradient_sums, thread, position.first_column, shape.x_channels, tile.data,
                          plan.tree.partial(blockIdx.y, of_rows));
-      finish_sums<Shape>(plan.tree, of_rows, position.first_column,
-                         [&](int channel, ColumnPair sums_of_channel) {
-                           finish_channel(args.norm, channel, sums_of_channel.first, sums_of_channel.second);
-                         });
+      finish_columns<Shape::kColumns, SumOfTiles>(
+          plan.tree, of_rows, position.first_column, static_cast<int>(threadIdx.x), NoRows(),
+          [&](int channel, ColumnPair totals) { store_shared_gradients(args.norm, channel, totals); });
     });
   };
   with_input_gradient<T>(args, plan.product, vertical, horizontal, position.first_row, blockIdx.y, multiply);
@@ -170,7 +169,8 @@ std::size_t batch_norm_conv2d_workspace(const Conv2dShape& shape, int runs) {
   return tile_tree_workspace(ceil_divide(shape.x_pixels(), SmallTile::kRows), shape.x_channels, runs);
 }
 int batch_norm_conv2d_tickets(const Conv2dShape& shape, int runs) {
-  return tile_tree_tickets(ceil_divide(shape.x_pixels(), SmallTile::kRows), shape.x_channels, runs);
+  return tile_tree_tickets(ceil_divide(shape.x_pixels(), SmallTile::kRows), shape.x_channels,
+                           SmallTile::kColumns, runs);
 }
 
 template <class T>

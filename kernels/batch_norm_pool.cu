@@ -104,10 +104,12 @@ __global__ void __launch_bounds__(kColumnThreads)
 }
 
 /// Per chunk of windows: Σ g and Σ g·(x − mean), of the winners alone, as g is 0 elsewhere; of all chunks,
-/// the gradients and the coefficients of x_grad.
+/// the gradients and the coefficients of x_grad. Told no number of blocks, ptxas has packs of one spill to
+/// fit a sixth.
 template <int N, class T>
-__global__ void __launch_bounds__(kColumnThreads, kColumnBlocks)
-    batch_norm_max_pool_gradient_sums_v1(BatchNormMaxPoolBackwardArgs<T> args, RowChunks chunks) {
+__global__ void __launch_bounds__(kColumnThreads, N == 1 ? 5 : 3)
+    batch_norm_max_pool_gradient_sums_v1(BatchNormMaxPoolBackwardArgs<T> args, RowChunks chunks,
+                                         TileTree tree) {
   const ColumnShare share = share_of_thread<N>(chunks);
   const std::int64_t run = blockIdx.y;
   GradientSums<N> sums{};
@@ -130,7 +132,7 @@ __global__ void __launch_bounds__(kColumnThreads, kColumnBlocks)
       }
     });
   }
-  finish_first_kernel(args.norm, sums, share, chunks);
+  finish_gradient_chunks(args.norm, sums, share, chunks, tree);
 }
 
 template <int N, class T>
@@ -177,9 +179,11 @@ template <int N, class T>
 void backward(const BatchNormMaxPoolBackwardArgs<T>& args, Stream stream) {
   const RowChunks chunks = chunks_of(args.windows, args.norm.extents.channels);
   const LaunchShape shape = columns_shape<N>(chunks, args.norm.extents.runs, stream);
-  launch(shape, batch_norm_max_pool_gradient_sums_v1<N, T>, args, chunks);
-  const float* const coefficients = args.norm.workspace + coefficients_of(chunks, args.norm.extents.runs);
-  launch(shape, batch_norm_max_pool_backward_v1<N, T>, args, chunks, coefficients);
+  const int runs = args.norm.extents.runs;
+  const TileTree tree = tree_of(chunks, runs, args.norm.workspace, args.norm.tickets);
+  launch(shape, batch_norm_max_pool_gradient_sums_v1<N, T>, args, chunks, tree);
+  launch(shape, batch_norm_max_pool_backward_v1<N, T>, args, chunks,
+         static_cast<const float*>(end_of(tree, runs)));
 }
 
 }  // namespace

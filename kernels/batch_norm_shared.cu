@@ -6,9 +6,8 @@
 /// only slope·g is known before the sums are. The rest is the same affine map of x for all layers but for two
 /// coefficients a channel: they add up until somebody needs the gradient, and one more pass subtracts them.
 ///
-/// Each is one launch: where chunks of rows leave sums, the last block of a group of channels puts them
-/// together in the order of the chunks, told by a ticket. v1 per channel fixed-order tree over chunks of rows
-/// (kernels/columns.cuh)
+/// Each is one launch: what chunks of rows leave, the last blocks put together (kernels/tile_tree.cuh). v1
+/// per channel fixed-order tree over chunks of rows (kernels/columns.cuh)
 #include "kernels/batch_norm_shared.h"
 
 #include "kernels/batch_norm.cuh"
@@ -26,27 +25,21 @@ RowChunks chunks_of(const BatchNormExtents& extents) { return row_chunks(extents
 
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_statistics_shared_v1(BatchNormStatisticsArgs<T> args, RowChunks chunks) {
+    batch_norm_statistics_shared_v1(BatchNormStatisticsArgs<T> args, RowChunks chunks, TileTree tree) {
   const std::int64_t run = blockIdx.y;
-  store_moments_of_chunk<N>(args.x + run * args.x_run_stride, args.x_pitch, chunks, args.workspace);
-  if (!is_last_of_channels<N>(args.tickets, chunks)) return;
-  const ColumnShare share = share_of_thread<N>(chunks);
-  const BatchMoments<N> moments =
-      moments_of_chunks<N>({share.channel, share.is_inside}, chunks, args.workspace);
-  if (!share.is_inside || threadIdx.y != 0) return;
-  for (int i = 0; i < N; ++i) {
-    const int channel = share.channel + i;
-    const double variance = moments.squares[i] / static_cast<double>(chunks.rows);
-    args.mean[run * args.mean_run_stride + channel] = static_cast<float>(moments.mean[i]);
+  store_moments_of_chunk<N>(args.x + run * args.x_run_stride, args.x_pitch, chunks, tree);
+  finish_chunks<N, MomentsOfTiles>(tree, chunks, [&](int channel, ColumnPair moments) {
+    const double variance = moments.second / static_cast<double>(chunks.rows);
+    args.mean[run * args.mean_run_stride + channel] = static_cast<float>(moments.first);
     args.variance[run * args.variance_run_stride + channel] = static_cast<float>(variance);
     args.invstd[run * args.invstd_run_stride + channel] =
         static_cast<float>(1 / sqrt(variance + double{args.epsilon}));
-  }
+  });
 }
 
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads)
-    batch_norm_shared_backward_v1(BatchNormSharedBackwardArgs<T> args, RowChunks chunks) {
+    batch_norm_shared_backward_v1(BatchNormSharedBackwardArgs<T> args, RowChunks chunks, TileTree tree) {
   const ColumnShare share = share_of_thread<N>(chunks);
   GradientSums<N> sums{};
   if (share.is_inside) {
@@ -75,11 +68,9 @@ __global__ void __launch_bounds__(kColumnThreads)
       }
     });
   }
-  store_sums_of_chunk(sums, share, chunks, args.workspace);
-  finish_gradient_sums<N>(share, chunks, args.workspace, args.tickets,
-                          [&](int channel, double shift_sum, double scale_sum) {
-                            finish_channel(args, channel, shift_sum, scale_sum);
-                          });
+  store_sums_of_chunk(sums, share, tree);
+  finish_chunks<N, SumOfTiles>(
+      tree, chunks, [&](int channel, ColumnPair totals) { store_shared_gradients(args, channel, totals); });
 }
 
 template <int N, class T>
@@ -122,7 +113,8 @@ void batch_norm_statistics_shared(const BatchNormStatisticsArgs<T>& args, Stream
       },
       [&](auto size) {
         launch(columns_shape<size()>(chunks, args.extents.runs, stream),
-               batch_norm_statistics_shared_v1<size(), T>, args, chunks);
+               batch_norm_statistics_shared_v1<size(), T>, args, chunks,
+               tree_of(chunks, args.extents.runs, args.workspace, args.tickets));
       });
 }
 
@@ -137,7 +129,8 @@ void batch_norm_shared_backward(const BatchNormSharedBackwardArgs<T>& args, Stre
       },
       [&](auto size) {
         launch(columns_shape<size()>(chunks, args.extents.runs, stream),
-               batch_norm_shared_backward_v1<size(), T>, args, chunks);
+               batch_norm_shared_backward_v1<size(), T>, args, chunks,
+               tree_of(chunks, args.extents.runs, args.workspace, args.tickets));
       });
 }
 

@@ -148,10 +148,11 @@ __global__ void __launch_bounds__(Config::kThreads, Config::kBlocksPerSm)
     return static_cast<int>(blockIdx.z) * plan.tiles_of_phase + position.first_row / Shape::kRows;
   };
   const auto finish = [&] {
-    finish_sums<Shape>(plan.tree, tile_of_tree(), position.first_column, [&](int channel, ColumnPair sums) {
-      finish_gradients(args.norm, end_of(plan.tree, args.norm.extents.runs), channel, sums.first,
-                       sums.second);
-    });
+    finish_columns<Shape::kColumns, SumOfTiles>(
+        plan.tree, tile_of_tree(), position.first_column, static_cast<int>(threadIdx.x), NoRows(),
+        [&](int channel, ColumnPair totals) {
+          store_gradients(args.norm, end_of(plan.tree, args.norm.extents.runs), channel, totals);
+        });
   };
   if (position.first_row >= shape.batch * vertical.window.positions * horizontal.window.positions) {
     // The grid has room for the largest phase.
@@ -259,7 +260,7 @@ std::size_t batch_norm_sum_conv2d_workspace(const Conv2dShape& shape, int runs) 
   return tile_tree_workspace(most_tiles(shape), shape.x_channels, runs) + coefficients;
 }
 int batch_norm_sum_conv2d_tickets(const Conv2dShape& shape, int runs) {
-  return tile_tree_tickets(most_tiles(shape), shape.x_channels, runs);
+  return tile_tree_tickets(most_tiles(shape), shape.x_channels, SmallTile::kColumns, runs);
 }
 
 template <class T>

@@ -31,11 +31,16 @@ struct RowChunks {
   int count;
 };
 
+/// How many chunks row_chunks makes at most.
+inline std::int64_t most_chunks(int channels) {
+  constexpr std::int64_t kBlocks = 1024, kChannels = 32;
+  return std::max<std::int64_t>(1, kBlocks / ceil_divide(channels, kChannels));
+}
+
 /// Chunks of at least `fewest_rows` rows; no more chunks than make about 1024 blocks of 32 channels, twice
 /// the blocks that the largest GPU here (132 SMs) holds at once. No rows make one empty chunk.
 inline RowChunks row_chunks(std::int64_t rows, int channels, int fewest_rows = kRowLanes * kRowsInFlight) {
-  constexpr std::int64_t kBlocks = 1024, kChannels = 32;
-  const std::int64_t most = std::max<std::int64_t>(1, kBlocks / ceil_divide(channels, kChannels));
+  const std::int64_t most = most_chunks(channels);
   const std::int64_t size = std::max<std::int64_t>(ceil_divide(rows, most), fewest_rows);
   return {rows, size, channels, static_cast<int>(std::max<std::int64_t>(1, ceil_divide(rows, size)))};
 }
@@ -130,11 +135,8 @@ __device__ T reduce_lanes_of_column(T value, const Combine& combine) {
   return value;
 }
 
-/// Blocks that a multiprocessor should hold of a kernel that walks over columns and puts chunks together, for
-/// those that ptxas, told nothing, has spill on sm_80 and sm_89 to fit one more, or lets grow by one less.
-inline constexpr int kColumnBlocks = 3;
-
-/// The same of a kernel that does nothing else: there are few of its blocks.
+/// Blocks that a multiprocessor should hold of a kernel that puts chunks together: there are few of them, and
+/// told nothing, ptxas spills to fit more.
 inline constexpr int kFinishBlocksPerProcessor = 2;
 
 /// A launch of a kernel that puts chunks together: kColumnPacks channels in x, kRowLanes chunks in y.
@@ -144,10 +146,9 @@ inline LaunchShape finish_shape(const RowChunks& chunks, int runs, Stream stream
           .stream = stream};
 }
 
-/// The channels of a thread that puts chunks together: one in such a kernel, those of its pack in a block
-/// that has walked over rows before.
+/// The channel of a thread in such a kernel.
 struct FinishShare {
-  std::int64_t channel;  ///< the first
+  std::int64_t channel;
   bool is_inside;
 };
 
@@ -156,35 +157,15 @@ __device__ inline FinishShare finish_share_of_thread(const RowChunks& chunks) {
   return {channel, channel < chunks.channels};
 }
 
-/// A number of each of N channels, where floats do not do.
-template <int N>
-struct Doubles {
-  double values[N];
-
-  __device__ double& operator[](int i) { return values[i]; }
-  __device__ double operator[](int i) const { return values[i]; }
-};
-
-/// Σ term(chunk, i) over the chunks for each of N channels, in double: each lane its own in their order, then
-/// the lanes as a tree. The result is lane 0's. Called by all threads of the block.
-template <int N, class Term>
-__device__ Doubles<N> sums_over_chunks(const FinishShare& share, const RowChunks& chunks, const Term& term) {
-  [[maybe_unused]] constexpr int kUnrolled = N == 1 ? 4 : 1;  // N numbers are on their way at once as it is
-  Doubles<N> sums{};
-  if (share.is_inside)
-#pragma unroll kUnrolled
-    for (int chunk = static_cast<int>(threadIdx.y); chunk < chunks.count; chunk += kRowLanes)
-      for (int i = 0; i < N; ++i) sums[i] += term(chunk, i);
-  return reduce_lanes_of_column(sums, [](Doubles<N> a, const Doubles<N>& b) {
-    for (int i = 0; i < N; ++i) a[i] += b[i];
-    return a;
-  });
-}
-
-/// Σ term(chunk) of one channel.
+/// Σ term(chunk) over the chunks of a channel, in double: each lane its own in their order, then the lanes as
+/// a tree. The result is lane 0's. Called by all threads of the block.
 template <class Term>
 __device__ double sum_over_chunks(const FinishShare& share, const RowChunks& chunks, const Term& term) {
-  return sums_over_chunks<1>(share, chunks, [&](int chunk, int) { return term(chunk); })[0];
+  double sum = 0;
+  if (share.is_inside)
+    for (int chunk = static_cast<int>(threadIdx.y); chunk < chunks.count; chunk += kRowLanes)
+      sum += term(chunk);
+  return reduce_lanes_of_column(sum, [](double a, double b) { return a + b; });
 }
 
 }  // namespace KERNEL_TARGET

@@ -102,9 +102,9 @@ struct Conv2dBackwardWeightsArgs {
 };
 
 /// y[n,o,i,j] = bias[o] + Σ_{k,l,c} weights[o,c,k,l] · x[n, c, i·stride+k−padding, j·stride+l−padding].
-/// Queues kernels, as the other two do, with the newest rung of the ladder; throws LaunchError
-/// (kernels/simt.h). A weight that is NaN or infinite may reach outputs whose taps meet it on the padding.
-/// Statistics, where wanted, are of what is stored. The oldest rung has none.
+/// Queues one kernel, the newest rung of the ladder; throws LaunchError (kernels/simt.h), as the other two
+/// do. A weight that is NaN or infinite may reach outputs whose taps meet it on the padding. Statistics,
+/// where wanted, are of what is stored; of no pixels none are written. The oldest rung has none.
 template <class T>
 void conv2d_forward(const Conv2dForwardArgs<T>& args, Stream stream);
 

@@ -72,9 +72,9 @@ __device__ void finish_statistics(const Conv2dStatistics& statistics, const Tile
   const auto rows_of_tile = [pixels](int tile) {
     return static_cast<double>(min(Shape::kRows, pixels - tile * Shape::kRows));
   };
-  finish_columns<Shape, MomentsOfTiles>(
-      tree, position.first_row / Shape::kRows, position.first_column, rows_of_tile,
-      [&](int channel, ColumnPair moments) {
+  finish_columns<Shape::kColumns, MomentsOfTiles>(
+      tree, position.first_row / Shape::kRows, position.first_column, static_cast<int>(threadIdx.x),
+      rows_of_tile, [&](int channel, ColumnPair moments) {
         const std::int64_t run = blockIdx.y;
         const double variance = moments.second / static_cast<double>(pixels);
         statistics.mean.run(run)[channel] = static_cast<float>(moments.first);
@@ -185,7 +185,8 @@ std::size_t conv2d_statistics_workspace(const Conv2dShape& shape, int runs) {
   return tile_tree_workspace(ceil_divide(shape.y_pixels(), SmallTile::kRows), shape.y_channels, runs);
 }
 int conv2d_statistics_tickets(const Conv2dShape& shape, int runs) {
-  return tile_tree_tickets(ceil_divide(shape.y_pixels(), SmallTile::kRows), shape.y_channels, runs);
+  return tile_tree_tickets(ceil_divide(shape.y_pixels(), SmallTile::kRows), shape.y_channels,
+                           SmallTile::kColumns, runs);
 }
 
 template <class T>

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
-#include "kernels/batch_norm.cuh"
 #include "kernels/columns.cuh"
 #include "kernels/pack.cuh"
 #include "kernels/simt.h"
+#include "kernels/tile_tree.cuh"
 
 namespace gnc::kernels {
 inline namespace KERNEL_TARGET {
@@ -51,11 +51,11 @@ __device__ Moments<N> moments_of(const RowGroup<T, N>& group, int count) {
   return moments;
 }
 
-/// Leaves the mean of the block's chunk of x, and the sum of squared deviations from it, in the workspace.
+/// Leaves the mean of the block's chunk of x, and the sum of squared deviations from it, in the tree.
 /// Called by all threads of the block.
 template <int N, class T>
 __device__ void store_moments_of_chunk(const T* x, std::int64_t x_pitch, const RowChunks& chunks,
-                                       float* workspace) {
+                                       const TileTree& tree) {
   const ColumnShare share = share_of_thread<N>(chunks);
   Moments<N> moments{};
   if (share.is_inside)
@@ -66,45 +66,9 @@ __device__ void store_moments_of_chunk(const T* x, std::int64_t x_pitch, const R
   moments =
       reduce_lanes_of_column(moments, [](const Moments<N>& a, const Moments<N>& b) { return merged(a, b); });
   if (!share.is_inside || threadIdx.y != 0) return;
-  float* const partial = workspace + partials_of_chunk(chunks, blockIdx.y, share.chunk) + share.channel;
+  float* const partial = tree.partial(blockIdx.y, share.chunk) + share.channel;
   store_channels(moments.mean, partial);
   store_channels(moments.squares, partial + chunks.channels);
-}
-
-/// Of all rows of N channels.
-template <int N>
-struct BatchMoments {
-  Doubles<N> mean;
-  Doubles<N> squares;  ///< Σ(x − mean)²
-};
-
-/// Puts the chunks' moments together: deviations within the chunks plus those of the chunks' means. No term
-/// is the small difference of large ones. The result is lane 0's. Called by all threads of the block.
-template <int N>
-__device__ BatchMoments<N> moments_of_chunks(const FinishShare& share, const RowChunks& chunks,
-                                             const float* workspace) {
-  const std::int64_t run = blockIdx.y;
-  const auto partials_of = [&](int chunk) {
-    return workspace + partials_of_chunk(chunks, run, chunk) + share.channel;
-  };
-  const auto size_of = [&](int chunk) {
-    const std::int64_t begin = chunk * chunks.rows_per_chunk, rest = chunks.rows - begin;
-    return static_cast<double>(rest < chunks.rows_per_chunk ? rest : chunks.rows_per_chunk);
-  };
-  const auto mean_of = [&](int chunk, int i) { return double{partials_of(chunk)[i]}; };
-
-  __shared__ Doubles<N> means[kColumnPacks];
-  Doubles<N> mean = sums_over_chunks<N>(share, chunks,
-                                        [&](int chunk, int i) { return size_of(chunk) * mean_of(chunk, i); });
-  for (int i = 0; i < N; ++i) mean[i] = mean[i] / static_cast<double>(chunks.rows);
-  if (threadIdx.y == 0) means[threadIdx.x] = mean;
-  __syncthreads();
-  mean = means[threadIdx.x];
-  const Doubles<N> squares = sums_over_chunks<N>(share, chunks, [&](int chunk, int i) {
-    const double delta = mean_of(chunk, i) - mean[i];
-    return double{partials_of(chunk)[chunks.channels + i]} + size_of(chunk) * delta * delta;
-  });
-  return {mean, squares};
 }
 
 }  // namespace KERNEL_TARGET

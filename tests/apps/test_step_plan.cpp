@@ -31,26 +31,30 @@ constexpr double kBatch = 8;
 
 TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
   const auto rows = totals_by_op(plan_step({.batch_size = 8, .precision = Precision::kBf16}));
-  // The convolution leaves moments, a small kernel makes statistics of them, and one applies; backward the
-  // convolution behind it leaves sums and a part of the gradient, a small kernel makes the parameters'
-  // gradients, and one finishes.
-  EXPECT_EQ(row_of(rows, "Conv2dForward").kernels, 2 * 8);
+  // The convolution makes statistics, and one kernel applies them; backward the convolution behind it makes
+  // the parameters' gradients and a part of the input's, and one finishes.
+  EXPECT_EQ(row_of(rows, "Conv2dForward").kernels, 8);
   EXPECT_EQ(row_of(rows, "BatchNormForward").kernels, 3);
-  EXPECT_EQ(row_of(rows, "BatchNormConv2dBackward").kernels, 3 * 3);
+  EXPECT_EQ(row_of(rows, "BatchNormConv2dBackward").kernels, 2 * 3);
   // With the pools behind the other five in the kernels that apply.
   EXPECT_EQ(row_of(rows, "BatchNormMaxPoolForward").kernels, 5);
-  EXPECT_EQ(row_of(rows, "BatchNormMaxPoolBackward").kernels, 3 * 5);
+  EXPECT_EQ(row_of(rows, "BatchNormMaxPoolBackward").kernels, 2 * 5);
   EXPECT_EQ(row_of(rows, "Conv2dBackwardInput").kernels, 4);  // the pictures have no gradient
   EXPECT_EQ(row_of(rows, "SgdStep").calls, 1);
 
   // The stem's and the last block's norms have no convolution that is alone or last behind them; the other
-  // blocks' meet the next ones', and those within blocks have one each. Sums, gradients of the parameters,
-  // gradient of the input.
+  // blocks' meet the next ones', and those within blocks have one each. Gradients of the parameters, gradient
+  // of the input.
   const auto of_resnet = totals_by_op(plan_step({.model = "resnet20", .batch_size = 8}));
-  EXPECT_EQ(row_of(of_resnet, "BatchNormBackward").kernels, 3 * 2);
-  EXPECT_EQ(row_of(of_resnet, "BatchNormSumConv2dBackward").kernels, 3 * 8);
-  EXPECT_EQ(row_of(of_resnet, "BatchNormConv2dBackward").kernels, 3 * 9);
+  EXPECT_EQ(row_of(of_resnet, "BatchNormBackward").kernels, 2 * 2);
+  EXPECT_EQ(row_of(of_resnet, "BatchNormSumConv2dBackward").kernels, 2 * 8);
+  EXPECT_EQ(row_of(of_resnet, "BatchNormConv2dBackward").kernels, 2 * 9);
   for (const PlanTotals& row : of_resnet) EXPECT_NE(row.name, "SubsampleBackward");
+
+  // Of each of the three dense blocks the input alone: the layers' last convolutions make those of the
+  // others.
+  const auto of_densenet = totals_by_op(plan_step({.model = "densenet_bc_100_12", .batch_size = 8}));
+  EXPECT_EQ(row_of(of_densenet, "BatchNormStatistics").kernels, 3);
 }
 
 TEST(StepPlan, Counts_What_Batch_Norm_Moves) {

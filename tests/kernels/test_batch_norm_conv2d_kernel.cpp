@@ -271,6 +271,15 @@ TEST_F(BatchNormConv2dKernel, Backward_EveryRungGivesBothGradients) {
   EXPECT_GE(count, 15);
 }
 
+/// Five tiles of rows in two groups, and two strips of columns; groups of nine tiles.
+TEST_F(BatchNormConv2dKernel, Backward_OfManyTiles) {
+  constexpr GradientMode kOverwrites = GradientMode::kOverwrite;
+  for (const Case& c : {Case{5, 70, 8, 8, 3, 1, 1, 0, Gap::kOdd}, Case{65, 4, 8, 8, 1, 1, 1, 0}}) {
+    expect_gradients(float{}, c, MathMode::kFp32, kOverwrites, kOverwrites, 0);
+    expect_gradients(Bf16{}, c, MathMode::kFp32, kOverwrites, kOverwrites, 0);
+  }
+}
+
 /// The blocks of TallTile and LargeTile, the last of them not full, in packs and not. (Channels that make no
 /// whole packs take small tiles.)
 TEST_F(BatchNormConv2dKernel, Backward_OfLargeTiles) {

@@ -227,6 +227,17 @@ TEST_F(BatchNormSumConv2dKernel, Backward_EveryRungGivesAllGradients) {
   EXPECT_GE(count, 20);
 }
 
+/// Phases of 72, 60, 60 and 50 pixels: tiles of 64 rows that the first alone has two of. With one strip of
+/// columns, and with two.
+TEST_F(BatchNormSumConv2dKernel, Backward_OfPhasesWithoutPixelsForAllTiles) {
+  const Others others{.is_onto = false, .stride = 2, .first_channel = 0, .channels_behind = 0};
+  for (const Case& c : {Case{2, 8, 11, 11, 16, 3, 2, 1}, Case{2, 72, 11, 11, 16, 3, 2, 1}}) {
+    expect_gradients(float{}, c, MathMode::kFp32, others);
+    expect_gradients(float{}, c, MathMode::kTf32, others);
+    expect_gradients(Bf16{}, c, MathMode::kFp32, others);
+  }
+}
+
 /// The blocks of TallTile (56 channels) and LargeTile (136), the last of them not full.
 TEST_F(BatchNormSumConv2dKernel, Backward_OfLargeTiles) {
   const Case tall{71, 56, 16, 15, 8, 1, 1, 0}, large{71, 136, 16, 15, 8, 1, 1, 0};

@@ -135,6 +135,8 @@ void expect_statistics(T, const Case& c, MathMode math) {
   for_each_version(kernels::conv2d_forward_versions<T>(), args, [&](const auto& version) {
     const std::vector<float> variances = run_twice([&] {
       workspace.reset();
+      y.device.reset();
+      for (Runs<float>* of_channels : {&mean, &variance, &invstd}) of_channels->device.reset();
       version.launch(args, nullptr);
       EXPECT_THAT(tickets.download(), ::testing::Each(0));
       return variance.device.download();
@@ -142,6 +144,9 @@ void expect_statistics(T, const Case& c, MathMode math) {
     const std::vector<T> stored = y.device.download();
     const std::vector<float> means = mean.device.download(), invstds = invstd.device.download();
     static_cast<void>(workspace.download());  // nothing lies beyond
+    expect_gaps_untouched(mean, means);
+    expect_gaps_untouched(variance, variances);
+    expect_gaps_untouched(invstd, invstds);
     for (int run = 0; run < kRuns; ++run)
       for (std::size_t channel = 0; channel < channels; ++channel) {
         SCOPED_TRACE(fmt::format("run {}, channel {}", run, channel));
@@ -164,6 +169,14 @@ void expect_statistics(T, const Case& c, MathMode math) {
 
 TEST_F(ConvolutionKernels, Forward_LeavesTheStatisticsOfWhatItStores) {
   for_each_case([](auto zero, const Case& c, MathMode math) { expect_statistics(zero, c, math); });
+}
+
+/// Five tiles of rows in two groups, and two strips of columns; groups of nine tiles.
+TEST_F(ConvolutionKernels, Forward_LeavesTheStatisticsOfManyTiles) {
+  for (const Case& c : {Case{5, 3, 8, 8, 70, 1, 1, 0, Gap::kOdd}, Case{65, 1, 8, 8, 4, 1, 1, 0}}) {
+    expect_statistics(float{}, c, MathMode::kFp32);
+    expect_statistics(Bf16{}, c, MathMode::kFp32);
+  }
 }
 
 /// The blocks of TallTile and LargeTile, the last of them not full.
