@@ -342,23 +342,27 @@ TEST(DenseNet, Computes_What_Concatenation_Does) {
   }
 }
 
-TEST(DenseNet, Of_An_Ensemble_Is_The_Network_Alone) {
+void expect_runs_alone(Backend& backend, const DenseNetOptions& options) {
   constexpr int kRuns = 3;
-  for (const std::string name : {"cpu", "simt"}) {
-    SCOPED_TRACE(name);
-    Backend& backend = backend_named(name);
-    Harness together(backend, kBottlenecks, kRuns, DType::kF32);
-    for (int run = 0; run < kRuns; ++run) together.initialize(run, static_cast<std::uint64_t>(run));
-    const std::vector<double> features = together.features(Mode::kTrain);
-    for (int run = 0; run < kRuns; ++run) {
-      Harness alone(backend, kBottlenecks, 1, DType::kF32);
-      alone.initialize(0, static_cast<std::uint64_t>(run));
-      const std::vector<double> of_run = alone.features(Mode::kTrain);
-      EXPECT_TRUE(std::equal(of_run.begin(), of_run.end(),
-                             features.begin() + run * static_cast<std::ptrdiff_t>(of_run.size())));
-      EXPECT_EQ(alone.gradients(0), together.gradients(run));
-    }
+  Harness together(backend, options, kRuns, DType::kF32);
+  for (int run = 0; run < kRuns; ++run) together.initialize(run, static_cast<std::uint64_t>(run));
+  const std::vector<double> features = together.features(Mode::kTrain);
+  for (int run = 0; run < kRuns; ++run) {
+    Harness alone(backend, options, 1, DType::kF32);
+    alone.initialize(0, static_cast<std::uint64_t>(run));
+    const std::vector<double> of_run = alone.features(Mode::kTrain);
+    EXPECT_TRUE(std::equal(of_run.begin(), of_run.end(),
+                           features.begin() + run * static_cast<std::ptrdiff_t>(of_run.size())));
+    EXPECT_EQ(alone.gradients(0), together.gradients(run));
   }
+}
+
+TEST(DenseNet, Of_An_Ensemble_Is_The_Network_Alone) {
+  for (const DenseNetOptions& options : {kBottlenecks, kPlain})
+    for (const std::string name : {"cpu", "simt"}) {
+      SCOPED_TRACE(name);
+      expect_runs_alone(backend_named(name), options);
+    }
 }
 
 double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
