@@ -36,6 +36,7 @@ __device__ void finish_chunks(const TileTree& tree, const RowChunks& chunks, con
     return static_cast<double>(rest < chunks.rows_per_chunk ? rest : chunks.rows_per_chunk);
   };
   constexpr int kColumns = kColumnPacks * N;
+  static_assert(kColumnThreads >= kColumns);
   finish_columns<kColumns, Merged>(tree, block / strips, block % strips * kColumns,
                                    static_cast<int>(threadIdx.y * kColumnPacks + threadIdx.x), rows_of_chunk,
                                    finish);

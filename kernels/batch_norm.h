@@ -24,7 +24,7 @@ struct BatchNormExtents {
   int runs;           ///< at most 65535
 };
 
-/// Bytes that the workspace of one training pass (forward or backward) has to hold; aligned to a float.
+/// Bytes that the workspace of one training pass (forward or backward) has to hold; aligned to a double.
 std::size_t batch_norm_workspace(const BatchNormExtents& extents);
 
 /// Tickets of any training pass, of channels several layers normalise and before a pooling, too: zero before

@@ -1,5 +1,5 @@
 /// Batch normalisation in training, the ReLU behind it and 2x2 maximum pooling, forward and backward.
-/// Two kernels each way; that of the statistics, and what puts chunks together, are batch_norm.cu's. The
+/// Two kernels each way; that of the statistics is batch_norm.cu's. The
 /// others walk over windows: four packs of x for one of y and of winners. x is read twice (once, by one
 /// kernel, where its statistics are given) and y and winners are written forward; x, y_grad and winners are
 /// read twice and x_grad is written backward. What lies between the normalisation and the pooling never
@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 
 /// Per chunk of windows: Σ g and Σ g·(x − mean), of the winners alone, as g is 0 elsewhere; of all chunks,
 /// the gradients and the coefficients of x_grad. Told no number of blocks, ptxas has packs of one spill to
-/// fit a sixth.
+/// fit a sixth; told five, it would have wider ones.
 template <int N, class T>
 __global__ void __launch_bounds__(kColumnThreads, N == 1 ? 5 : 3)
     batch_norm_max_pool_gradient_sums_v1(BatchNormMaxPoolBackwardArgs<T> args, RowChunks chunks,

@@ -44,7 +44,7 @@ struct BatchNormMaxPoolBackwardArgs {
   std::int64_t winner_run_stride;
 };
 
-/// Bytes that norm.workspace of the backward pass has to hold; aligned to a float.
+/// Bytes that norm.workspace of the backward pass has to hold; aligned to a double.
 std::size_t batch_norm_max_pool_backward_workspace(const PoolWindows& windows, int channels, int runs);
 
 /// max_pool_backward, then batch_norm_backward, but for the order of the sums. Queues two kernels; throws

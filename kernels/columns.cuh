@@ -135,8 +135,8 @@ __device__ T reduce_lanes_of_column(T value, const Combine& combine) {
   return value;
 }
 
-/// Blocks that a multiprocessor should hold of a kernel that puts chunks together: there are few of them, and
-/// told nothing, ptxas spills to fit more.
+/// Blocks that a multiprocessor should hold of a kernel that does nothing but put chunks together: there are
+/// few of them, which may have the registers.
 inline constexpr int kFinishBlocksPerProcessor = 2;
 
 /// A launch of a kernel that puts chunks together: kColumnPacks channels in x, kRowLanes chunks in y.

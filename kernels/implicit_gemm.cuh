@@ -43,6 +43,7 @@ struct TileConfig {
   static constexpr int kVectorB = vector_b;
   static constexpr int kThreads = Shape::kThreads;
   static constexpr int kStages = unit == Unit::kFfma ? 3 : 4;
+  static_assert(kThreads >= Shape::kColumns);  // finish_columns takes a thread a column
   static constexpr int kBlocksPerSm = std::is_same_v<Shape, LargeTile> ? 2 : 1;  // at least
   template <Order a_order, Order b_order>
   using Sums = std::conditional_t<unit == Unit::kFfma, FfmaSums<Shape, a_order, b_order>,

@@ -94,8 +94,8 @@ class SumOfTiles {
 
 /// Puts together a mean and the sum of squared deviations from it, of so many rows each, at least one.
 /// Deviations are taken from the first mean; what that was wrong by is subtracted in the end. Of t equal
-/// parts the difference is at least 1/t of what it is taken from, and that a sum of t terms: to first order
-/// it is wrong by 2t²·2⁻⁵³ of itself at most, 10⁻¹² of 64 parts. Means that are infinite give NaN.
+/// parts the difference is at least 1/t of what it is taken from, and that a sum of t terms: of many parts it
+/// is wrong by 2t²·2⁻⁵³ of itself at most, 10⁻¹² of 64. Means that are infinite give NaN.
 class MomentsOfTiles {
  public:
   __device__ void add(ColumnPair moments, double rows) {

@@ -1,6 +1,6 @@
 # A test program once more, with the emulated kernels under AddressSanitizer and UBSan and all else as it is: what kernels do to
 # the memory that they are given is seen, and nothing but them is compiled again. (./run asan instruments everything.)
-# It is built when it is asked for. usage: gnc_asan_twin(TARGET NAME)
+# It is built when it is asked for, and listed in ./run. usage, behind all of the target's: gnc_asan_twin(TARGET NAME)
 function(gnc_asan_twin target name)
   if(NOT TARGET gnc_kernels_simt_asan)
     return()

@@ -1,6 +1,6 @@
 # Headers compiled once for many files (GNC_PRECOMPILE): the standard library's and fmt's, in tests GoogleTest's too; none of
 # gnc's own. Files still include what they use: the builds without them see to it (the presets by themselves, nightly's of
-# everything, ./run test's short list under ThreadSanitizer, the fuzzers).
+# everything without CUDA, ./run test's short list under ThreadSanitizer, the fuzzers).
 
 set(common_headers <algorithm> <array> <bit> <chrono> <cmath> <cstdint> <cstdio> <cstdlib> <cstring> <filesystem> <fstream>
   <functional> <limits> <map> <memory> <numbers> <numeric> <optional> <ranges> <set> <span> <sstream> <string> <string_view>

@@ -51,8 +51,8 @@ TEST(StepPlan, Counts_The_Kernels_Of_Batch_Norm) {
   EXPECT_EQ(row_of(of_resnet, "BatchNormConv2dBackward").kernels, 2 * 9);
   for (const PlanTotals& row : of_resnet) EXPECT_NE(row.name, "SubsampleBackward");
 
-  // Of each of the three dense blocks the input alone: the layers' last convolutions make those of the
-  // others.
+  // Of each of the three dense blocks, of the input's channels alone: convolutions make the layers'
+  // statistics.
   const auto of_densenet = totals_by_op(plan_step({.model = "densenet_bc_100_12", .batch_size = 8}));
   EXPECT_EQ(row_of(of_densenet, "BatchNormStatistics").kernels, 3);
 }

@@ -360,7 +360,7 @@ void expect_runs_alone(Backend& backend, const DenseNetOptions& options) {
 TEST(DenseNet, Of_An_Ensemble_Is_The_Network_Alone) {
   for (const DenseNetOptions& options : {kBottlenecks, kPlain})
     for (const std::string name : {"cpu", "simt"}) {
-      SCOPED_TRACE(name);
+      SCOPED_TRACE(fmt::format("{}, bottlenecks {}", name, options.has_bottlenecks));
       expect_runs_alone(backend_named(name), options);
     }
 }
