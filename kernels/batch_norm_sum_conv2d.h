@@ -19,9 +19,9 @@ struct BatchNormSumConv2dBackwardArgs {
   Conv2dShape shape;  ///< x is what comes out of the block, norm.y
   PerRun<const T> weights;
   Images<const T> y_grad;  ///< of what comes out of the convolution
-  BatchNormBackwardArgs<T>
-      norm;           ///< y and addend_grad given, y_grad = addend_grad; workspace, tickets: as below
-  ImageStrides rows;  ///< of the pixels of a run, in rows of the normalisation's matrices
+  /// y and addend_grad given, y_grad = addend_grad; workspace and tickets as below.
+  BatchNormBackwardArgs<T> norm;
+  ImageStrides rows;            ///< of the pixels of a run, in rows of the normalisation's matrices
   Images<const T> others_grad;  ///< at least as many channels; may be norm.addend_grad
   int others_stride;            ///< that has every so-manieth pixel of each row and column
   MathMode math;                ///< of T = float

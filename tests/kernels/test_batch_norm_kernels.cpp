@@ -86,6 +86,35 @@ struct Matrices {
         workspace(unwritten(kernels::batch_norm_workspace(extents))),
         tickets(std::vector<int>(static_cast<std::size_t>(kernels::batch_norm_tickets(extents)))) {}
 
+  kernels::BatchNormBackwardArgs<T> backward_args() {
+    const std::int64_t channels = shape.channels;
+    return {.x = x.data(),
+            .scale = ones.data(),
+            .shift = zeros.data(),
+            .mean = mean.data(),
+            .invstd = invstd.data(),
+            .y_grad = g.data(),
+            .x_grad = result.data(),
+            .scale_grad = second.data(),
+            .shift_grad = first.data(),
+            .workspace = workspace.data(),
+            .tickets = tickets.data(),
+            .x_run_stride = stride,
+            .x_pitch = channels,
+            .scale_run_stride = channels,
+            .shift_run_stride = channels,
+            .mean_run_stride = channels,
+            .invstd_run_stride = channels,
+            .y_grad_run_stride = stride,
+            .x_grad_run_stride = stride,
+            .x_grad_pitch = channels,
+            .scale_grad_run_stride = channels,
+            .shift_grad_run_stride = channels,
+            .extents = extents,
+            .activation = kernels::Activation::kNone,
+            .x_grad_mode = kernels::GradientMode::kOverwrite};
+  }
+
   /// Nothing beyond either, and all tickets zero again.
   void expect_clean() {
     static_cast<void>(workspace.download());
@@ -245,33 +274,7 @@ TYPED_TEST(BatchNormKernels, Backward_GivesAllGradients) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(fmt::format("{} rows of {}", c.rows, c.channels));
     Matrices<TypeParam> of(c);
-    const std::int64_t channels = c.channels;
-    kernels::batch_norm_backward<TypeParam>({.x = of.x.data(),
-                                             .scale = of.ones.data(),
-                                             .shift = of.zeros.data(),
-                                             .mean = of.mean.data(),
-                                             .invstd = of.invstd.data(),
-                                             .y_grad = of.g.data(),
-                                             .x_grad = of.result.data(),
-                                             .scale_grad = of.second.data(),
-                                             .shift_grad = of.first.data(),
-                                             .workspace = of.workspace.data(),
-                                             .tickets = of.tickets.data(),
-                                             .x_run_stride = of.stride,
-                                             .x_pitch = channels,
-                                             .scale_run_stride = channels,
-                                             .shift_run_stride = channels,
-                                             .mean_run_stride = channels,
-                                             .invstd_run_stride = channels,
-                                             .y_grad_run_stride = of.stride,
-                                             .x_grad_run_stride = of.stride,
-                                             .x_grad_pitch = channels,
-                                             .scale_grad_run_stride = channels,
-                                             .shift_grad_run_stride = channels,
-                                             .extents = of.extents,
-                                             .activation = kernels::Activation::kNone,
-                                             .x_grad_mode = kernels::GradientMode::kOverwrite},
-                                            nullptr);
+    kernels::batch_norm_backward(of.backward_args(), nullptr);
     of.expect_clean();
     of.expect_gradients(of.first.download(), of.second.download());
     // x_grad = (g − Σg/m − (x − 3)·tilt)/2, tilt = Σg·(x − 3)/4m: six roundings of the three terms.
@@ -372,31 +375,11 @@ TYPED_TEST(BatchNormKernels, BackwardOfPooled_SumsGradients) {
     DeviceArray<int> winner(packed);
     DeviceArray<float> workspace(
         unwritten(kernels::batch_norm_max_pool_backward_workspace(in_elements, channels, kRuns)));
-    kernels::batch_norm_max_pool_backward<T>({.norm = {.x = of.x.data(),
-                                                       .scale = of.ones.data(),
-                                                       .shift = of.zeros.data(),
-                                                       .mean = of.mean.data(),
-                                                       .invstd = of.invstd.data(),
-                                                       .y_grad = y_grad.data(),
-                                                       .x_grad = of.result.data(),
-                                                       .scale_grad = of.second.data(),
-                                                       .shift_grad = of.first.data(),
-                                                       .workspace = workspace.data(),
-                                                       .tickets = of.tickets.data(),
-                                                       .x_run_stride = of.stride,
-                                                       .x_pitch = channels,
-                                                       .scale_run_stride = channels,
-                                                       .shift_run_stride = channels,
-                                                       .mean_run_stride = channels,
-                                                       .invstd_run_stride = channels,
-                                                       .y_grad_run_stride = pooled_stride,
-                                                       .x_grad_run_stride = of.stride,
-                                                       .x_grad_pitch = channels,
-                                                       .scale_grad_run_stride = channels,
-                                                       .shift_grad_run_stride = channels,
-                                                       .extents = of.extents,
-                                                       .activation = kernels::Activation::kNone,
-                                                       .x_grad_mode = kernels::GradientMode::kOverwrite},
+    kernels::BatchNormBackwardArgs<T> norm = of.backward_args();
+    norm.y_grad = y_grad.data();
+    norm.y_grad_run_stride = pooled_stride;
+    norm.workspace = workspace.data();
+    kernels::batch_norm_max_pool_backward<T>({.norm = norm,
                                               .windows = in_elements,
                                               .winner = reinterpret_cast<const std::uint8_t*>(winner.data()),
                                               .winner_run_stride = pooled_stride},
